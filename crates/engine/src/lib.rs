@@ -1,0 +1,1 @@
+//! Doors, routing, assembly: configuration in, HTTP traffic out.

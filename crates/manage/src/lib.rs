@@ -1,0 +1,1 @@
+//! The read API, metrics exposition, access log, status page.

@@ -1,0 +1,1 @@
+//! Derives the decoder, the schema and the serializer of a configuration type.

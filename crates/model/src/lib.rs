@@ -1,0 +1,1 @@
+//! Configuration as data: nodes and spans, install and routing configuration, problems.

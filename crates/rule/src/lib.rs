@@ -1,0 +1,1 @@
+//! The rule language: lexer, parser, priority, matchers and the route index.

@@ -1,0 +1,1 @@
+//! For tests only: gateways, upstreams, raw clients, certificates.

@@ -1,0 +1,1 @@
+//! Certificates, SNI resolution, TLS options, client authentication.

@@ -1,0 +1,1 @@
+//! The far side: connect, pools, forward, balancers, sticky sessions, health.

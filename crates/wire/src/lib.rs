@@ -1,0 +1,1 @@
+//! HTTP/1.1 as a sans-io codec, PROXY protocol, ClientHello peek.
