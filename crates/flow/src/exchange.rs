@@ -1,0 +1,100 @@
+//! One request and the facts known of it beside the message itself.
+
+use crate::{Headers, Record};
+use std::any::Any;
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What is known of a TLS connection from a client.
+#[derive(Debug, Default)]
+pub struct TlsInfo {
+    /// Server name asked for, lower case, without trailing dot.
+    pub sni: Option<String>,
+    /// `1.2`, `1.3`: as in the access log and the metrics.
+    pub version: &'static str,
+    /// Go's name of the cipher suite (`TLS_AES_128_GCM_SHA256`).
+    pub cipher: &'static str,
+    /// Name of the TLS options that were used for this connection (`default`, `strict@file`).
+    pub options: Arc<str>,
+    /// The client's certificates, DER, leaf first; empty without client authentication.
+    pub client_certificates: Vec<Vec<u8>>,
+}
+
+/// What is known of a connection from a client.
+pub struct Connection {
+    /// Where the client is: the socket's peer, or what a trusted PROXY header said.
+    pub peer: SocketAddr,
+    /// The address the client came to.
+    pub local: SocketAddr,
+    /// `peer`'s IP as text, without zone.
+    pub peer_ip: Box<str>,
+    /// Name of the entry point.
+    pub entry_point: Arc<str>,
+    /// Absent on a clear-text connection.
+    pub tls: Option<TlsInfo>,
+    /// A backend connection that belongs to this client connection alone (NTLM and Negotiate authenticate connections).
+    pub dedicated: RefCell<Option<Box<dyn Any>>>,
+}
+
+impl Connection {
+    pub fn new(peer: SocketAddr, local: SocketAddr, entry_point: Arc<str>, tls: Option<TlsInfo>) -> Connection {
+        let peer_ip = peer.ip().to_canonical().to_string().into_boxed_str();
+        Connection { peer, local, peer_ip, entry_point, tls, dedicated: RefCell::new(None) }
+    }
+
+    /// The client's address.
+    pub fn ip(&self) -> IpAddr {
+        self.peer.ip().to_canonical()
+    }
+}
+
+/// Interim responses (1xx) on their way to the client. The door sends what it finds here each time the chain waits.
+#[derive(Default)]
+pub struct Interim(RefCell<Vec<(u16, Headers)>>);
+
+impl Interim {
+    /// Sends an interim response.
+    pub fn push(&self, status: u16, headers: Headers) {
+        self.0.borrow_mut().push((status, headers));
+    }
+    /// Takes what is to be sent.
+    pub fn take(&self) -> Vec<(u16, Headers)> {
+        std::mem::take(&mut *self.0.borrow_mut())
+    }
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+}
+
+/// The facts of one exchange. Middlewares read them, and write what they find out into the [`Record`].
+pub struct Exchange {
+    pub connection: Rc<Connection>,
+    pub interim: Rc<Interim>,
+    pub record: Record,
+    /// Set while a retry may still follow: what answers a failure must not be sent to the client yet.
+    pub attempt: u32,
+    /// `global`/entry point `notAppendXForwardedFor`: the client's address is not added to `X-Forwarded-For`.
+    pub not_append_forwarded_for: bool,
+}
+
+impl Exchange {
+    pub fn new(connection: Rc<Connection>, interim: Rc<Interim>) -> Exchange {
+        Exchange { connection, interim, record: Record::default(), attempt: 0, not_append_forwarded_for: false }
+    }
+
+    /// An exchange of the gateway's own beside this one (a mirror, an error page, an authorisation call): the same
+    /// client, but a record of its own that nobody writes down.
+    pub fn side(&self) -> Exchange {
+        let mut side = Exchange::new(self.connection.clone(), Rc::default());
+        side.not_append_forwarded_for = self.not_append_forwarded_for;
+        side
+    }
+
+    /// The client's address.
+    pub fn client_ip(&self) -> IpAddr {
+        self.connection.ip()
+    }
+}
