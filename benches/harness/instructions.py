@@ -22,10 +22,7 @@ def total(workload, peer, count):
         os.remove(old)
     peer.start(['valgrind', '--quiet', '--tool=callgrind', '--trace-children=yes', f'--callgrind-out-file={pattern}%p'])
     try:
-        door, _, path, _, _, _ = loads.WORKLOADS[workload]
-        url = f'{"https" if door == "tls" else "http"}://127.0.0.1:{peer.doors[door]}{path}'
-        shape = ['-m8'] if workload == 'h2c' else ['--h1']
-        command = ['h2load', '-c8', '-n', str(count), *shape, *loads.headers(loads.HEADERS[1:]), '-H', 'Host: bench.example.com', url]
+        command = [*loads.h2load(workload, peer), '-c8', '-n', str(count), *(['-m8'] if workload == 'h2c' else ['--h1'])]
         done = subprocess.run(command, capture_output=True, text=True)
         if ' 0 failed' not in done.stdout:
             raise RuntimeError((done.stdout + done.stderr)[-300:])

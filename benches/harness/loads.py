@@ -27,6 +27,14 @@ def headers(lines):
     return [word for line in lines for word in ('-H', line)]
 
 
+def h2load(workload, peer):
+    """The client that speaks HTTP/2, and the only one that stops after a number of requests. It takes Host from the URL."""
+    door, _, path, _, _, _ = WORKLOADS[workload]
+    port = peer.doors[door]
+    url = f'{"https" if door == "tls" else "http"}://bench.example.com:{port}{path}'
+    return ['h2load', f'--connect-to=127.0.0.1:{port}', *headers(HEADERS[1:]), url]
+
+
 def run(workload, peer, seconds, rate):
     """Offers the load; returns what the client says of it: errors and, for `lat`, microseconds."""
     door, connections, path, more, _, _ = WORKLOADS[workload]
@@ -35,7 +43,7 @@ def run(workload, peer, seconds, rate):
     if workload == 'lat':
         command = [places.tool('paced'), f'127.0.0.1:{port}', str(connections), str(rate), str(seconds)]
     elif workload == 'h2c':
-        command = ['h2load', '-t1', f'-c{connections}', '-m16', '-D', str(seconds), *headers(HEADERS[1:]), url]
+        command = [*h2load(workload, peer), '-t1', f'-c{connections}', '-m16', '-D', str(seconds)]
     else:
         command = ['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '30s', *headers(HEADERS + more), url]
     done = subprocess.run([*PIN_LOAD, *command], capture_output=True, text=True)
