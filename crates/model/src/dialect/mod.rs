@@ -1,0 +1,1 @@
+//! The spellings of configuration, each read into a [`crate::node::Node`].

@@ -1,0 +1,36 @@
+//! `inFlightReq`
+
+use trilithon_model_derive::Config;
+
+/// Limits simultaneous requests; further ones get 429.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct InFlightReq {
+    /// How many requests of one source may be under way.
+    pub amount: i64,
+    /// What makes requests one source; the request's host when absent.
+    pub source_criterion: Option<SourceCriterion>,
+}
+
+/// What makes requests one source: exactly one of the three.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct SourceCriterion {
+    /// The client's address, found this way.
+    pub ip_strategy: Option<IpStrategy>,
+    /// The value of this request header.
+    pub request_header_name: String,
+    /// The request's host.
+    pub request_host: bool,
+}
+
+/// How the client's address is found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct IpStrategy {
+    /// Take the address at this place of `X-Forwarded-For`, counted from the right; 0 ignores the header.
+    pub depth: i64,
+    /// Take the rightmost address of `X-Forwarded-For` that is not one of these.
+    #[config(rename = "excludedIPs")]
+    pub excluded_ips: Vec<String>,
+    /// Make IPv6 addresses with the same prefix of this many bits one source.
+    #[config(rename = "ipv6Subnet")]
+    pub ipv6_subnet: Option<i64>,
+}

@@ -1,0 +1,152 @@
+//! HTTP middlewares: one file per kind, and the struct that holds one of them.
+
+mod add_prefix;
+mod basic_auth;
+mod buffering;
+mod chain;
+mod circuit_breaker;
+mod compress;
+mod content_type;
+mod digest_auth;
+mod encoded_characters;
+mod errors;
+mod forward_auth;
+mod grpc_web;
+mod headers;
+mod in_flight_req;
+mod ip_allow_list;
+mod pass_tls_client_cert;
+mod plugin;
+mod rate_limit;
+mod redirect_regex;
+mod redirect_scheme;
+mod replace_path;
+mod replace_path_regex;
+mod retry;
+mod strip_prefix;
+mod strip_prefix_regex;
+
+use trilithon_model_derive::Config;
+
+pub use add_prefix::AddPrefix;
+pub use basic_auth::BasicAuth;
+pub use buffering::Buffering;
+pub use chain::Chain;
+pub use circuit_breaker::CircuitBreaker;
+pub use compress::Compress;
+pub use content_type::ContentType;
+pub use digest_auth::DigestAuth;
+pub use encoded_characters::EncodedCharacters;
+pub use errors::Errors;
+pub use forward_auth::{ClientTls, ForwardAuth};
+pub use grpc_web::GrpcWeb;
+pub use headers::Headers;
+pub use in_flight_req::{InFlightReq, IpStrategy, SourceCriterion};
+pub use ip_allow_list::{IpAllowList, IpWhiteList};
+pub use pass_tls_client_cert::{
+    PassTlsClientCert, TlsClientCertificateInfo, TlsClientCertificateIssuer, TlsClientCertificateSubject,
+};
+pub use plugin::Plugin;
+pub use rate_limit::{RateLimit, Redis};
+pub use redirect_regex::RedirectRegex;
+pub use redirect_scheme::RedirectScheme;
+pub use replace_path::ReplacePath;
+pub use replace_path_regex::ReplacePathRegex;
+pub use retry::Retry;
+pub use strip_prefix::StripPrefix;
+pub use strip_prefix_regex::StripPrefixRegex;
+
+use crate::dynamic::kinds;
+
+/// A step on the way of a request. Holds exactly one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct Middleware {
+    /// Puts a path before the path of the request.
+    pub add_prefix: Option<Box<AddPrefix>>,
+    /// Takes a prefix off the path.
+    pub strip_prefix: Option<Box<StripPrefix>>,
+    /// Takes a prefix off the path by a pattern.
+    pub strip_prefix_regex: Option<Box<StripPrefixRegex>>,
+    /// Replaces the whole path.
+    pub replace_path: Option<Box<ReplacePath>>,
+    /// Replaces the path by a pattern.
+    pub replace_path_regex: Option<Box<ReplacePathRegex>>,
+    /// Runs several middlewares as one.
+    pub chain: Option<Box<Chain>>,
+    /// Former name of `ipAllowList`.
+    #[config(deprecated = "use `ipAllowList`")]
+    pub ip_white_list: Option<Box<IpWhiteList>>,
+    /// Lets only some client addresses in.
+    pub ip_allow_list: Option<Box<IpAllowList>>,
+    /// Changes headers, answers CORS preflights, adds security headers.
+    pub headers: Option<Box<Headers>>,
+    /// Refuses paths with certain percent-encoded characters.
+    pub encoded_characters: Option<Box<EncodedCharacters>>,
+    /// Replaces answers of certain statuses by pages.
+    pub errors: Option<Box<Errors>>,
+    /// Limits how fast requests come.
+    pub rate_limit: Option<Box<RateLimit>>,
+    /// Redirects by a pattern over the URL.
+    pub redirect_regex: Option<Box<RedirectRegex>>,
+    /// Redirects to another scheme or port.
+    pub redirect_scheme: Option<Box<RedirectScheme>>,
+    /// Asks for a name and password (Basic).
+    pub basic_auth: Option<Box<BasicAuth>>,
+    /// Asks for a name and password (Digest).
+    pub digest_auth: Option<Box<DigestAuth>>,
+    /// Asks another server whether a request may pass.
+    pub forward_auth: Option<Box<ForwardAuth>>,
+    /// Limits simultaneous requests.
+    pub in_flight_req: Option<Box<InFlightReq>>,
+    /// Reads whole requests and answers before passing them on.
+    pub buffering: Option<Box<Buffering>>,
+    /// Stops asking a service that answers badly.
+    pub circuit_breaker: Option<Box<CircuitBreaker>>,
+    /// Compresses answers.
+    #[config(allow_empty)]
+    pub compress: Option<Box<Compress>>,
+    /// Tells servers about the client's certificate.
+    #[config(rename = "passTLSClientCert")]
+    pub pass_tls_client_cert: Option<Box<PassTlsClientCert>>,
+    /// Asks again after failures.
+    pub retry: Option<Box<Retry>>,
+    /// Guesses the `Content-Type` of answers that have none.
+    #[config(allow_empty)]
+    pub content_type: Option<Box<ContentType>>,
+    /// Lets gRPC-Web calls reach gRPC servers.
+    pub grpc_web: Option<Box<GrpcWeb>>,
+    /// A middleware that is not part of Traefik Proxy, by the name it is registered under.
+    pub plugin: Option<Box<Plugin>>,
+}
+
+kinds! { "middleware", Middleware,
+    /// The kinds of HTTP middleware.
+    MiddlewareKind {
+        AddPrefix: add_prefix = "addPrefix",
+        StripPrefix: strip_prefix = "stripPrefix",
+        StripPrefixRegex: strip_prefix_regex = "stripPrefixRegex",
+        ReplacePath: replace_path = "replacePath",
+        ReplacePathRegex: replace_path_regex = "replacePathRegex",
+        Chain: chain = "chain",
+        IpWhiteList: ip_white_list = "ipWhiteList",
+        IpAllowList: ip_allow_list = "ipAllowList",
+        Headers: headers = "headers",
+        EncodedCharacters: encoded_characters = "encodedCharacters",
+        Errors: errors = "errors",
+        RateLimit: rate_limit = "rateLimit",
+        RedirectRegex: redirect_regex = "redirectRegex",
+        RedirectScheme: redirect_scheme = "redirectScheme",
+        BasicAuth: basic_auth = "basicAuth",
+        DigestAuth: digest_auth = "digestAuth",
+        ForwardAuth: forward_auth = "forwardAuth",
+        InFlightReq: in_flight_req = "inFlightReq",
+        Buffering: buffering = "buffering",
+        CircuitBreaker: circuit_breaker = "circuitBreaker",
+        Compress: compress = "compress",
+        PassTlsClientCert: pass_tls_client_cert = "passTLSClientCert",
+        Retry: retry = "retry",
+        ContentType: content_type = "contentType",
+        GrpcWeb: grpc_web = "grpcWeb",
+        Plugin: plugin = "plugin",
+    }
+}

@@ -1,0 +1,39 @@
+//! HTTP routers, services, middlewares and transports of the routing configuration.
+
+pub mod middleware;
+mod router;
+mod service;
+mod transport;
+
+use trilithon_model_derive::Config;
+
+pub use middleware::*;
+pub use router::{Observability, Router, RouterTls};
+pub use service::*;
+pub use transport::{ForwardingTimeouts, ServersTransport, Spiffe};
+
+use crate::spanned::Map;
+
+/// The `http` section.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct Http {
+    /// Routers by name.
+    pub routers: Map<Router>,
+    /// Services by name.
+    pub services: Map<Service>,
+    /// Middlewares by name.
+    pub middlewares: Map<Middleware>,
+    /// Ways to reach servers, by name.
+    #[config(no_labels)]
+    pub servers_transports: Map<ServersTransport>,
+}
+
+impl Http {
+    /// True when it names no object.
+    pub fn is_empty(&self) -> bool {
+        self.routers.is_empty()
+            && self.services.is_empty()
+            && self.middlewares.is_empty()
+            && self.servers_transports.is_empty()
+    }
+}

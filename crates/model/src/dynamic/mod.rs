@@ -1,0 +1,101 @@
+//! The routing ("dynamic") configuration: what one provider says, in Traefik's names; plain data, nothing resolved.
+
+pub mod http;
+pub mod tcp;
+pub mod tls;
+pub mod udp;
+
+use trilithon_model_derive::Config;
+
+/// Everything a provider says about routing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct Configuration {
+    /// HTTP routers, services, middlewares and transports.
+    pub http: http::Http,
+    /// TCP routers, services, middlewares and transports.
+    pub tcp: tcp::Tcp,
+    /// UDP routers and services.
+    pub udp: udp::Udp,
+    /// Certificates, TLS options and certificate stores.
+    pub tls: tls::Tls,
+}
+
+impl Configuration {
+    /// True when it names no object at all.
+    pub fn is_empty(&self) -> bool {
+        self.http.is_empty() && self.tcp.is_empty() && self.udp.is_empty() && self.tls.is_empty()
+    }
+}
+
+/// An object that does not hold exactly one kind. Prints Traefik's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindError {
+    /// `middleware` or `service`.
+    pub noun: &'static str,
+    /// The kinds found, in camelCase: none, or several.
+    pub kinds: Vec<&'static str>,
+}
+
+impl std::fmt::Display for KindError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let noun = self.noun;
+        if self.kinds.is_empty() {
+            return write!(f, "invalid {noun} configuration: it has no type");
+        }
+        let pieces = "consider declaring two different pieces of";
+        write!(
+            f,
+            "cannot create {noun}: multi-types {noun} not supported, {pieces} {noun} instead"
+        )
+    }
+}
+
+impl std::error::Error for KindError {}
+
+/// The one kind among those found.
+pub(crate) fn only<K>(noun: &'static str, found: Vec<(&'static str, K)>) -> Result<K, KindError> {
+    let kinds: Vec<&'static str> = found.iter().map(|(name, _)| *name).collect();
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some((_, kind)), None) => Ok(kind),
+        _ => Err(KindError { noun, kinds }),
+    }
+}
+
+/// Defines the closed enum over the kinds of a struct with one optional box per kind, and the way to it.
+macro_rules! kinds {
+    ($noun:literal, $holder:ident, $(#[$doc:meta])* $kind:ident { $($variant:ident: $field:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $kind<'a> {
+            $(#[doc = concat!("`", $name, "`")] $variant(&'a $variant),)*
+        }
+
+        impl $kind<'_> {
+            /// The kind's name in configuration, camelCase. The API prints it in lower case as `type`.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+        }
+
+        impl $holder {
+            /// The one kind it holds.
+            ///
+            /// # Errors
+            /// It holds none, or several.
+            pub fn kind(&self) -> Result<$kind<'_>, $crate::dynamic::KindError> {
+                let mut found = Vec::new();
+                $(if let Some(kind) = &self.$field { found.push(($name, $kind::$variant(kind))); })*
+                $crate::dynamic::only($noun, found)
+            }
+
+            /// The names of all kinds it holds, camelCase, in a fixed order.
+            pub fn kind_names(&self) -> Vec<&'static str> {
+                let mut found = Vec::new();
+                $(if self.$field.is_some() { found.push($name); })*
+                found
+            }
+        }
+    };
+}
+pub(crate) use kinds;
