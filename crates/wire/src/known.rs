@@ -71,38 +71,84 @@ known! {
 // One bit of a `u64` stands for each.
 const _: () = assert!(ALL.len() <= 64);
 
-/// First entry of each name length, then the entries of that length: found by length, compared by bytes.
-static BY_LENGTH: [[u8; 6]; 36] = by_length();
+const SLOTS: usize = 512;
+/// Longest name of the table, for a quick no.
+const LONGEST: usize = 32;
 
-const fn by_length() -> [[u8; 6]; 36] {
-    let mut table = [[0u8; 6]; 36];
+/// Every name has a slot of its own, found with one multiplication over four of its letters and its length.
+static SLOT: [u8; SLOTS] = slots(MULTIPLIER);
+const MULTIPLIER: u32 = multiplier();
+
+/// The slot of a name of two bytes or more.
+#[inline(always)]
+const fn slot(name: &[u8], multiplier: u32) -> usize {
+    let n = name.len();
+    let fourth_last = if n < 4 { n } else { 4 };
+    let letters =
+        u32::from_le_bytes([name[0], name[n - 1], name[n - fourth_last], name[n / 2]]) | 0x2020_2020;
+    ((letters ^ ((n as u32) << 5)).wrapping_mul(multiplier) >> 23) as usize
+}
+
+/// Fills the table; an entry that does not get a slot of its own leaves `None`.
+const fn try_slots(multiplier: u32) -> Option<[u8; SLOTS]> {
+    let mut table = [0u8; SLOTS];
     let mut i = 1;
     while i < NAMES.len() {
-        let row = &mut table[NAMES[i].len()];
-        let mut slot = 0;
-        while row[slot] != 0 {
-            slot += 1;
+        let at = slot(NAMES[i].as_bytes(), multiplier);
+        if table[at] != 0 {
+            return None;
         }
-        row[slot] = i as u8;
+        table[at] = i as u8;
         i += 1;
     }
-    table
+    Some(table)
+}
+
+const fn slots(multiplier: u32) -> [u8; SLOTS] {
+    match try_slots(multiplier) {
+        Some(table) => table,
+        None => panic!("two names share a slot"),
+    }
+}
+
+/// The first of a series of odd numbers that keeps all names apart.
+const fn multiplier() -> u32 {
+    let mut m: u32 = 0x9E37_79B1;
+    while try_slots(m).is_none() {
+        m = m.wrapping_mul(0x0019_660D) | 1;
+    }
+    m
 }
 
 impl Known {
     /// The entry for `name`, in any case; [`Known::Other`] for a name that is not in the table.
     #[inline]
     pub fn of(name: &[u8]) -> Known {
-        let Some(row) = BY_LENGTH.get(name.len()) else { return Known::Other };
-        for &id in row {
-            if id == 0 {
-                break;
-            }
-            if NAMES[id as usize].as_bytes().eq_ignore_ascii_case(name) {
-                return ALL[id as usize];
-            }
+        let id = Known::candidate(name);
+        if NAMES[id].as_bytes().eq_ignore_ascii_case(name) {
+            ALL[id]
+        } else {
+            Known::Other
         }
-        Known::Other
+    }
+
+    /// Like [`Known::of`] for a name in canonical spelling.
+    #[inline]
+    pub(crate) fn of_canonical(name: &[u8]) -> Known {
+        let id = Known::candidate(name);
+        if NAMES[id].as_bytes() == name {
+            ALL[id]
+        } else {
+            Known::Other
+        }
+    }
+
+    #[inline(always)]
+    fn candidate(name: &[u8]) -> usize {
+        if name.len() < 2 || name.len() > LONGEST {
+            return 0;
+        }
+        SLOT[slot(name, MULTIPLIER) % SLOTS] as usize
     }
 
     /// The canonical spelling (`X-Forwarded-For`); empty for [`Known::Other`].

@@ -3,8 +3,34 @@
 //! Everything here is sans-io: bytes in, facts out. Nothing awaits, nothing opens a socket.
 #![forbid(unsafe_code)]
 
+pub mod authority;
+pub mod body;
+pub mod buffer;
+mod chunk;
+pub mod client_hello;
+mod connection;
+pub mod encode;
+mod field;
+pub mod framing;
+pub mod head;
 pub mod headers;
 pub mod known;
+pub mod proxy_protocol;
+pub mod reject;
+mod request;
+mod response;
+mod scan;
+mod trailer;
 
+pub use body::{BodyDecoder, Step};
+pub use buffer::Buffer;
+pub use client_hello::Peek;
+pub use encode::{RequestOptions, ResponseFraming};
+pub use framing::Framing;
+pub use head::{
+    HeadLimits, RequestHead, ResponseHead, is_h2_preface, may_complete, parse_request, parse_response,
+};
 pub use headers::Headers;
 pub use known::Known;
+pub use proxy_protocol::ProxyHeader;
+pub use reject::Reject;

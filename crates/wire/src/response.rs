@@ -1,0 +1,136 @@
+//! Response heads (RFC 9112 §4). An upstream is hostile input like any other.
+
+use crate::connection::ConnectionOptions;
+use crate::field::parse_fields;
+use crate::framing::{Framing, FramingFacts};
+use crate::head::{HeadLimits, ResponseHead};
+use crate::headers::Headers;
+use crate::known::Known;
+use crate::reject::Reject;
+use crate::scan::find_below;
+
+/// Parses one response head at the start of `buf`; `None` when more bytes are needed. `to_head` and `to_connect` say
+/// what the request was.
+///
+/// All fields go to `headers`, which is emptied first. An interim response (1xx) is a head like any other.
+///
+/// # Errors
+/// Whatever leaves room for two readings of the message, and heads beyond `limits`.
+pub fn parse_response(
+    buf: &[u8],
+    headers: &mut Headers,
+    limits: &HeadLimits,
+    to_head: bool,
+    to_connect: bool,
+) -> Result<Option<ResponseHead>, Reject> {
+    headers.clear();
+    headers.reserve(16, buf.len().min(limits.bytes).min(2048));
+    match parse(buf, headers, limits, to_head, to_connect)? {
+        Some(head) if head.len > limits.bytes => Err(Reject::HeadBytes),
+        None if buf.len() >= limits.bytes => Err(Reject::HeadBytes),
+        head => Ok(head),
+    }
+}
+
+fn parse(
+    buf: &[u8],
+    headers: &mut Headers,
+    limits: &HeadLimits,
+    to_head: bool,
+    to_connect: bool,
+) -> Result<Option<ResponseHead>, Reject> {
+    let Some((http10, status, end)) = status_line(buf)? else {
+        return Ok(None);
+    };
+    let Some(len) = parse_fields(buf, end, headers, limits.fields)? else {
+        return Ok(None);
+    };
+    let tunnel = status == 101 || (to_connect && (200..300).contains(&status));
+    understand(
+        ResponseHead {
+            len,
+            status,
+            http10,
+            framing: Framing::None,
+            keep_alive: false,
+            upgrade: tunnel,
+        },
+        headers,
+        to_head,
+    )
+    .map(Some)
+}
+
+/// Version, status, and where the line ends. The reason may be missing together with its space, as some servers do.
+fn status_line(buf: &[u8]) -> Result<Option<(bool, u16, usize)>, Reject> {
+    for (&b, &want) in buf.iter().zip(b"HTTP/1.v ddd") {
+        let fits = match want {
+            b'v' => matches!(b, b'0' | b'1'),
+            b'd' => b.is_ascii_digit(),
+            _ => b == want,
+        };
+        if !fits {
+            return Err(Reject::StatusLine);
+        }
+    }
+    let Some(&[version, _, a, b, c]) = buf.get(7..12) else {
+        return Ok(None);
+    };
+    let status = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
+    if status < 100 {
+        return Err(Reject::StatusLine);
+    }
+    Ok(reason_end(buf, 12)?.map(|end| (version == b'0', status, end)))
+}
+
+/// Where the line ends whose reason starts, with its space, at `at`.
+fn reason_end(buf: &[u8], at: usize) -> Result<Option<usize>, Reject> {
+    if buf.get(at).is_some_and(|&b| b != b' ' && b != b'\r') {
+        return Err(Reject::StatusLine);
+    }
+    let mut i = at;
+    loop {
+        i = find_below(buf, i, 0x20);
+        match (buf.get(i), buf.get(i + 1)) {
+            (Some(b'\t'), _) => i += 1,
+            (Some(b'\r'), Some(b'\n')) => return Ok(Some(i + 2)),
+            (None, _) | (Some(b'\r'), None) => return Ok(None),
+            _ => return Err(Reject::LineEnd),
+        }
+    }
+}
+
+/// What the fields say about the message itself (RFC 9112 §6.3).
+fn understand(head: ResponseHead, headers: &Headers, to_head: bool) -> Result<ResponseHead, Reject> {
+    let mut facts = FramingFacts::default();
+    let mut options = ConnectionOptions::default();
+    for (known, _, value) in headers.iter_known() {
+        match known {
+            Known::ContentLength => facts.content_length(value)?,
+            Known::TransferEncoding => facts.transfer_encoding(value)?,
+            Known::Connection => options.add(value),
+            _ => {}
+        }
+    }
+    let said = facts.framing(head.http10)?;
+    let persists = options.persists(head.http10);
+    if head.upgrade {
+        return Ok(head);
+    }
+    let claims_body = said.is_some_and(|f| !f.is_empty());
+    let (framing, keep_alive) = match head.status {
+        // An interim response that announces a body would have its bytes taken for the final response.
+        100..200 if claims_body => return Err(Reject::ContentLength),
+        100..200 => (Framing::None, persists),
+        // Whether the announced bytes come is anyone's guess: the connection cannot be used again.
+        204 => (Framing::None, persists && !claims_body),
+        304 => (Framing::None, persists),
+        _ if to_head => (Framing::None, persists),
+        _ => said.map_or((Framing::Close, false), |f| (f, persists)),
+    };
+    Ok(ResponseHead {
+        framing,
+        keep_alive,
+        ..head
+    })
+}

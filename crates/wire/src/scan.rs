@@ -1,0 +1,133 @@
+//! Eight bytes at a time: finding the end of a value, of a target, of a name.
+//!
+//! A word is taken with the first byte lowest. In a mask, the high bit of a byte stands for that byte; the lowest bit set
+//! is always exact, higher ones need not be.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The eight bytes at `at`, if there are so many.
+#[inline(always)]
+pub fn word(buf: &[u8], at: usize) -> Option<u64> {
+    buf.get(at..at.checked_add(8)?)?
+        .try_into()
+        .ok()
+        .map(u64::from_le_bytes)
+}
+
+/// Marks bytes below `limit` (at most 0x80), and DEL.
+#[inline(always)]
+fn below_or_del(w: u64, limit: u8) -> u64 {
+    let del = w ^ (ONES * 0x7f);
+    ((w.wrapping_sub(ONES * limit as u64) & !w) | (del.wrapping_sub(ONES) & !del)) & HIGHS
+}
+
+/// Position, from `at`, of the first byte that is below `limit` or DEL; the end of `buf` if there is none.
+#[inline(always)]
+pub fn find_below(buf: &[u8], mut at: usize, limit: u8) -> usize {
+    while let Some(w) = word(buf, at) {
+        let found = below_or_del(w, limit);
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while at < buf.len() && buf[at] >= limit && buf[at] != 0x7f {
+        at += 1;
+    }
+    at
+}
+
+/// Up to eight bytes of a field name, in canonical spelling.
+pub struct NameWord {
+    /// The bytes; those from `len` on are of no use.
+    pub bytes: u64,
+    /// How many belong to the name; 8 when the colon was not seen.
+    pub len: usize,
+    /// Whether the next byte would be upper case.
+    pub upper: bool,
+}
+
+/// Reads a word of a field name made of letters, digits and `-`, up to its colon. `None` for any other byte.
+#[inline(always)]
+pub fn name_word(w: u64, upper: bool) -> Option<NameWord> {
+    let seven = w & !HIGHS;
+    let at_least = |b: u8| seven.wrapping_add(ONES * (0x80 - b as u64));
+    let is_upper = at_least(b'A') & !at_least(b'Z' + 1) & HIGHS;
+    let is_lower = at_least(b'a') & !at_least(b'z' + 1) & HIGHS;
+    // Digits and the colon are neighbours.
+    let is_digit = at_least(b'0') & !at_least(b':') & HIGHS;
+    let equal = |b: u8| !((seven ^ (ONES * b as u64)).wrapping_add(ONES * 0x7f)) & HIGHS;
+    let (is_dash, is_colon) = (equal(b'-'), equal(b':') & !w);
+    let odd = !((is_upper | is_lower | is_digit | is_dash) & !w) & HIGHS;
+    if odd & odd.wrapping_neg() != is_colon & is_colon.wrapping_neg() {
+        return None;
+    }
+    let after_dash = (is_dash << 8) | if upper { 0x80 } else { 0 };
+    let lower = seven | (is_upper >> 2);
+    let bytes = lower & !((after_dash & (is_upper | is_lower)) >> 2);
+    Some(NameWord {
+        bytes,
+        len: (odd.trailing_zeros() / 8) as usize,
+        upper: is_dash >> 63 != 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::headers::canonicalize;
+
+    #[test]
+    fn finds_the_first_byte_of_every_kind_at_every_place() {
+        for limit in [0x20u8, 0x21] {
+            for len in 0..40usize {
+                assert_eq!(find_below(&vec![b'a'; len], 0, limit), len);
+                for at in 0..len {
+                    for b in 0..=255u8 {
+                        let mut buf = vec![0xffu8; len];
+                        buf[at] = b;
+                        let want = if b < limit || b == 0x7f { at } else { len };
+                        assert_eq!(find_below(&buf, 0, limit), want, "{b:#x} at {at} of {len}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_word_is_what_the_slow_way_gives() {
+        let check = |text: &[u8; 8], upper: bool| {
+            let end = text.iter().position(|&b| b == b':').unwrap_or(8);
+            let plain = text[..end]
+                .iter()
+                .all(|&b| b.is_ascii_alphanumeric() || b == b'-');
+            let got = name_word(u64::from_le_bytes(*text), upper);
+            assert_eq!(got.is_some(), plain, "{text:?}");
+            let Some(got) = got else { return };
+            assert_eq!(got.len, end);
+            let mut want = if upper { Vec::new() } else { b"a".to_vec() };
+            want.extend_from_slice(&text[..end]);
+            canonicalize(&mut want);
+            assert_eq!(
+                &got.bytes.to_le_bytes()[..end],
+                &want[want.len() - end..],
+                "{text:?}"
+            );
+            if end == 8 {
+                assert_eq!(got.upper, text[7] == b'-');
+            }
+        };
+        for b in 0..=255u8 {
+            for at in 0..8 {
+                for base in [b"conTENT-", b"a-B-c9-D", b"x-1:\xff\x00\r\n", b"HOST: ab"] {
+                    for upper in [true, false] {
+                        let mut text = *base;
+                        text[at] = b;
+                        check(&text, upper);
+                    }
+                }
+            }
+        }
+    }
+}
