@@ -32,6 +32,14 @@ fn main() {
         }
     }
     for routers in [10, 1_000, 10_000] {
+        measure("host regexp", routers, |i| {
+            (
+                format!(r"HostRegexp(`^[a-z0-9-]+\.site{i}\.example\.com$`)"),
+                format!("www.site{i}.example.com"),
+            )
+        });
+    }
+    for routers in [10, 1_000, 10_000] {
         measure("with method", routers, |i| {
             let host = format!("svc{}.example.com", i / 10);
             (

@@ -85,7 +85,7 @@ impl Build<'_> {
         let first = &args[0];
         let matcher = match self.call.name {
             Name::Host | Name::HostHeader => host(self.ascii(first)?),
-            Name::HostRegexp | Name::HostSniRegexp => Matcher::HostRegexp(self.ascii_regexp(first)?),
+            Name::HostRegexp | Name::HostSniRegexp => host_regexp(self.ascii_regexp(first)?),
             Name::HostSni => host(self.server_name(first)?),
             Name::Method => method(first),
             Name::Path => Matcher::Path(self.path(first)?),
@@ -116,7 +116,7 @@ impl Build<'_> {
             }),
             Name::HostRegexp | Name::HostSniRegexp => self.any(|a| {
                 self.ascii(a)?;
-                Ok(Matcher::HostRegexp(self.template(a, Slot::Host)?))
+                Ok(host_regexp(self.template(a, Slot::Host)?))
             }),
             Name::Method => self.any(|a| Ok(method(a))),
             Name::Path => self.any(|a| self.v2_path(a, Slot::Path)),
@@ -157,7 +157,7 @@ impl Build<'_> {
     }
 
     fn pairs_of(&self, args: &[Arg], matcher: impl Fn(&Arg, &Arg) -> Built) -> Built<Tree> {
-        if args.len() % 2 != 0 {
+        if !args.len().is_multiple_of(2) {
             return Err(Error::new(
                 self.call.span.clone(),
                 Kind::Odd(self.call.name.as_str()),
@@ -298,6 +298,18 @@ fn host(text: &str) -> Matcher {
 /// A host of v2, where `*` has no meaning.
 fn plain_host(text: &str) -> Matcher {
     Matcher::Host(undotted(text.as_bytes()).to_ascii_lowercase().into())
+}
+
+/// With the parents that every matching host is below, where the expression ends in literal text.
+fn host_regexp(regexp: Regexp) -> Matcher {
+    let below = |suffix: &Vec<u8>| {
+        let dot = suffix.iter().position(|b| *b == b'.')?;
+        Some(undotted(&suffix[dot + 1..]))
+            .filter(|name| !name.is_empty())
+            .map(Arc::from)
+    };
+    let parents = regexp.suffixes().iter().map(below).collect::<Option<Box<_>>>();
+    Matcher::HostRegexp(regexp, parents.unwrap_or_default())
 }
 
 fn path_regexp(regexp: Regexp) -> Matcher {

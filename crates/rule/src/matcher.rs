@@ -9,7 +9,7 @@ use crate::query;
 use crate::regexp::Regexp;
 
 /// A compiled matcher; both syntaxes and both protocols come down to these.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Matcher {
     /// ``Host(`*`)`` and ``HostSNI(`*`)``: also an empty host.
     AnyHost,
@@ -17,7 +17,8 @@ pub(crate) enum Matcher {
     Host(Arc<[u8]>),
     /// `*.x`: exactly one label before this parent.
     HostBelow(Arc<[u8]>),
-    HostRegexp(Regexp),
+    /// With names of which every matching host is below one, at any depth; none when nothing is known.
+    HostRegexp(Regexp, Box<[Arc<[u8]>]>),
     /// Upper case.
     Method(Box<[u8]>),
     Path(Arc<[u8]>),
@@ -40,7 +41,7 @@ impl Matcher {
     pub(crate) fn test<F: Facts + ?Sized>(&self, facts: &F) -> bool {
         match self {
             Matcher::AnyHost => true,
-            Matcher::Host(_) | Matcher::HostBelow(_) | Matcher::HostRegexp(_) => {
+            Matcher::Host(_) | Matcher::HostBelow(_) | Matcher::HostRegexp(..) => {
                 self.accepts_host(facts.host())
                     || facts.flattened_host().is_some_and(|h| self.accepts_host(h))
             }
@@ -66,7 +67,7 @@ impl Matcher {
         match self {
             Matcher::Host(name) => undotted(host) == &**name,
             Matcher::HostBelow(name) => parent(undotted(host)) == Some(name),
-            Matcher::HostRegexp(regexp) => regexp.is_match(host),
+            Matcher::HostRegexp(regexp, _) => regexp.is_match(host),
             _ => false,
         }
     }
@@ -79,7 +80,7 @@ impl Matcher {
             Matcher::PathPrefix(_) | Matcher::ClientIp(_) | Matcher::Alpn(_) => 2,
             Matcher::Header(..) => 3,
             Matcher::Query(..) => 4,
-            Matcher::HostRegexp(_) | Matcher::PathRegexp(..) => 8,
+            Matcher::HostRegexp(..) | Matcher::PathRegexp(..) => 8,
             Matcher::HeaderRegexp(..) => 9,
             Matcher::QueryRegexp(..) | Matcher::FirstQuery(..) => 10,
         }
@@ -88,7 +89,7 @@ impl Matcher {
     /// What the request has where this matcher looks, for people.
     pub(crate) fn actual<F: Facts + ?Sized>(&self, facts: &F) -> String {
         match self {
-            Matcher::AnyHost | Matcher::Host(_) | Matcher::HostBelow(_) | Matcher::HostRegexp(_) => {
+            Matcher::AnyHost | Matcher::Host(_) | Matcher::HostBelow(_) | Matcher::HostRegexp(..) => {
                 let host = show("host", facts.host());
                 facts.flattened_host().map_or(host.clone(), |flat| {
                     format!("{host}, {}", show("flattened host", flat))
@@ -122,7 +123,7 @@ impl Matcher {
             Matcher::AnyHost => "any host".into(),
             Matcher::Host(name) => show("host", name),
             Matcher::HostBelow(name) => format!("one label before `.{}`", String::from_utf8_lossy(name)),
-            Matcher::HostRegexp(regexp) => format!("host like `{}`", regexp.source()),
+            Matcher::HostRegexp(regexp, _) => format!("host like `{}`", regexp.source()),
             Matcher::Method(method) => show("method", method),
             Matcher::Path(path) => show("path", path),
             Matcher::PathPrefix(prefix) => {

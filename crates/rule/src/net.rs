@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net};
 
 /// One address or one CIDR range. IPv4 mapped into IPv6 counts as IPv4, and `::/0` holds no IPv4 address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IpRange(IpNet);
 
 impl IpRange {

@@ -1,5 +1,6 @@
 //! A compiled rule: matchers joined by all and any. Negation stands at the matchers only.
 
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use crate::facts::Facts;
 use crate::matcher::Matcher;
 
 /// A predicate over [`Facts`]. Clones share their parts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tree {
     Always,
     Never,
@@ -16,12 +17,27 @@ pub(crate) enum Tree {
     Test(Arc<Test>),
 }
 
-/// A matcher, perhaps negated, and where its call stands in the rule.
-#[derive(Clone, Debug, PartialEq)]
+/// A matcher, perhaps negated, and where its call stands in the rule. The place is no part of its identity.
+#[derive(Clone, Debug)]
 pub(crate) struct Test {
     pub matcher: Matcher,
     pub not: bool,
     pub span: Range<usize>,
+}
+
+impl PartialEq for Test {
+    fn eq(&self, other: &Self) -> bool {
+        self.not == other.not && self.matcher == other.matcher
+    }
+}
+
+impl Eq for Test {}
+
+impl Hash for Test {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.not.hash(state);
+        self.matcher.hash(state);
+    }
 }
 
 /// One matcher that kept a rule from matching.
@@ -125,6 +141,16 @@ impl Tree {
         match self {
             Tree::All(list) | Tree::Any(list) => list.iter().map(Tree::leaves).sum(),
             _ => 1,
+        }
+    }
+
+    /// Few enough parts to be compared with others while an index is built.
+    pub(crate) fn is_small(&self) -> bool {
+        match self {
+            Tree::All(list) | Tree::Any(list) => {
+                list.len() <= 8 && list.iter().all(|t| matches!(t, Tree::Test(_)))
+            }
+            _ => true,
         }
     }
 

@@ -22,10 +22,19 @@ impl Slot {
         }
     }
 
+    /// Text outside braces. Hosts are compared in lower case.
+    fn literal(self, text: &str) -> String {
+        let lower = text.to_ascii_lowercase();
+        regex_syntax::escape(if self == Slot::Host { &lower } else { text })
+    }
+
+    fn flags(self) -> &'static str {
+        if self == Slot::Host { "i" } else { "" }
+    }
+
     fn frame(self) -> (&'static str, &'static str) {
         match self {
-            Slot::Host => ("(?i)^", "$"),
-            Slot::Path | Slot::Query => ("^", "$"),
+            Slot::Host | Slot::Path | Slot::Query => ("^", "$"),
             Slot::PathPrefix => ("^", ""),
         }
     }
@@ -43,7 +52,7 @@ pub(crate) fn template(text: &str, slot: Slot) -> Result<Regexp, BadRegexp> {
     let mut names = Vec::new();
     let mut at = 0;
     for (open, close) in braces(text)? {
-        out.push_str(&regex_syntax::escape(&text[at..open]));
+        out.push_str(&slot.literal(&text[at..open]));
         let inner = &text[open + 1..close];
         let (name, pattern) = inner.split_once(':').unwrap_or((inner, slot.default_pattern()));
         if name.is_empty() || pattern.is_empty() {
@@ -53,10 +62,10 @@ pub(crate) fn template(text: &str, slot: Slot) -> Result<Regexp, BadRegexp> {
             return bad(open, format!("two variables are named `{name}`"));
         }
         names.push(name);
-        out.push_str(&format!("(?:{pattern})"));
+        out.push_str(&format!("(?{}:{pattern})", slot.flags()));
         at = close + 1;
     }
-    out.push_str(&regex_syntax::escape(&text[at..]));
+    out.push_str(&slot.literal(&text[at..]));
     out.push_str(end);
     Regexp::new(&out)
 }
@@ -112,8 +121,14 @@ mod tests {
         check(
             "{sub:[a-z]+}.re.test",
             Slot::Host,
-            &["abc.re.test", "ABC.re.test"],
+            &["abc.re.test"],
             &["x.abc.re.test", "abcxre.test"],
+        );
+        check(
+            "{sub:[A-Z]+}.Re.test",
+            Slot::Host,
+            &["abc.re.test"],
+            &["1.re.test"],
         );
         check("{any}.any.test", Slot::Host, &["q.any.test"], &["q.r.any.test"]);
         check(

@@ -25,6 +25,16 @@ const REGEXPS: &[&str] = &[
     "^/",
     "^/a/?b?",
 ];
+const HOST_REGEXPS: &[&str] = &[
+    "^a",
+    "test$",
+    "^x\\.",
+    "^$",
+    "^[a-z]+\\.a\\.test$",
+    "\\.(a|b)?\\.?test\\.?$",
+    "a\\.test\\.$",
+    "[a-z]*\\.a\\.test$",
+];
 
 fn quoted(name: &'static str, values: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(values).prop_map(move |v| format!("{name}(`{v}`)"))
@@ -33,7 +43,7 @@ fn quoted(name: &'static str, values: &'static [&'static str]) -> impl Strategy<
 fn leaf() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => quoted("Host", HOSTS),
-        1 => quoted("HostRegexp", &["^a", "test$", "^x\\.", "^$"]),
+        1 => quoted("HostRegexp", HOST_REGEXPS),
         3 => quoted("Path", PATHS),
         4 => quoted("PathPrefix", PATHS),
         2 => quoted("PathRegexp", REGEXPS),

@@ -408,3 +408,64 @@ fn domains() {
         (vec!["*".to_owned()], -1)
     );
 }
+
+#[test]
+fn rules_that_do_not_stand() {
+    let v3 = [
+        "",
+        "   ",
+        "Host",
+        "Host()",
+        "Host(``)",
+        "Foo(`x`)",
+        "Host(`a.test`",
+        "Host(`a.test`) &&",
+        "Host('a.test')",
+        "Host(`a.test`, `b.test`)",
+        "Path(`x`)",
+        "PathPrefix(`x`)",
+        "PathRegexp(`(`)",
+        "HeaderRegexp(`a`, `[`)",
+        "QueryRegexp(`a`, `[`)",
+        "HostRegexp(`[`)",
+        "Header(`a`)",
+        "Query(`a`, `b`, `c`)",
+        "Method(`GET`, `POST`)",
+        "ClientIP(`x`)",
+        "ClientIP(`10.0.0.0/33`)",
+        "Host(1)",
+        "Host(`a.test`) & Host(`b.test`)",
+        "Host(`a.test`) == Host(`b.test`)",
+        "Host(`caf\u{e9}.test`)",
+        "HostRegexp(`caf\u{e9}`)",
+        "pathPrefix(`/x`)",
+        "Headers(`a`, `b`)",
+        "HostHeader(`a.test`)",
+        "PathRegexp(`^/(?!x)`)",
+        r"PathRegexp(`(a)\1`)",
+        "Host(`a.test`) AND Path(`/`)",
+        "Host(`a.test`) x",
+        "!",
+        "Header(`X-Foo`, ``)",
+        "Host(`a.test`) || Path(`x`)",
+        "Query(`a`, ``)",
+        r#"Host("a\.test")"#,
+        "Host(Path(`/x`))",
+        "true",
+        "Host(`a.test`) + Host(`b.test`)",
+    ];
+    v3.iter()
+        .for_each(|rule| assert!(Rule::http(rule, Syntax::V3).is_err(), "{rule}"));
+    let tcp = [
+        "Host(`named.test`)",
+        "ALPN(`acme-tls/1`)",
+        "HostSNI(`a`, `b`)",
+        "ClientIP(`nonsense`)",
+        "HostSNIRegexp(`(`)",
+        "HostSNI(`n\u{e4}me.test`)",
+        "HostSNI(`a b`)",
+        "",
+    ];
+    tcp.iter()
+        .for_each(|rule| assert!(Rule::tcp(rule, Syntax::V3).is_err(), "{rule}"));
+}

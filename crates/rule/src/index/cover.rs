@@ -17,6 +17,8 @@ const SIMPLIFY_BUDGET: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum HostKey {
     Any,
+    /// Any number of labels before this name.
+    Under(Arc<[u8]>),
     /// One label before this parent.
     Below(Arc<[u8]>),
     Exact(Arc<[u8]>),
@@ -105,6 +107,13 @@ fn spread_matcher(matcher: &Matcher, tree: &Tree) -> Vec<Entry> {
             path: PathKey::Prefix(path.clone()),
             ..entry
         }],
+        Matcher::HostRegexp(_, parents) if !parents.is_empty() => {
+            let keyed = |p: &Arc<[u8]>| Entry {
+                host: HostKey::Under(p.clone()),
+                ..everything(tree.clone())
+            };
+            parents.iter().map(keyed).collect()
+        }
         Matcher::PathRegexp(_, prefixes) if !prefixes.is_empty() => {
             let keyed = |p: &Arc<[u8]>| Entry {
                 path: PathKey::Prefix(p.clone()),
@@ -194,6 +203,7 @@ fn product(left: &[Entry], right: &[Entry]) -> Vec<Entry> {
 fn meet_host(a: &HostKey, b: &HostKey) -> HostKey {
     match (a, b) {
         (HostKey::Any, other) | (HostKey::Below(_), other @ HostKey::Exact(_)) => other.clone(),
+        (HostKey::Under(_), other @ (HostKey::Exact(_) | HostKey::Below(_))) => other.clone(),
         (kept, _) => kept.clone(),
     }
 }
@@ -202,7 +212,8 @@ fn meet_host(a: &HostKey, b: &HostKey) -> HostKey {
 fn lost_host(a: &HostKey, b: &HostKey) -> Tree {
     let lost = match (a, b) {
         (x, y) if x == y => return Tree::Always,
-        (HostKey::Any, _) | (_, HostKey::Any) => return Tree::Always,
+        // The expression behind such a key is a rest in any case.
+        (HostKey::Any | HostKey::Under(_), _) | (_, HostKey::Any | HostKey::Under(_)) => return Tree::Always,
         (HostKey::Below(name), HostKey::Exact(_)) => Matcher::HostBelow(name.clone()),
         (_, HostKey::Below(name)) => Matcher::HostBelow(name.clone()),
         (_, HostKey::Exact(name)) => Matcher::Host(name.clone()),

@@ -1,7 +1,7 @@
 //! The route index: "first match by priority" without trying every rule.
 //!
-//! A rule is spread over entries ([`cover`]): a host (exact, one label before a parent, or any), a path (exact or prefix)
-//! and what is left to ask. Entries live in one radix tree per host ([`trie`]). A lookup walks at most three trees and
+//! A rule is spread over entries ([`cover`]): a host (exact, one label before a parent, below a name, or any), a path (exact or prefix)
+//! and what is left to ask. Entries live in one radix tree per host ([`trie`]). A lookup walks a few trees and
 //! asks what is left in order of priority; what has no key waits at the root of the tree for any host.
 
 mod cover;
@@ -32,6 +32,7 @@ pub struct RouteIndex<T> {
     routes: Vec<Route<T>>,
     exact: FxHashMap<Box<[u8]>, u32>,
     below: FxHashMap<Box<[u8]>, u32>,
+    under: FxHashMap<Box<[u8]>, u32>,
     any: Option<u32>,
     tries: Tries,
 }
@@ -80,6 +81,7 @@ impl<T> RouteIndex<T> {
             routes,
             exact: FxHashMap::default(),
             below: FxHashMap::default(),
+            under: FxHashMap::default(),
             any: None,
             tries: Tries::default(),
         };
@@ -88,6 +90,7 @@ impl<T> RouteIndex<T> {
             match host {
                 HostKey::Exact(name) => drop(index.exact.insert((*name).into(), root)),
                 HostKey::Below(name) => drop(index.below.insert((*name).into(), root)),
+                HostKey::Under(name) => drop(index.under.insert((*name).into(), root)),
                 HostKey::Any => index.any = Some(root),
             }
         }
@@ -125,7 +128,7 @@ impl<T> RouteIndex<T> {
     }
 
     /// The trees that may know `host`, the most particular first.
-    fn roots(&self, host: &[u8]) -> impl Iterator<Item = u32> {
+    fn roots<'a>(&'a self, host: &'a [u8]) -> impl Iterator<Item = u32> + use<'a, T> {
         let host = undotted(host);
         let exact = self.exact.get(host).copied();
         let below = if self.below.is_empty() {
@@ -133,7 +136,18 @@ impl<T> RouteIndex<T> {
         } else {
             parent(host).and_then(|p| self.below.get(p)).copied()
         };
-        [exact, below, self.any].into_iter().flatten()
+        [exact, below]
+            .into_iter()
+            .flatten()
+            .chain(self.roots_under(host))
+            .chain(self.any)
+    }
+
+    /// The trees of names that `host` is below, at any depth.
+    fn roots_under<'a>(&'a self, host: &'a [u8]) -> impl Iterator<Item = u32> + use<'a, T> {
+        let host = if self.under.is_empty() { &[] } else { host };
+        let dots = host.iter().enumerate().filter(|(_, b)| **b == b'.');
+        dots.filter_map(|(dot, _)| self.under.get(&host[dot + 1..]).copied())
     }
 
     /// Every router in match order with its answer: the first that matched is what [`Self::find`] gives. Lazy; for people

@@ -1,6 +1,9 @@
 //! Radix trees over path bytes, all in one arena: small nodes, children side by side, no pointers.
 
+use std::collections::hash_map::Entry;
 use std::ops::Range;
+
+use rustc_hash::FxHashMap;
 
 use super::cover::PathKey;
 use crate::tree::Tree as Rest;
@@ -70,6 +73,8 @@ pub(crate) struct Tree {
     firsts: Vec<u8>,
     candidates: Vec<Candidate>,
     rests: Vec<Rest>,
+    /// Where small rests are in `rests`, while building: equal ones are kept once, so that they stay in the caches.
+    known: FxHashMap<Rest, u32>,
 }
 
 /// A node still to be built: which items, how many bytes are behind it, where it goes.
@@ -102,6 +107,7 @@ impl Tree {
         self.firsts.shrink_to_fit();
         self.candidates.shrink_to_fit();
         self.rests.shrink_to_fit();
+        self.known = FxHashMap::default();
     }
 
     fn build(&mut self, all: &[Item], work: Work, queue: &mut Vec<Work>) {
@@ -165,10 +171,7 @@ impl Tree {
         for item in items {
             let rest = match &item.rest {
                 Rest::Always => NOTHING,
-                rest => {
-                    self.rests.push(rest.clone());
-                    offset(self.rests.len() - 1)
-                }
+                rest => self.rest(rest),
             };
             self.candidates.push(Candidate {
                 rank: item.rank,
@@ -179,6 +182,18 @@ impl Tree {
             start,
             end: offset(self.candidates.len()),
         }
+    }
+
+    fn rest(&mut self, rest: &Rest) -> u32 {
+        let next = offset(self.rests.len());
+        if rest.is_small() {
+            match self.known.entry(rest.clone()) {
+                Entry::Occupied(known) => return *known.get(),
+                Entry::Vacant(free) => free.insert(next),
+            };
+        }
+        self.rests.push(rest.clone());
+        next
     }
 
     /// The best rank below `best` whose rest `holds`, or `best`.
