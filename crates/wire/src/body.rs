@@ -205,3 +205,189 @@ fn data(skip: usize, left: u64, buf: &[u8]) -> Step {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `wire` in pieces of `piece` bytes; gives the data, the trailers and what is left, or why not.
+    fn decode(framing: Framing, wire: &[u8], piece: usize) -> Result<String, Reject> {
+        let mut decoder = BodyDecoder::new(framing);
+        let (mut data, mut buf, mut rest) = (Vec::new(), Vec::new(), wire.chunks(piece));
+        loop {
+            match decoder.step(&buf)? {
+                Step::Data { skip, len } => {
+                    data.extend_from_slice(&buf[skip..skip + len]);
+                    buf.drain(..skip + len);
+                    decoder.consumed(len);
+                }
+                Step::Skip(n) => drop(buf.drain(..n)),
+                Step::End { skip } => {
+                    buf.drain(..skip);
+                    break;
+                }
+                Step::More => match rest.next() {
+                    Some(more) => buf.extend_from_slice(more),
+                    None => {
+                        decoder.eof()?;
+                        break;
+                    }
+                },
+            }
+        }
+        assert!(decoder.is_done());
+        buf.extend(rest.flatten());
+        let trailers = decoder
+            .take_trailers()
+            .map_or_else(String::new, |t| format!(" {t:?}"));
+        Ok(format!(
+            "{}|{}{trailers}",
+            String::from_utf8_lossy(&data),
+            String::from_utf8_lossy(&buf)
+        ))
+    }
+
+    fn check_as(framing: Framing, wire: &str, want: Result<&str, Reject>) {
+        for piece in (1..9).chain([usize::MAX]) {
+            assert_eq!(
+                decode(framing, wire.as_bytes(), piece).as_deref(),
+                want.as_ref().copied(),
+                "{piece}: {wire}"
+            );
+        }
+    }
+
+    fn check(wire: &str, want: Result<&str, Reject>) {
+        check_as(Framing::Chunked, wire, want);
+    }
+
+    #[test]
+    fn a8_what_follows_the_body_is_not_of_it() {
+        check_as(Framing::None, "GET", Ok("|GET"));
+        check_as(Framing::Length(0), "GET", Ok("|GET"));
+        check_as(Framing::Length(3), "abcGET", Ok("abc|GET"));
+        check_as(Framing::Length(3), "ab", Err(Reject::Truncated));
+        check_as(Framing::Close, "abc", Ok("abc|"));
+        check("3\r\nabc\r\n0\r\n\r\nGET", Ok("abc|GET"));
+    }
+
+    #[test]
+    fn a5_chunk_sizes() {
+        check("A\r\n0123456789\r\n000\r\n\r\n", Ok("0123456789|"));
+        check("0000000000000001\r\na\r\n0\r\n\r\n", Ok("a|"));
+        for bad in [
+            "00000000000000001\r\na",
+            "0x1\r\na",
+            "+1\r\na",
+            "-1\r\na",
+            " 1\r\na",
+            "1 \r\na",
+            "\r\n",
+            "g\r\n",
+            "8000000000000000\r\n",
+            "ffffffffffffffff\r\n",
+            "1\ta\r\n",
+        ] {
+            check(bad, Err(Reject::ChunkSize));
+        }
+        check("1\r\na\r\n", Err(Reject::Truncated));
+        check("1\r\na\r\n0\r\n", Err(Reject::Truncated));
+        check("1\r\nab\r\n", Err(Reject::ChunkEnd));
+        check("2\r\na\r\n0\r\n\r\n", Err(Reject::ChunkEnd));
+    }
+
+    #[test]
+    fn a6_line_ends() {
+        check("1\na\r\n0\r\n\r\n", Err(Reject::ChunkSize));
+        check("1\ra\r\n", Err(Reject::LineEnd));
+        check("1\r\na\n0\r\n\r\n", Err(Reject::ChunkEnd));
+        check("1\r\na\r0\r\n\r\n", Err(Reject::LineEnd));
+        check("1;a\nb\r\n", Err(Reject::LineEnd));
+        check("1;a=\"\n\"\r\n", Err(Reject::LineEnd));
+        check("0\r\n\n", Err(Reject::LineEnd));
+        check("0\r\nX: 1\n\r\n", Err(Reject::LineEnd));
+    }
+
+    #[test]
+    fn a7_chunk_extensions() {
+        for good in [";a", ";a=b", ";a=\"x;\\\"y\"", "; a = b ;c", ";a ; b"] {
+            check(&format!("1{good}\r\na\r\n0{good}\r\n\r\n"), Ok("a|"));
+        }
+        for bad in [
+            ";",
+            ";;",
+            ";a=",
+            ";=b",
+            ";a=\"x\" y",
+            ";a b",
+            ";a,b",
+            ";a=\"\x01\"",
+        ] {
+            check(&format!("1{bad}\r\na\r\n0\r\n\r\n"), Err(Reject::ChunkExtension));
+        }
+        check(
+            &format!("1;a={}\r\na", "x".repeat(5000)),
+            Err(Reject::ChunkOverhead),
+        );
+        check(
+            &format!("1;a={}\r\na\r\n", "x".repeat(3000)).repeat(10),
+            Err(Reject::ChunkOverhead),
+        );
+        check(
+            &format!("{}0\r\n\r\n", "1\r\na\r\n".repeat(9000)),
+            Ok(&format!("{}|", "a".repeat(9000))),
+        );
+    }
+
+    #[test]
+    fn a18_trailers() {
+        check("0\r\nx-sum: 1\r\n\r\nGET", Ok("|GET {\"X-Sum\": \"1\"}"));
+        check("0\r\ngrpc-status: 0\r\n\r\n", Ok("| {\"Grpc-Status\": \"0\"}"));
+        for dropped in [
+            "Host: x",
+            "Content-Length: 5",
+            "Transfer-Encoding: chunked",
+            "Authorization: x",
+            "X-Forwarded-For: 1",
+            "x-forwarded-other: 1",
+            "X-Real-IP: 1",
+            "Cookie: a",
+            "Set-Cookie: a",
+            "Connection: x",
+            "Trailer: x",
+            "Te: x",
+            "Content-Type: x",
+            "Expect: x",
+            "Cache-Control: x",
+            "Via: x",
+            "Forwarded: for=x",
+            "Location: /",
+            "Upgrade: h2c",
+            "Range: x",
+        ] {
+            check(&format!("0\r\n{dropped}\r\n\r\n"), Ok("|"));
+        }
+        check(
+            "0\r\nTransfer_Encoding: chunked\r\n\r\n",
+            Err(Reject::FramingAlias),
+        );
+        check("0\r\n x: 1\r\n\r\n", Err(Reject::Folded));
+        check(
+            &format!("0\r\n{}\r\n", "x: 1\r\n".repeat(101)),
+            Err(Reject::HeadFields),
+        );
+        check(&format!("0\r\nx: {}", "x".repeat(17000)), Err(Reject::HeadBytes));
+    }
+
+    #[test]
+    fn counts_what_is_left() {
+        let mut body = BodyDecoder::new(Framing::Length(5));
+        assert_eq!(body.step(b"abc"), Ok(Step::Data { skip: 0, len: 3 }));
+        body.consumed(2);
+        assert_eq!((body.remaining(), body.is_done()), (Some(3), false));
+        body.consumed(3);
+        assert_eq!((body.remaining(), body.is_done()), (Some(0), true));
+        assert_eq!(BodyDecoder::new(Framing::Chunked).remaining(), None);
+        assert_eq!(BodyDecoder::new(Framing::Chunked).eof(), Err(Reject::Truncated));
+    }
+}

@@ -46,6 +46,9 @@ pub fn peek(buf: &[u8]) -> Peek {
 
 struct Broken;
 
+/// The content of a record, and what follows it.
+type Record<'b> = (&'b [u8], &'b [u8]);
+
 /// The body of the first handshake message, out of as many records as it takes.
 fn message(buf: &[u8]) -> Result<Option<Cow<'_, [u8]>>, Broken> {
     let mut whole: Cow<'_, [u8]> = Cow::Borrowed(&[]);
@@ -87,10 +90,10 @@ fn message_len(whole: &[u8]) -> Result<Option<usize>, Broken> {
     }
 }
 
-/// The content of the first record and what follows it; `None` while it is incomplete.
+/// The first record; `None` while it is incomplete.
 ///
 /// A record that is not all there gives nothing, but its head is judged as soon as it can be.
-fn record(buf: &[u8]) -> Result<Option<(&[u8], &[u8])>, Broken> {
+fn record(buf: &[u8]) -> Result<Option<Record<'_>>, Broken> {
     let Some((head, rest)) = buf.split_at_checked(RECORD_HEAD) else {
         let fits = buf.iter().zip([HANDSHAKE, 3]).all(|(&b, want)| b == want);
         return if fits { Ok(None) } else { Err(Broken) };
@@ -189,4 +192,130 @@ fn take<'b>(buf: &mut &'b [u8], n: usize) -> Option<&'b [u8]> {
 fn vector<'b, const N: usize>(buf: &mut &'b [u8]) -> Option<&'b [u8]> {
     let len = take(buf, N)?.iter().fold(0, |n, &b| n << 8 | usize::from(b));
     take(buf, len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn len16(body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u16).to_be_bytes()[..], body].concat()
+    }
+
+    fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
+        [&kind.to_be_bytes()[..], &len16(body)].concat()
+    }
+
+    fn sni(name: &[u8]) -> Vec<u8> {
+        extension(0, &len16(&[&[0], &len16(name)[..]].concat()))
+    }
+
+    fn alpn(names: &[&[u8]]) -> Vec<u8> {
+        let list: Vec<u8> = names
+            .iter()
+            .flat_map(|n| [&[n.len() as u8], *n].concat())
+            .collect();
+        extension(16, &len16(&list))
+    }
+
+    fn body(extensions: &[u8]) -> Vec<u8> {
+        let fixed = [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0x13, 1], &[1, 0]].concat();
+        [fixed, len16(extensions)].concat()
+    }
+
+    fn message(body: &[u8]) -> Vec<u8> {
+        [&[1][..], &(body.len() as u32).to_be_bytes()[1..], body].concat()
+    }
+
+    /// The message in records of at most `size` bytes.
+    fn records(message: &[u8], size: usize) -> Vec<u8> {
+        message
+            .chunks(size)
+            .flat_map(|c| [&[22, 3, 1][..], &len16(c)].concat())
+            .collect()
+    }
+
+    fn wire(extensions: &[Vec<u8>]) -> Vec<u8> {
+        records(&message(&body(&extensions.concat())), MAX_RECORD)
+    }
+
+    fn found(name: Option<&str>, protocols: &[&[u8]]) -> Peek {
+        Peek::Hello {
+            sni: name.map(str::to_owned),
+            alpn: protocols.iter().map(|p| p.to_vec()).collect(),
+        }
+    }
+
+    #[test]
+    fn names_and_protocols() {
+        let check =
+            |extensions: &[Vec<u8>], want: Peek| assert_eq!(peek(&wire(extensions)), want, "{extensions:?}");
+        check(&[], found(None, &[]));
+        check(&[sni(b"a.test")], found(Some("a.test"), &[]));
+        // C2
+        check(&[sni(b"A.TesT.")], found(Some("a.test"), &[]));
+        check(&[sni(b"127.0.0.1")], found(None, &[]));
+        check(&[sni(b"::1")], found(None, &[]));
+        check(
+            &[extension(10, b"xx"), alpn(&[b"h2", b"http/1.1"]), sni(b"a_b")],
+            found(Some("a_b"), &[b"h2", b"http/1.1"]),
+        );
+        for bad in [
+            &b""[..],
+            b".",
+            b"a b",
+            b"a\0b",
+            b"a:1",
+            "\u{e9}".as_bytes(),
+            &[b'a'; 256],
+        ] {
+            check(&[sni(bad)], Peek::Bad);
+        }
+        check(&[sni(b"a"), sni(b"b")], Peek::Bad);
+        check(&[alpn(&[])], Peek::Bad);
+        check(&[alpn(&[b""])], Peek::Bad);
+        check(&[extension(0, b"")], Peek::Bad);
+        check(&[vec![0, 0, 0, 9]], Peek::Bad);
+    }
+
+    #[test]
+    fn c1_any_fragmentation_gives_the_same() {
+        let message = message(&body(
+            &[sni(b"a.test"), alpn(&[b"h2"]), extension(51, &[1; 1300])].concat(),
+        ));
+        let want = found(Some("a.test"), &[b"h2"]);
+        for size in [1, 2, 3, 4, 5, 7, 100, 1000] {
+            let wire = records(&message, size);
+            for cut in 0..wire.len() {
+                assert_eq!(peek(&wire[..cut]), Peek::More, "{size} {cut}");
+            }
+            assert_eq!(peek(&wire), want, "{size}");
+            assert_eq!(peek(&[&wire[..], b"more"].concat()), want);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_hello() {
+        let check = |bytes: &[u8], want: Peek| assert_eq!(peek(bytes), want, "{bytes:?}");
+        check(b"", Peek::More);
+        check(b"G", Peek::NotTls);
+        check(b"\x16", Peek::More);
+        check(b"\x16\x02", Peek::NotTls);
+        check(&[22, 3, 1, 0, 0], Peek::Bad);
+        check(&[22, 3, 1, 0x40, 1], Peek::Bad);
+        check(&[22, 3, 1, 0, 4, 2, 0, 0, 0], Peek::Bad);
+        check(&[22, 3, 1, 0, 4, 1, 2, 0, 0], Peek::Bad);
+        // An alert, or another version, between two pieces of a hello.
+        check(&[22, 3, 1, 0, 1, 1, 21, 3, 1, 0, 1, 1], Peek::Bad);
+        check(&[22, 3, 1, 0, 1, 1, 22, 2, 1, 0, 1, 1], Peek::Bad);
+        let plain = body(&[]);
+        for cut in 1..plain.len() - 2 {
+            check(&records(&message(&plain[..cut]), 99), Peek::Bad);
+        }
+        check(
+            &records(&message(&plain[..plain.len() - 2]), 99),
+            found(None, &[]),
+        );
+        check(&records(&message(&[&plain[..], b"x"].concat()), 99), Peek::Bad);
+    }
 }

@@ -38,3 +38,15 @@ impl ConnectionOptions {
         !self.close && (!http10 || self.keep_alive)
     }
 }
+
+/// The protocols of an `Upgrade` field that may be asked of a server: all but HTTP/2 in clear text, which would take the
+/// connection out of sight.
+pub fn protocols(upgrade: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let protocols = upgrade.split(|&b| b == b',').map(<[u8]>::trim_ascii);
+    protocols.filter(|p| !p.is_empty() && !p.eq_ignore_ascii_case(b"h2c"))
+}
+
+/// Whether an `Upgrade` field names such a protocol.
+pub fn switches(upgrade: &[u8]) -> bool {
+    protocols(upgrade).next().is_some()
+}

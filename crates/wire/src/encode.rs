@@ -1,5 +1,6 @@
 //! Heads and chunks as bytes. What frames the message is written here and taken from nowhere else.
 
+use crate::connection::protocols;
 use crate::framing::Framing;
 use crate::headers::Headers;
 use crate::known::Known;
@@ -10,7 +11,8 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 /// What a request head says besides its fields.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestOptions<'a> {
-    /// Asks to switch to this protocol: `Connection: Upgrade` and `Upgrade` are written.
+    /// Asks to switch to these protocols, as the `Upgrade` field lists them: `Connection: Upgrade` and `Upgrade` are
+    /// written. HTTP/2 in clear text is never asked for.
     pub upgrade: Option<&'a [u8]>,
     /// `Te: trailers` is written.
     pub te_trailers: bool,
@@ -74,7 +76,7 @@ pub fn request_head(
         out.extend_from_slice(b"Te: trailers\r\n");
     }
     match options.upgrade {
-        Some(protocol) => put(out, &[b"Connection: Upgrade\r\nUpgrade: ", protocol, b"\r\n"]),
+        Some(upgrade) => upgrade_to(out, upgrade),
         None if options.close => out.extend_from_slice(b"Connection: close\r\n"),
         None => {}
     }
@@ -174,6 +176,17 @@ fn upgrade_fields(out: &mut Vec<u8>, headers: &Headers, host_first: bool) {
     }
 }
 
+fn upgrade_to(out: &mut Vec<u8>, upgrade: &[u8]) {
+    let mut separator: &[u8] = b"Connection: Upgrade\r\nUpgrade: ";
+    for protocol in protocols(upgrade) {
+        put(out, &[separator, protocol]);
+        separator = b", ";
+    }
+    if separator == b", " {
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
 fn status_line(out: &mut Vec<u8>, http10: bool, status: u16, reason: &str) {
     if status == 200 && !http10 && reason == "OK" {
         return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
@@ -206,5 +219,165 @@ fn content_length(out: &mut Vec<u8>, n: u64) {
 fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(fields: &str) -> Headers {
+        fields
+            .split_terminator('|')
+            .filter_map(|f| f.split_once('='))
+            .collect()
+    }
+
+    fn check_request(method: &str, fields: &str, framing: Framing, options: RequestOptions<'_>, want: &str) {
+        let mut out = Vec::new();
+        request_head(&mut out, method, "/x", &list(fields), framing, options);
+        let want = format!("{method} /x HTTP/1.1|{want}||").replace('|', "\r\n");
+        assert_eq!(String::from_utf8_lossy(&out), want);
+    }
+
+    #[test]
+    fn requests() {
+        let plain = RequestOptions::default();
+        let check = |fields, framing, want| check_request("GET", fields, framing, plain, want);
+        check("Host=a|X=1", Framing::None, "Host: a|X: 1");
+        check("X=1|Host=a|Y=2", Framing::None, "Host: a|X: 1|Y: 2");
+        check("Host=a|X=1", Framing::Length(0), "Host: a|X: 1");
+        check(
+            "Host=a|Trailer=T|X=1",
+            Framing::Chunked,
+            "Host: a|Trailer: T|X: 1|Transfer-Encoding: chunked",
+        );
+        // A19: what the list says of framing does not go out.
+        let hop = "Host=a|Connection=close|Te=trailers|Transfer-Encoding=gzip|Content-Length=9|Keep-Alive=1|Trailer=T|Upgrade=h2c|\
+                   Http2-Settings=x|Proxy-Connection=x|Proxy-Authorization=x|X=1";
+        check(hop, Framing::Length(12), "Host: a|X: 1|Content-Length: 12");
+        for method in ["POST", "PUT", "PATCH"] {
+            check_request(
+                method,
+                "Host=a",
+                Framing::None,
+                plain,
+                "Host: a|Content-Length: 0",
+            );
+        }
+        let options = RequestOptions {
+            te_trailers: true,
+            close: true,
+            ..plain
+        };
+        check_request(
+            "GET",
+            "Host=a",
+            Framing::None,
+            options,
+            "Host: a|Te: trailers|Connection: close",
+        );
+    }
+
+    #[test]
+    fn upgrades() {
+        let check = |upgrade: &str, want: &str| {
+            let options = RequestOptions {
+                upgrade: Some(upgrade.as_bytes()),
+                ..Default::default()
+            };
+            let fields = "X=1|Host=a|sec-websocket-key=k|Connection=x|Upgrade=x";
+            let want = format!("Host: a|X: 1|Sec-WebSocket-Key: k{want}");
+            check_request("GET", fields, Framing::None, options, &want);
+        };
+        check("websocket", "|Connection: Upgrade|Upgrade: websocket");
+        // A11
+        check("h2c", "");
+        check(
+            "H2C, websocket,h2c, x/1",
+            "|Connection: Upgrade|Upgrade: websocket, x/1",
+        );
+    }
+
+    #[test]
+    fn responses() {
+        let check = |http10, framing, close, fields: &str, want: &str| {
+            let mut out = Vec::new();
+            response_head(
+                &mut out,
+                http10,
+                200,
+                "OK",
+                &list(fields),
+                framing,
+                close,
+                Some(b"now"),
+            );
+            let version = if http10 { "1.0" } else { "1.1" };
+            let want = format!("HTTP/{version} 200 OK|{want}||").replace('|', "\r\n");
+            assert_eq!(String::from_utf8_lossy(&out), want);
+        };
+        check(
+            false,
+            ResponseFraming::Length(3),
+            false,
+            "X=1",
+            "X: 1|Date: now|Content-Length: 3",
+        );
+        check(
+            false,
+            ResponseFraming::Chunked,
+            true,
+            "Date=then",
+            "Date: then|Transfer-Encoding: chunked|Connection: close",
+        );
+        check(
+            false,
+            ResponseFraming::None,
+            false,
+            "Content-Length=9|Connection=x|X=1",
+            "X: 1|Date: now",
+        );
+        check(
+            true,
+            ResponseFraming::Length(3),
+            false,
+            "",
+            "Date: now|Content-Length: 3|Connection: keep-alive",
+        );
+        check(true, ResponseFraming::Chunked, true, "X=1", "X: 1|Date: now");
+        check(
+            false,
+            ResponseFraming::Upgrade,
+            false,
+            "Upgrade=ws|X=1",
+            "Upgrade: ws|X: 1|Date: now|Connection: Upgrade",
+        );
+        let mut out = Vec::new();
+        response_head(
+            &mut out,
+            false,
+            103,
+            "Early Hints",
+            &list("Link=x"),
+            ResponseFraming::None,
+            true,
+            None,
+        );
+        assert_eq!(out, b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+    }
+
+    #[test]
+    fn chunks() {
+        for len in [1, 9, 15, 16, 255, 256, 0x1234_5678, usize::MAX] {
+            let mut out = Vec::new();
+            chunk_header(&mut out, len);
+            assert_eq!(out, format!("{len:x}\r\n").as_bytes());
+        }
+        let mut out = Vec::new();
+        chunk_header(&mut out, 0);
+        last_chunk(&mut out, None);
+        last_chunk(&mut out, Some(&list("T=1")));
+        assert_eq!(out, b"0\r\n\r\n0\r\nT: 1\r\n\r\n");
     }
 }

@@ -199,3 +199,151 @@ pub fn write_v2(out: &mut Vec<u8>, source: SocketAddr, destination: SocketAddr) 
     out.extend_from_slice(&source.port().to_be_bytes());
     out.extend_from_slice(&destination.port().to_be_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(a: &str, b: &str) -> Option<(SocketAddr, SocketAddr)> {
+        Some((a.parse().unwrap(), b.parse().unwrap()))
+    }
+
+    fn check(bytes: &[u8], want: Result<Option<ProxyHeader>, Reject>) {
+        assert_eq!(parse(bytes), want, "{}", String::from_utf8_lossy(bytes));
+    }
+
+    fn found(len: usize, addresses: Option<(SocketAddr, SocketAddr)>) -> Result<Option<ProxyHeader>, Reject> {
+        Ok(Some(ProxyHeader {
+            len,
+            addresses,
+            local: false,
+        }))
+    }
+
+    #[test]
+    fn version_1() {
+        let good = |line: &str, addresses| {
+            check(
+                format!("{line}\r\nGET").as_bytes(),
+                found(line.len() + 2, addresses),
+            )
+        };
+        good(
+            "PROXY TCP4 1.2.3.4 5.6.7.8 123 65535",
+            pair("1.2.3.4:123", "5.6.7.8:65535"),
+        );
+        good(
+            "PROXY TCP6 ::1 2001:db8::2 0 1",
+            pair("[::1]:0", "[2001:db8::2]:1"),
+        );
+        good("PROXY UNKNOWN", None);
+        good("PROXY UNKNOWN ffff::1 whatever", None);
+        // E6
+        for bad in [
+            "PROXY TCP4 1.2.3.4 5.6.7.8 123",
+            "PROXY TCP4 1.2.3.4 5.6.7.8 123 1 2",
+            "PROXY TCP4  1.2.3.4 5.6.7.8 1 2",
+            "PROXY TCP4 1.2.3.4 5.6.7.8 +1 2",
+            "PROXY TCP4 1.2.3.4 5.6.7.8 01 2",
+            "PROXY TCP4 1.2.3.4 5.6.7.8 65536 2",
+            "PROXY TCP4 1.2.3.4 5.6.7.8  2",
+            "PROXY TCP4 1.2.3.04 5.6.7.8 1 2",
+            "PROXY TCP4 ::1 ::2 1 2",
+            "PROXY TCP6 1.2.3.4 ::2 1 2",
+            "PROXY TCP6 fe80::1%eth0 ::2 1 2",
+            "PROXY tcp4 1.2.3.4 5.6.7.8 1 2",
+            "PROXY UDP4 1.2.3.4 5.6.7.8 1 2",
+            "PROXY ",
+            "PROXY TCP4",
+        ] {
+            check(format!("{bad}\r\n").as_bytes(), Err(Reject::Proxy));
+        }
+        check(b"PROXY UNKNOWN\n", Err(Reject::Proxy));
+        check(
+            &[b"PROXY UNKNOWN ", &[b'x'; 200][..]].concat(),
+            Err(Reject::Proxy),
+        );
+    }
+
+    fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
+        [
+            V2_START,
+            &[command, family],
+            &(rest.len() as u16).to_be_bytes(),
+            rest,
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn version_2() {
+        let four = [1, 2, 3, 4, 5, 6, 7, 8, 0, 80, 1, 187];
+        let want = pair("1.2.3.4:80", "5.6.7.8:443");
+        check(&v2(0x21, 0x11, &four), found(28, want));
+        check(&v2(0x21, 0x12, &four), found(28, want));
+        check(&[&v2(0x21, 0x11, &four)[..], b"tail"].concat(), found(28, want));
+        let six = [&[0; 15][..], &[1], &[0; 15], &[2], &[0, 1, 0, 2]].concat();
+        check(&v2(0x21, 0x21, &six), found(52, pair("[::1]:1", "[::2]:2")));
+        check(&v2(0x21, 0x31, &[0; 216]), found(232, None));
+        check(&v2(0x21, 0, b"any"), found(19, None));
+        check(
+            &v2(0x20, 0, b""),
+            Ok(Some(ProxyHeader {
+                len: 16,
+                addresses: None,
+                local: true,
+            })),
+        );
+        let tlvs = |tlvs: &[u8]| v2(0x21, 0x11, &[&four[..], tlvs].concat());
+        check(&tlvs(&[4, 0, 2, 9, 9, 0xe0, 0, 0]), found(36, want));
+        // E6
+        check(&tlvs(&[4, 0, 2, 9]), Err(Reject::Proxy));
+        check(&tlvs(&[4, 0]), Err(Reject::Proxy));
+        check(&v2(0x21, 0x11, &four[..11]), Err(Reject::Proxy));
+        check(&v2(0x21, 0x21, &four), Err(Reject::Proxy));
+        check(&v2(0x22, 0x11, &four), Err(Reject::Proxy));
+        check(&v2(0x11, 0x11, &four), Err(Reject::Proxy));
+        check(&v2(0x21, 0x13, &four), Err(Reject::Proxy));
+        check(&v2(0x21, 0x41, &four), Err(Reject::Proxy));
+        check(
+            &[V2_START, &[0x21, 0x11, 0xff, 0xff]].concat(),
+            Err(Reject::Proxy),
+        );
+    }
+
+    #[test]
+    fn any_split_asks_for_more_and_then_agrees() {
+        let (from, to) = ("1.2.3.4:5".parse().unwrap(), "6.7.8.9:10".parse().unwrap());
+        let (six, seven) = ("[2001:db8::1]:5".parse().unwrap(), "[::1]:10".parse().unwrap());
+        for write in [write_v1, write_v2] {
+            for (source, destination) in [(from, to), (six, seven)] {
+                let mut bytes = Vec::new();
+                write(&mut bytes, source, destination);
+                for cut in 0..bytes.len() {
+                    check(&bytes[..cut], Ok(None));
+                }
+                check(&bytes, found(bytes.len(), Some((source, destination))));
+            }
+            let mut bytes = Vec::new();
+            write(&mut bytes, from, seven);
+            check(&bytes, found(bytes.len(), None));
+        }
+    }
+
+    #[test]
+    fn other_traffic_is_left_alone() {
+        for other in [
+            &b"GET / HTTP/1.1"[..],
+            b"PRI",
+            b"POST",
+            b"PROXY/",
+            b"\x16\x03",
+            b"\r\nGET",
+            b"\r\n\r\nx",
+        ] {
+            check(other, found(0, None));
+        }
+        check(b"P", Ok(None));
+        check(b"\r\n", Ok(None));
+    }
+}

@@ -134,3 +134,146 @@ fn understand(head: ResponseHead, headers: &Headers, to_head: bool) -> Result<Re
         ..head
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        bytes: 4096,
+        fields: 10,
+    };
+
+    fn check_for(to_head: bool, to_connect: bool, wire: &str, want: &str) {
+        let mut headers = Headers::new();
+        let got = match parse_response(wire.as_bytes(), &mut headers, &LIMITS, to_head, to_connect) {
+            Err(why) => why.reason().to_owned(),
+            Ok(None) => "more".to_owned(),
+            Ok(Some(h)) => {
+                assert_eq!(h.len, wire.len());
+                let flags = [(h.http10, "1.0"), (h.keep_alive, "keep"), (h.upgrade, "upgrade")];
+                let flags: Vec<_> = flags.iter().filter(|f| f.0).map(|f| f.1).collect();
+                format!("{} {:?} {}", h.status, h.framing, flags.join(","))
+            }
+        };
+        assert_eq!(got, want, "{wire}");
+    }
+
+    fn check(fields: &str, want: &str) {
+        check_for(false, false, &format!("HTTP/1.1 {fields}\r\n\r\n"), want);
+    }
+
+    #[test]
+    fn framing() {
+        check("200 OK\r\nContent-Length: 5", "200 Length(5) keep");
+        check("200 OK\r\nTransfer-Encoding: chunked", "200 Chunked keep");
+        check("200 OK", "200 Close ");
+        check(
+            "200 OK\r\nContent-Length: 5\r\nConnection: close",
+            "200 Length(5) ",
+        );
+        check("304 Not Modified\r\nContent-Length: 5", "304 None keep");
+        check("204 No Content", "204 None keep");
+        check("100 Continue", "100 None keep");
+        check("101 Switching Protocols\r\nContent-Length: 5", "101 None upgrade");
+        check_for(
+            true,
+            false,
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+            "200 None keep",
+        );
+        check_for(true, false, "HTTP/1.1 200 OK\r\n\r\n", "200 None keep");
+        check_for(
+            false,
+            true,
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+            "200 None upgrade",
+        );
+        check_for(
+            false,
+            true,
+            "HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\n",
+            "403 Length(5) keep",
+        );
+        check_for(
+            false,
+            false,
+            "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n",
+            "200 Length(5) 1.0",
+        );
+        check_for(
+            false,
+            false,
+            "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\n",
+            "200 Length(5) 1.0,keep",
+        );
+    }
+
+    #[test]
+    fn a10_an_answer_to_upgrade_is_an_ordinary_one() {
+        check(
+            "200 OK\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1",
+            "200 Length(1) keep",
+        );
+    }
+
+    #[test]
+    fn a14_responses_that_can_be_read_twice() {
+        check(
+            "200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+            "both-cl-and-te",
+        );
+        check(
+            "200 OK\r\nContent-Length: 5\r\nContent-Length: 5",
+            "bad-content-length",
+        );
+        check("200 OK\r\nContent-Length: x", "bad-content-length");
+        check(
+            "200 OK\r\nTransfer-Encoding: gzip, chunked",
+            "unknown-transfer-coding",
+        );
+        check("100 Continue\r\nContent-Length: 5", "bad-content-length");
+        check("103 Hints\r\nTransfer-Encoding: chunked", "bad-content-length");
+        check("204 No Content\r\nContent-Length: 5", "204 None ");
+        check("204 No Content\r\nContent-Length: 0", "204 None keep");
+        check("200 OK\r\nHTTP/1.1 200 OK", "bad-header-name");
+        check_for(
+            false,
+            false,
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "bad-transfer-encoding",
+        );
+    }
+
+    #[test]
+    fn status_lines() {
+        check("200", "200 Close ");
+        check("200 ", "200 Close ");
+        check("999 \u{fc}ber\tx", "999 Close ");
+        for bad in ["2000 OK", "20 OK", "099 x", " 200 OK", "200OK", "abc", "-20 x"] {
+            check(bad, "bad-status-line");
+        }
+        check("200 O\rK", "bare-line-end");
+        check("200 O\nK", "bare-line-end");
+        check("200 O\0K", "bare-line-end");
+        for bad in [
+            "HTTP/2.0 200 OK\r\n\r\n",
+            "http/1.1 200 OK\r\n\r\n",
+            "garbage",
+            "\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "ICY 200 OK\r\n",
+        ] {
+            check_for(false, false, bad, "bad-status-line");
+        }
+        check_for(
+            false,
+            false,
+            &format!("HTTP/1.1 200 {}", "x".repeat(5000)),
+            "head-too-large",
+        );
+        let whole = "HTTP/1.1 200 OK\r\nA: 1\r\n\r\n";
+        for cut in 0..whole.len() {
+            check_for(false, false, &whole[..cut], "more");
+        }
+    }
+}
