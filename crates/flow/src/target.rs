@@ -12,6 +12,8 @@ use std::fmt;
 pub struct Target {
     text: String,
     query_at: Option<u32>,
+    /// The path is nothing at all; `/` stands in the text for it.
+    bare: bool,
 }
 
 impl Target {
@@ -19,7 +21,7 @@ impl Target {
     pub fn new(text: &str) -> Target {
         let text = escape_invalid(text).into_owned();
         let query_at = text.find('?').map(|at| at as u32);
-        Target { text, query_at }
+        Target { text, query_at, bare: false }
     }
 
     /// From a path without query.
@@ -52,11 +54,40 @@ impl Target {
         decode(self.path())
     }
 
-    /// Replaces the path by an escaped one; `?` and `#` in it are escaped, so that it cannot become a query.
+    /// Whether the path is nothing at all: what is left when a prefix was the whole path. It is matched and sent as `/`, but
+    /// what is put in front of it gets no slash behind.
+    pub fn is_bare(&self) -> bool {
+        self.bare
+    }
+
+    /// Replaces the first `len` bytes of the path by `with`, which is escaped already, in place. The path stays one that
+    /// starts with a slash; of nothing at all, `/` is left ([`Target::is_bare`]).
+    pub fn replace_prefix(&mut self, len: usize, with: &str) {
+        let path_end = self.path().len();
+        let len = if self.bare { path_end } else { len.min(path_end) };
+        if !self.text.is_char_boundary(len) {
+            return;
+        }
+        self.text.replace_range(..len, with);
+        let mut path_len = path_end - len + with.len();
+        self.bare = path_len == 0;
+        if !self.text[..path_len].starts_with('/') {
+            self.text.insert(0, '/');
+            path_len += 1;
+        }
+        self.query_at = self.query_at.map(|_| path_len as u32);
+    }
+
+    /// Replaces the path by an escaped one; `?` and `#` in it are escaped, so that it cannot become a query. A missing leading
+    /// slash is added.
     pub fn set_path(&mut self, path: &str) {
         let query = self.query().map(str::to_owned);
         let path = escape_invalid(path);
         self.text.clear();
+        self.bare = path.is_empty();
+        if !path.starts_with('/') {
+            self.text.push('/');
+        }
         for c in path.chars() {
             match c {
                 '?' => self.text.push_str("%3F"),
@@ -174,5 +205,29 @@ mod tests {
         assert_eq!(t.as_str(), "/b%3Fc%23d%20%C3%A9");
         t.set_decoded_path(b"/x y%");
         assert_eq!(t.as_str(), "/x%20y%25");
+    }
+
+    #[test]
+    fn prefixes_are_replaced_in_place() {
+        let check = |text: &str, len: usize, with: &str, want: &str, bare: bool| {
+            let mut t = Target::new(text);
+            t.replace_prefix(len, with);
+            assert_eq!((t.as_str(), t.is_bare()), (want, bare), "{text} {len} {with}");
+            assert_eq!(t.query(), Target::new(text).query(), "{text} {len} {with}");
+        };
+        check("/a/b?q=/", 2, "", "/b?q=/", false);
+        check("/a/b?q", 0, "/p", "/p/a/b?q", false);
+        check("/ab?q", 2, "", "/b?q", false);
+        check("/a?q", 2, "", "/?q", true);
+        check("/a", 9, "", "/", true);
+        check("/a?", 2, "/", "/?", false);
+    }
+
+    #[test]
+    fn a_bare_path_is_nothing_to_what_comes_in_front() {
+        let mut t = Target::new("/a?q");
+        t.replace_prefix(2, "");
+        t.replace_prefix(0, "/b");
+        assert_eq!((t.as_str(), t.path(), t.is_bare()), ("/b?q", "/b", false));
     }
 }

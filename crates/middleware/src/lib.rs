@@ -1,1 +1,6 @@
-//! One file per middleware.
+//! One file per middleware. Each builds one [`Step`](trilithon_flow::Step) from its configuration and knows nothing of
+//! routers, snapshots or the other middlewares; `chain` is flattened by whoever assembles the steps.
+#![forbid(unsafe_code)]
+
+pub mod http;
+pub mod ip_set;
