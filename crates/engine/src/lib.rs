@@ -1,1 +1,21 @@
-//! Doors, routing, assembly: configuration in, HTTP traffic out.
+//! Configuration in, HTTP traffic out.
+//!
+//! The slow river ends here: messages of providers are merged ([`merge`]), compiled ([`assemble`]) and swapped in
+//! ([`live`]). The fast river runs here: sockets are accepted ([`listener`]), served ([`door`]) and routed ([`route`]).
+//! The engine knows no provider and no command; only the binary knows all.
+#![forbid(unsafe_code)]
+
+pub mod assemble;
+mod date;
+mod door;
+pub mod entry_point;
+pub mod intake;
+pub mod listener;
+pub mod live;
+pub mod merge;
+pub mod report;
+pub mod route;
+mod serve;
+mod stream;
+mod timer;
+pub mod worker;

@@ -1,0 +1,213 @@
+//! A merged configuration into a snapshot, with a report on every object. Pure: the same input gives the same result, at
+//! the first start and at every reload.
+
+mod layers;
+mod middlewares;
+mod models;
+mod routers;
+mod services;
+mod tls;
+
+pub use models::Model;
+pub use services::Internals;
+
+use crate::live::Snapshot;
+use crate::merge::{Merged, provider_of, qualify};
+use crate::report::{Entry, Report};
+use crate::route::Routes;
+use layers::Layers;
+use routers::{RouterBuilder, muxer, parse, syntax};
+use services::ServiceTable;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use trilithon_flow::Keep;
+use trilithon_model::spanned::Map;
+use trilithon_rule::Syntax;
+use trilithon_tls::Tls;
+use trilithon_upstream::Transport;
+
+/// What the install configuration says to the assembler; the same for every snapshot.
+pub struct Settings {
+    /// Names of the HTTP entry points in order; positions are [`EntryPoint::index`](crate::entry_point::EntryPoint::index).
+    pub entry_points: Vec<String>,
+    /// Where a router is served that names no entry point.
+    pub default_entry_points: Vec<String>,
+    pub models: BTreeMap<String, Model>,
+    /// Characters that an entry point refuses in their encoded form.
+    pub denied: BTreeMap<String, Vec<&'static str>>,
+    pub default_syntax: Syntax,
+    /// Providers in the order that breaks ties of priority; lower case.
+    pub precedence: Vec<String>,
+    pub default_transport: Arc<Transport>,
+    pub internals: Internals,
+    /// Reads the files that TLS objects name.
+    pub tls: trilithon_tls::Builder,
+}
+
+impl Settings {
+    /// The rank of a router among those of equal priority; lower is tried first.
+    fn tie(&self, name: &str) -> u32 {
+        let provider = provider_of(name).to_ascii_lowercase();
+        let rank = self
+            .precedence
+            .iter()
+            .position(|p| *p == provider)
+            .unwrap_or(self.precedence.len());
+        rank as u32
+    }
+}
+
+/// Builds everything.
+pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
+    let mut routers = models::apply(&merged.routers, &settings.models, &settings.default_entry_points);
+    let layers = Layers::of(&routers);
+    layers.hidden.iter().for_each(|name| drop(routers.remove(name)));
+    let resolved = tls::resolve(&mut routers, &|r| syntax(r, settings.default_syntax));
+    let tls = settings
+        .tls
+        .build(&merged.certificates, &merged.tls_options, &merged.tls_stores);
+
+    let mut report = start_report(merged, &routers, settings);
+    for (name, fault) in &layers.faults {
+        if let Some(entry) = report.routers.get_mut(name) {
+            if fault.disables {
+                entry.disable(&fault.message)
+            } else {
+                entry.warn(&fault.message)
+            }
+        }
+    }
+    for (name, warning) in resolved.warnings {
+        if let Some(entry) = report.routers.get_mut(&name) {
+            entry.warn(warning);
+        }
+    }
+    let services = ServiceTable::new(
+        merged,
+        &settings.internals,
+        &settings.default_transport,
+        keep,
+        report,
+    );
+    let entry_points = {
+        let mut builder = RouterBuilder {
+            settings,
+            routers: &routers,
+            services: &services,
+            layers: &layers,
+            tls: &tls,
+            built: BTreeMap::new(),
+        };
+        settings
+            .entry_points
+            .iter()
+            .map(|ep| routes(&mut builder, ep, resolved.options.get(ep).cloned()))
+            .collect()
+    };
+    // Services that no router uses are built too, so that their faults show.
+    for name in merged.services.keys() {
+        let _ = services.get(name);
+    }
+    let mut report = services.into_report();
+    finish_report(&mut report, merged, &tls);
+    Snapshot {
+        entry_points,
+        tls,
+        report: Arc::new(report),
+    }
+}
+
+/// The muxers of one entry point.
+fn routes(
+    builder: &mut RouterBuilder<'_>,
+    entry_point: &str,
+    options: Option<crate::route::HostOptions>,
+) -> Routes {
+    let mut clear = Vec::new();
+    let mut secure = Vec::new();
+    let mine = builder
+        .routers
+        .iter()
+        .filter(|(_, r)| r.parent_refs.is_empty() && r.entry_points.iter().any(|e| e == entry_point));
+    for (name, router) in mine {
+        if let Some(candidate) = builder.candidate(name) {
+            if router.tls.is_some() {
+                secure.push(candidate)
+            } else {
+                clear.push(candidate)
+            }
+        }
+    }
+    Routes {
+        clear: muxer(clear),
+        secure: muxer(secure),
+        tls_options: options.unwrap_or_default(),
+    }
+}
+
+fn start_report(
+    merged: &Merged,
+    routers: &Map<trilithon_model::dynamic::http::Router>,
+    settings: &Settings,
+) -> Report {
+    let mut report = Report {
+        notes: merged.clashes.clone(),
+        ..Report::default()
+    };
+    for (name, router) in routers {
+        let mut entry = Entry::new(router.clone());
+        entry.priority = match router.priority {
+            0 => parse(router, settings.default_syntax)
+                .map_or(router.rule.len() as i64, |r| r.default_priority()),
+            given => given,
+        };
+        if router.parent_refs.is_empty() {
+            use_entry_points(&mut entry, settings);
+        }
+        report.routers.insert(name.clone(), entry);
+    }
+    report.services = merged
+        .services
+        .iter()
+        .map(|(n, s)| (n.clone(), Entry::new(s.clone())))
+        .collect();
+    report.middlewares = merged
+        .middlewares
+        .iter()
+        .map(|(n, m)| (n.clone(), Entry::new(m.clone())))
+        .collect();
+    report
+}
+
+fn use_entry_points(entry: &mut Entry<trilithon_model::dynamic::http::Router>, settings: &Settings) {
+    for name in entry.config.entry_points.clone() {
+        if settings.entry_points.contains(&name) {
+            entry.using.push(name);
+        } else {
+            entry.warn(format!("entryPoint \"{name}\" doesn't exist"));
+        }
+    }
+    entry.using.sort();
+    if entry.using.is_empty() {
+        entry.disable("no valid entryPoint for this router");
+    }
+}
+
+fn finish_report(report: &mut Report, merged: &Merged, tls: &Tls) {
+    for (name, entry) in &report.routers {
+        let service = qualify(&entry.config.service, name);
+        if let Some(used) = report.services.get_mut(&service) {
+            used.used_by.push(name.clone());
+        }
+        for middleware in entry.config.middlewares.iter().map(|m| qualify(m, name)) {
+            if let Some(used) = report.middlewares.get_mut(&middleware)
+                && !used.used_by.contains(name)
+            {
+                used.used_by.push(name.clone());
+            }
+        }
+    }
+    let _ = merged;
+    report.certificates = tls.certificates();
+    report.notes.extend(tls.notes());
+}

@@ -1,0 +1,180 @@
+//! Routers into routes.
+
+use super::Settings;
+use super::layers::Layers;
+use super::services::ServiceTable;
+use super::tls::options_of;
+use crate::merge::qualify;
+use crate::route::{DeniedCharacters, Layer, Muxer, Observe, Route};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use trilithon_flow::{BuildError, Chain, Service};
+use trilithon_model::dynamic::http::Router;
+use trilithon_model::spanned::Map;
+use trilithon_rule::{MAX_USER_PRIORITY, Protocol, Rule, Syntax};
+use trilithon_tls::Tls;
+
+/// Routes by router, ready for the muxers of the entry points.
+pub struct RouterBuilder<'a> {
+    pub settings: &'a Settings,
+    pub routers: &'a Map<Router>,
+    pub services: &'a ServiceTable<'a>,
+    pub layers: &'a Layers,
+    pub tls: &'a Tls,
+    pub built: BTreeMap<String, Option<Candidate>>,
+}
+
+/// A route with what orders it among others.
+#[derive(Clone)]
+pub struct Candidate {
+    pub rule: Rule,
+    pub priority: i64,
+    pub tie: u32,
+    pub route: Arc<Route>,
+}
+
+impl RouterBuilder<'_> {
+    /// The route of a router, built once; `None` when it cannot be, which the report then says.
+    pub fn candidate(&mut self, name: &str) -> Option<Candidate> {
+        if let Some(done) = self.built.get(name) {
+            return done.clone();
+        }
+        // While it is being built it leads nowhere: a circle ends here.
+        self.built.insert(name.to_owned(), None);
+        let router = self.routers.get(name)?;
+        let built = self.build(name, router);
+        let mut report = self.services.report();
+        let entry = report.routers.get_mut(name);
+        let candidate = match built {
+            Ok(candidate) => Some(candidate),
+            Err(error) => {
+                if let Some(entry) = entry {
+                    entry.disable(&error.message);
+                }
+                None
+            }
+        };
+        drop(report);
+        self.built.insert(name.to_owned(), candidate.clone());
+        candidate
+    }
+
+    fn build(&mut self, name: &str, router: &Router) -> Result<Candidate, BuildError> {
+        let internal = name.ends_with("@internal");
+        if router.priority > MAX_USER_PRIORITY && !internal {
+            return Err(BuildError::new(format!(
+                "the router priority {} exceeds the max user-defined priority {MAX_USER_PRIORITY}",
+                router.priority
+            )));
+        }
+        self.check_tls(name, router)?;
+        let steps = self.services.steps(&router.middlewares, name)?;
+        let (service, label, own) = self.target(name, router)?;
+        let rule = parse(router, self.settings.default_syntax)?;
+        let priority = if router.priority == 0 {
+            rule.default_priority()
+        } else {
+            router.priority
+        };
+        let route = Route {
+            name: name.into(),
+            service: label,
+            chain: Chain::new(steps, service),
+            internal: own,
+            observe: self.observe(router),
+            denied: if router.parent_refs.is_empty() {
+                self.denied(router)
+            } else {
+                DeniedCharacters::default()
+            },
+        };
+        Ok(Candidate {
+            rule,
+            priority,
+            tie: self.settings.tie(name),
+            route: Arc::new(route),
+        })
+    }
+
+    fn check_tls(&self, name: &str, router: &Router) -> Result<(), BuildError> {
+        if router.tls.is_none() {
+            return Ok(());
+        }
+        let options = options_of(router, name);
+        let fail = |why: &str| Err(BuildError::new(format!("building router handler: {why}")));
+        match self.tls.options_error(&options) {
+            None => Ok(()),
+            Some(why) => fail(&why),
+        }
+    }
+
+    /// What the chain ends in: a service, or the routers below.
+    fn target(
+        &mut self,
+        name: &str,
+        router: &Router,
+    ) -> Result<(Arc<dyn Service>, Option<Arc<str>>, bool), BuildError> {
+        let children = self.layers.children(name).to_vec();
+        if !children.is_empty() {
+            let below: Vec<Candidate> = children
+                .iter()
+                .filter_map(|child| self.candidate(child))
+                .collect();
+            let label: Arc<str> = format!("{name}-muxer").into();
+            return Ok((Arc::new(Layer { muxer: muxer(below) }), Some(label), false));
+        }
+        if router.service.is_empty() {
+            return Err(BuildError::new("the service is missing on the router").help(
+                "set `service` to the name of a service, or let other routers name this one in `parentRefs`",
+            ));
+        }
+        let service = qualify(&router.service, name);
+        let backend = self.services.get(&service)?;
+        let own = service.ends_with("@internal");
+        Ok((backend, Some(service.into()), own))
+    }
+
+    fn observe(&self, router: &Router) -> Observe {
+        let said = router.observability.as_ref();
+        Observe {
+            access_log: said.and_then(|o| o.access_logs).unwrap_or(true),
+            metrics: said.and_then(|o| o.metrics).unwrap_or(true),
+            tracing: said.and_then(|o| o.tracing).unwrap_or(true),
+        }
+    }
+
+    fn denied(&self, router: &Router) -> DeniedCharacters {
+        let of = |ep: &String| self.settings.denied.get(ep).cloned().unwrap_or_default();
+        DeniedCharacters(router.entry_points.iter().flat_map(of).collect())
+    }
+}
+
+/// The syntax a router's rule is written in.
+pub fn syntax(router: &Router, default: Syntax) -> Syntax {
+    match router.rule_syntax.as_str() {
+        "v2" => Syntax::V2,
+        "v3" => Syntax::V3,
+        _ => default,
+    }
+}
+
+/// A router's rule.
+pub fn parse(router: &Router, default: Syntax) -> Result<Rule, BuildError> {
+    Rule::http(&router.rule, syntax(router, default)).map_err(|error| {
+        let message = error.api_text(Protocol::Http, &router.rule);
+        match error.help() {
+            Some(help) => BuildError::new(message).help(help),
+            None => BuildError::new(message),
+        }
+    })
+}
+
+/// The index of some candidates.
+pub fn muxer(candidates: Vec<Candidate>) -> Muxer {
+    Muxer::new(
+        candidates
+            .into_iter()
+            .map(|c| (c.rule, c.priority, c.tie, c.route))
+            .collect(),
+    )
+}

@@ -1,0 +1,218 @@
+//! Services by name, each built once, with what it leads to.
+
+use crate::merge::{Merged, qualify};
+use crate::report::Report;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use trilithon_flow::{BuildError, Chain, Exchange, Keep, Reply, Request, Service, Services};
+use trilithon_model::dynamic::http::{ServersLoadBalancer, ServiceKind};
+use trilithon_upstream::{
+    Backend, Child, Failover, HighestRandomWeight, LoadBalancer, Mirroring, Transport, Weighted,
+};
+
+/// The gateway's own services (`api@internal`), by name.
+pub type Internals = BTreeMap<String, Arc<dyn Service>>;
+
+/// Builds services as they are asked for.
+pub struct ServiceTable<'a> {
+    merged: &'a Merged,
+    internals: &'a Internals,
+    default_transport: &'a Arc<Transport>,
+    pub(super) keep: &'a Keep,
+    built: RefCell<HashMap<String, Result<Arc<dyn Backend>, BuildError>>>,
+    transports: RefCell<HashMap<String, Result<Arc<Transport>, BuildError>>>,
+    trail: RefCell<Vec<String>>,
+    report: RefCell<Report>,
+}
+
+impl<'a> ServiceTable<'a> {
+    pub fn new(
+        merged: &'a Merged,
+        internals: &'a Internals,
+        default_transport: &'a Arc<Transport>,
+        keep: &'a Keep,
+        report: Report,
+    ) -> Self {
+        ServiceTable {
+            merged,
+            internals,
+            default_transport,
+            keep,
+            built: RefCell::default(),
+            transports: RefCell::default(),
+            trail: RefCell::default(),
+            report: RefCell::new(report),
+        }
+    }
+
+    /// The report so far; services and service middlewares write their complaints into it.
+    pub fn report(&self) -> std::cell::RefMut<'_, Report> {
+        self.report.borrow_mut()
+    }
+
+    /// The report, when nothing more is built.
+    pub fn into_report(self) -> Report {
+        self.report.into_inner()
+    }
+
+    /// The service of this qualified name.
+    ///
+    /// # Errors
+    /// It does not exist, or it or something it needs cannot be built; the report says so too.
+    pub fn get(&self, name: &str) -> Result<Arc<dyn Backend>, BuildError> {
+        if let Some(done) = self.built.borrow().get(name) {
+            return done.clone();
+        }
+        if self.trail.borrow().iter().any(|n| n == name) {
+            let trail = self.trail.borrow().join("->");
+            return Err(BuildError::new(format!(
+                "could not instantiate service {name}: recursion detected in {trail}->{name}"
+            )));
+        }
+        self.trail.borrow_mut().push(name.to_owned());
+        let built = self.build(name);
+        self.trail.borrow_mut().pop();
+        if let Some(entry) = self.report.borrow_mut().services.get_mut(name) {
+            match &built {
+                Ok(backend) => entry.backend = Some(backend.clone()),
+                Err(error) => entry.disable(&error.message),
+            }
+        }
+        self.built.borrow_mut().insert(name.to_owned(), built.clone());
+        built
+    }
+
+    fn build(&self, name: &str) -> Result<Arc<dyn Backend>, BuildError> {
+        if let Some(service) = self.internals.get(name) {
+            return Ok(Arc::new(Plain(service.clone())));
+        }
+        let Some(config) = self.merged.services.get(name) else {
+            return Err(
+                BuildError::new(format!("the service \"{name}\" does not exist")).help(format!(
+                    "define `http.services.{}` or name another service",
+                    name.split('@').next().unwrap_or(name)
+                )),
+            );
+        };
+        let backend = self.kind(name, config.kind().map_err(|e| BuildError::new(e.to_string()))?)?;
+        if config.middlewares.is_empty() {
+            return Ok(backend);
+        }
+        let steps = self.steps(&config.middlewares, name)?;
+        Ok(Arc::new(Dressed {
+            chain: Chain::new(steps, backend.clone()),
+            backend,
+        }))
+    }
+
+    fn kind(&self, name: &str, kind: ServiceKind<'_>) -> Result<Arc<dyn Backend>, BuildError> {
+        Ok(match kind {
+            ServiceKind::ServersLoadBalancer(c) => {
+                Arc::new(LoadBalancer::build(name, c, self.transport(c, name)?, self.keep)?)
+            }
+            ServiceKind::WeightedRoundRobin(c) => {
+                let children = c
+                    .services
+                    .iter()
+                    .map(|s| self.child(&s.name, s.weight, name))
+                    .collect::<Result<_, _>>()?;
+                Arc::new(Weighted::build(name, c, children, self.keep)?)
+            }
+            ServiceKind::HighestRandomWeight(c) => {
+                let children = c
+                    .services
+                    .iter()
+                    .map(|s| self.child(&s.name, s.weight, name))
+                    .collect::<Result<_, _>>()?;
+                Arc::new(HighestRandomWeight::build(name, c, children, self.keep)?)
+            }
+            ServiceKind::Mirroring(c) => {
+                let main = self.child(&c.service, None, name)?;
+                let mirrors = c
+                    .mirrors
+                    .iter()
+                    .map(|m| self.child(&m.name, None, name))
+                    .collect::<Result<_, _>>()?;
+                Arc::new(Mirroring::build(name, c, main, mirrors, self.keep)?)
+            }
+            ServiceKind::Failover(c) => {
+                let main = self.child(&c.service, None, name)?;
+                let fallback = self.child(&c.fallback, None, name)?;
+                Arc::new(Failover::build(name, c, main, fallback, self.keep)?)
+            }
+        })
+    }
+
+    fn child(&self, name: &str, weight: Option<i64>, parent: &str) -> Result<Child, BuildError> {
+        let qualified = qualify(name, parent);
+        let backend = self.get(&qualified)?;
+        Ok(Child {
+            name: qualified,
+            weight,
+            backend,
+        })
+    }
+
+    fn transport(&self, config: &ServersLoadBalancer, owner: &str) -> Result<Arc<Transport>, BuildError> {
+        if matches!(config.servers_transport.as_str(), "" | "default@internal") {
+            return Ok(self.default_transport.clone());
+        }
+        let name = qualify(&config.servers_transport, owner);
+        if let Some(done) = self.transports.borrow().get(&name) {
+            return done.clone();
+        }
+        let built = match self.merged.servers_transports.get(&name) {
+            // Pools belong to the transport: one that did not change keeps its connections.
+            Some(config) => Transport::build(&name, config).map(|t| {
+                self.keep
+                    .get(&name, &config.value, || KeptTransport(Arc::new(t)))
+                    .0
+                    .clone()
+            }),
+            None => Err(BuildError::new(format!("servers transport not found {name}"))),
+        };
+        self.transports.borrow_mut().insert(name, built.clone());
+        built
+    }
+}
+
+struct KeptTransport(Arc<Transport>);
+
+impl Services for ServiceTable<'_> {
+    fn service(&self, name: &str) -> Result<Arc<dyn Service>, BuildError> {
+        self.get(name).map(|backend| backend as Arc<dyn Service>)
+    }
+}
+
+/// One of the gateway's own services: always up, nothing to report.
+struct Plain(Arc<dyn Service>);
+
+impl Service for Plain {
+    fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> Reply<'a> {
+        self.0.call(req, cx)
+    }
+}
+
+impl Backend for Plain {}
+
+/// A service with middlewares of its own.
+struct Dressed {
+    chain: Chain,
+    backend: Arc<dyn Backend>,
+}
+
+impl Service for Dressed {
+    fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> Reply<'a> {
+        self.chain.call(req, cx)
+    }
+}
+
+impl Backend for Dressed {
+    fn status(&self) -> Option<Arc<trilithon_upstream::Status>> {
+        self.backend.status()
+    }
+    fn server_status(&self) -> Vec<(String, bool)> {
+        self.backend.server_status()
+    }
+}

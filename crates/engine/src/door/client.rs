@@ -1,0 +1,280 @@
+//! The client's side of an HTTP/1 connection, shared by the exchange that answers and the request body that still reads.
+
+use crate::stream::Stream;
+use crate::timer::Deadline;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::AsyncWrite;
+use trilithon_flow::{Fault, FaultKind, Headers, Source};
+use trilithon_wire::body::{BodyDecoder, Step};
+use trilithon_wire::{Buffer, Framing};
+
+/// Bytes of a pipelined request that are read while the one before is being answered.
+const PIPELINE_BYTES: usize = 64 * 1024;
+
+/// One client connection.
+pub struct Client {
+    pub stream: RefCell<Stream>,
+    /// Bytes read and not used yet.
+    pub buffer: RefCell<Buffer>,
+    /// Bounds the head and the body of the request, or the pause between two.
+    pub deadline: Deadline,
+    /// Longest time without progress in a write.
+    pub write_timeout: Duration,
+    body: RefCell<BodyState>,
+}
+
+/// Where the current request's body is.
+enum BodyState {
+    /// Nothing is to come.
+    Done,
+    /// Lent to whoever reads it.
+    Out,
+    /// Given back before its end.
+    Unread {
+        decoder: BodyDecoder,
+        awaiting_continue: bool,
+    },
+}
+
+/// What became of a request's body by the time its answer was sent.
+pub enum Rest {
+    /// The next request follows.
+    Done,
+    /// Some of it is still to be read.
+    Unread(BodyDecoder),
+    /// The connection is of no further use.
+    Lost,
+}
+
+impl Client {
+    pub fn new(stream: Stream, buffer: Buffer, deadline: Deadline, write_timeout: Duration) -> Rc<Client> {
+        Rc::new(Client {
+            stream: RefCell::new(stream),
+            buffer: RefCell::new(buffer),
+            deadline,
+            write_timeout,
+            body: RefCell::new(BodyState::Done),
+        })
+    }
+
+    /// Reads on; 0 is the end. An idle connection gives its buffer back while it waits.
+    #[inline]
+    pub fn poll_read(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = self.buffer.borrow_mut();
+        let polled = self.stream.borrow_mut().poll_read_buffer(cx, &mut buffer);
+        if polled.is_pending() {
+            buffer.release();
+        }
+        polled
+    }
+
+    /// Ready when the client has gone: closed, or broken. What it sends ahead is kept, up to a bound.
+    pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !matches!(*self.body.borrow(), BodyState::Done)
+            || self.buffer.borrow().filled().len() >= PIPELINE_BYTES
+        {
+            return Poll::Pending;
+        }
+        loop {
+            match ready!(self.poll_read(cx)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) if self.buffer.borrow().filled().len() >= PIPELINE_BYTES => return Poll::Pending,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Lends out the body of the request whose head was just taken off the buffer.
+    pub fn lend_body(self: &Rc<Client>, framing: Framing, awaiting_continue: bool) -> RequestBody {
+        *self.body.borrow_mut() = BodyState::Out;
+        RequestBody {
+            client: self.clone(),
+            buffer: std::mem::take(&mut *self.buffer.borrow_mut()),
+            decoder: BodyDecoder::new(framing),
+            lent: 0,
+            awaiting_continue,
+            broken: false,
+        }
+    }
+
+    /// What is left of the body, once the exchange is over.
+    pub fn rest_of_body(&self) -> Rest {
+        match std::mem::replace(&mut *self.body.borrow_mut(), BodyState::Done) {
+            BodyState::Done => Rest::Done,
+            BodyState::Unread {
+                decoder,
+                awaiting_continue: false,
+            } => Rest::Unread(decoder),
+            // Whether the client still sends it cannot be known.
+            BodyState::Unread { .. } | BodyState::Out => Rest::Lost,
+        }
+    }
+
+    /// Writes all of `out` and empties it.
+    pub async fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let mut at = 0;
+        self.deadline.set(self.write_timeout);
+        while at < out.len() {
+            at += poll_fn(|cx| self.poll_write(cx, &[IoSlice::new(&out[at..])])).await?;
+        }
+        out.clear();
+        Ok(())
+    }
+
+    /// Writes some of `pieces`; no progress within the write time-out is an error.
+    pub fn poll_write(&self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let mut stream = self.stream.borrow_mut();
+        let written = match pieces {
+            [one] => Pin::new(&mut *stream).poll_write(cx, one),
+            many => Pin::new(&mut *stream).poll_write_vectored(cx, many),
+        };
+        match written {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(n)) => {
+                self.deadline.set(self.write_timeout);
+                Poll::Ready(Ok(n))
+            }
+            Poll::Ready(error) => Poll::Ready(error),
+            Poll::Pending => self
+                .deadline
+                .poll(cx)
+                .map(|()| Err(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    /// Sends what TLS still holds back.
+    pub async fn flush(&self) -> io::Result<()> {
+        poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)).await
+    }
+}
+
+/// The body of a request, read off the client's connection as it is needed.
+pub struct RequestBody {
+    client: Rc<Client>,
+    buffer: Buffer,
+    decoder: BodyDecoder,
+    lent: usize,
+    awaiting_continue: bool,
+    broken: bool,
+}
+
+impl RequestBody {
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        if std::mem::take(&mut self.awaiting_continue) {
+            self.say_continue()?;
+        }
+        let polled = self
+            .client
+            .stream
+            .borrow_mut()
+            .poll_read_buffer(cx, &mut self.buffer);
+        match polled {
+            Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(Ok(())),
+            Poll::Ready(_) => self.fail(
+                FaultKind::ClientGone,
+                "the client closed before the end of its body",
+            ),
+            Poll::Pending => {
+                self.buffer.release();
+                ready!(self.client.deadline.poll(cx));
+                self.fail(FaultKind::ClientTimeout, "the client was too slow with its body")
+            }
+        }
+    }
+
+    fn fail(&mut self, kind: FaultKind, why: &'static str) -> Poll<Result<(), Fault>> {
+        self.broken = true;
+        Poll::Ready(Err(Fault::new(kind, why)))
+    }
+
+    /// Tells the client to go on (RFC 9110 §10.1.1): somebody wants the body.
+    fn say_continue(&mut self) -> Result<(), Fault> {
+        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let mut stream = self.client.stream.borrow_mut();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        // Twenty-five bytes on a connection that has sent nothing for this request: they fit, or the client is gone.
+        let sent = Pin::new(&mut *stream).poll_write(&mut cx, CONTINUE);
+        let _ = Pin::new(&mut *stream).poll_flush(&mut cx);
+        match sent {
+            Poll::Ready(Ok(n)) if n == CONTINUE.len() => Ok(()),
+            _ => Err(Fault::new(
+                FaultKind::ClientGone,
+                "the client takes no `100 Continue`",
+            )),
+        }
+    }
+}
+
+impl Source for RequestBody {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
+        while self.lent == 0 {
+            match self.decoder.step(self.buffer.filled()) {
+                Ok(Step::Data { skip, len }) => {
+                    self.buffer.consume(skip);
+                    self.lent = len;
+                }
+                Ok(Step::Skip(n)) => self.buffer.consume(n),
+                Ok(Step::End { skip }) => {
+                    self.buffer.consume(skip);
+                    return Poll::Ready(Ok(&[]));
+                }
+                Ok(Step::More) => ready!(self.poll_more(cx))?,
+                Err(reject) => {
+                    self.broken = true;
+                    return Poll::Ready(Err(Fault::new(FaultKind::ClientMalformed, reject.reason())));
+                }
+            }
+        }
+        Poll::Ready(Ok(&self.buffer.filled()[..self.lent]))
+    }
+
+    fn consume(&mut self, n: usize) {
+        let n = n.min(self.lent);
+        self.buffer.consume(n);
+        self.decoder.consumed(n);
+        self.lent -= n;
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.decoder.remaining()
+    }
+
+    fn trailers(&mut self) -> Option<Headers> {
+        self.decoder.take_trailers()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        // A body whose last byte was used is over, though nobody has asked for its end.
+        while let Ok(step @ (Step::End { .. } | Step::Skip(_))) = self.decoder.step(self.buffer.filled()) {
+            match step {
+                Step::Skip(n) => self.buffer.consume(n),
+                Step::End { skip } => {
+                    self.buffer.consume(skip);
+                    break;
+                }
+                _ => break,
+            }
+        }
+        let decoder = std::mem::replace(&mut self.decoder, BodyDecoder::new(Framing::None));
+        *self.client.body.borrow_mut() = match (self.broken, decoder.is_done()) {
+            (true, _) => BodyState::Out,
+            (false, true) => BodyState::Done,
+            (false, false) => BodyState::Unread {
+                decoder,
+                awaiting_continue: self.awaiting_continue,
+            },
+        };
+        *self.client.buffer.borrow_mut() = std::mem::take(&mut self.buffer);
+    }
+}

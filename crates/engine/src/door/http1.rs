@@ -1,0 +1,707 @@
+//! The HTTP/1.1 door: heads in, responses out, one exchange after the other on one connection.
+
+use super::client::{Client, Rest};
+use super::{refuse, tunnel};
+use crate::entry_point::EntryPoint;
+use crate::serve;
+use crate::worker::Worker;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use trilithon_flow::{
+    Body, Connection, Exchange, Fault, FaultKind, Headers, Interim, Known, Method, Request, Response, Target,
+    Upgraded, Version, limits, status,
+};
+use trilithon_wire::body::Step;
+use trilithon_wire::{Buffer, Framing, HeadLimits, Reject, ResponseFraming, encode, head};
+
+/// Chunks up to this size are copied behind the head and sent with it; larger ones are written from where they are.
+const COPY_BYTES: usize = 8 * 1024;
+/// Bytes collected before they are written.
+const OUT_BYTES: usize = 32 * 1024;
+/// Longest time a write may make no progress where the entry point sets no `writeTimeout`.
+const STALLED_WRITE: Duration = Duration::from_secs(180);
+/// Time for a client to take the last answer and close.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// One HTTP/1 connection.
+pub struct Http1 {
+    client: Rc<Client>,
+    connection: Rc<Connection>,
+    interim: Rc<Interim>,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+    opened: Instant,
+    served: u64,
+}
+
+/// A head, taken off the connection.
+struct Taken {
+    req: Request,
+    framing: Framing,
+    keep_alive: bool,
+    expect_continue: bool,
+}
+
+/// What follows an exchange.
+enum After {
+    KeepAlive,
+    Close,
+}
+
+/// Serves a connection until either side ends it. `buffer` holds what was read ahead.
+pub async fn serve(
+    stream: crate::stream::Stream,
+    buffer: Buffer,
+    connection: Rc<Connection>,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+) {
+    let write_timeout = if entry_point.write_timeout.is_zero() {
+        STALLED_WRITE
+    } else {
+        entry_point.write_timeout
+    };
+    let deadline = worker.timer.deadline();
+    deadline.set(entry_point.read_timeout);
+    let client = Client::new(stream, buffer, deadline, write_timeout);
+    let mut door = Http1 {
+        client,
+        connection,
+        interim: Rc::default(),
+        entry_point,
+        worker,
+        opened: Instant::now(),
+        served: 0,
+    };
+    while door.wait().await {
+        // Boxed, so that an idle connection does not hold the space of a busy one.
+        match Box::pin(door.exchange()).await {
+            Ok(After::KeepAlive) => {}
+            Ok(After::Close) | Err(_) => break,
+        }
+    }
+    door.close().await;
+}
+
+impl Http1 {
+    /// Waits for the first byte of a request.
+    async fn wait(&mut self) -> bool {
+        if !self.client.buffer.borrow().is_empty() {
+            return true;
+        }
+        poll_fn(|cx| {
+            if let Poll::Ready(read) = self.client.poll_read(cx) {
+                return Poll::Ready(matches!(read, Ok(n) if n > 0));
+            }
+            if self.client.deadline.poll(cx).is_ready() || self.worker.live.is_draining() {
+                return Poll::Ready(false);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// One request and its response.
+    async fn exchange(&mut self) -> io::Result<After> {
+        if self.served > 0 {
+            self.client.deadline.set(self.entry_point.read_timeout);
+        }
+        self.served += 1;
+        let Some(taken) = self.head().await? else {
+            return Ok(After::Close);
+        };
+        let keep_alive = taken.keep_alive && self.may_keep_alive();
+        let mut req = taken.req;
+        match taken.framing {
+            Framing::None | Framing::Length(0) => self.client.deadline.clear(),
+            framing => req.body = Body::from_source(self.client.lend_body(framing, taken.expect_continue)),
+        }
+        let (is_head, version) = (req.method == Method::Head, req.version);
+        let mut cx = serve::begin(
+            &self.worker,
+            &self.entry_point,
+            &self.connection,
+            &self.interim,
+            &req,
+        );
+        let declared = req.body.length();
+        let Some(mut res) = self.drive(req, &mut cx).await else {
+            cx.record.fault = Some(Fault::new(
+                FaultKind::ClientGone,
+                "the client closed before the answer",
+            ));
+            serve::finish(&self.worker, &mut cx, 499, 0);
+            return Ok(After::Close);
+        };
+        if matches!(&cx.record.fault, Some(f) if f.kind == FaultKind::ClientTimeout) {
+            serve::finish(&self.worker, &mut cx, 408, 0);
+            return Ok(After::Close);
+        }
+        cx.record.request_bytes = declared.unwrap_or(0);
+        if let Some(upgraded) = res.upgraded.take() {
+            return self.upgrade(res, upgraded, &mut cx).await;
+        }
+        self.answer(res, is_head, version, keep_alive, &mut cx).await
+    }
+
+    /// Reads and parses one head; `None` when there is none to be had. A bad one is answered here.
+    async fn head(&self) -> io::Result<Option<Taken>> {
+        let limits = HeadLimits {
+            bytes: self.entry_point.max_header_bytes,
+            fields: limits::MAX_HEADER_FIELDS,
+        };
+        let mut headers = Headers::new();
+        loop {
+            let parsed = {
+                let mut buffer = self.client.buffer.borrow_mut();
+                headers.clear();
+                let parsed = take_head(buffer.filled(), &mut headers, &limits);
+                if let Ok(Some((_, len))) = &parsed {
+                    buffer.consume(*len);
+                }
+                parsed
+            };
+            match parsed {
+                Ok(Some((mut taken, _))) => {
+                    taken.req.headers = headers;
+                    return Ok(Some(taken));
+                }
+                Ok(None) => {}
+                Err(reject) => {
+                    self.refuse(reject.status(), reject.reason(), "").await?;
+                    return Ok(None);
+                }
+            }
+            let more = poll_fn(|cx| match self.client.poll_read(cx) {
+                Poll::Ready(n) => Poll::Ready(n),
+                Poll::Pending => self.client.deadline.poll(cx).map(|()| Ok(0)),
+            });
+            if more.await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Answers what is not a request, and is counted and logged as such.
+    async fn refuse(&self, status: u16, reason: &'static str, detail: &str) -> io::Result<()> {
+        refuse::report(&self.entry_point, &self.connection, reason);
+        let mut out = refuse::answer(status, detail);
+        self.client.write(&mut out).await
+    }
+
+    /// Runs the chain; meanwhile passes interim responses on and watches whether the client is still there.
+    async fn drive(&self, req: Request, cx: &mut Exchange) -> Option<Response> {
+        let interim_allowed = req.version != Version::Http10;
+        let mut reply = pin!(serve::respond(&self.worker, &self.entry_point, req, cx));
+        loop {
+            let event = poll_fn(|cx| {
+                if let Poll::Ready(res) = reply.as_mut().poll(cx) {
+                    return Poll::Ready(Event::Response(Box::new(res)));
+                }
+                if !self.interim.is_empty() {
+                    return Poll::Ready(Event::Interim);
+                }
+                self.client.poll_gone(cx).map(|()| Event::Gone)
+            });
+            let event = event.await;
+            if interim_allowed && !self.interim.is_empty() {
+                self.send_interim().await.ok()?;
+            }
+            match event {
+                Event::Response(res) => return Some(*res),
+                Event::Interim => drop(self.interim.take()),
+                Event::Gone => return None,
+            }
+        }
+    }
+
+    async fn send_interim(&self) -> io::Result<()> {
+        let mut out = OutBuffer::new();
+        for (status, headers) in self.interim.take() {
+            encode::response_head(
+                &mut out.0,
+                false,
+                status,
+                status::text(status),
+                &headers,
+                ResponseFraming::None,
+                false,
+                None,
+            );
+        }
+        self.client.write(&mut out.0).await?;
+        self.client.flush().await
+    }
+
+    fn may_keep_alive(&self) -> bool {
+        let e = &self.entry_point;
+        !(self.worker.live.is_draining()
+            || e.keep_alive_max_requests > 0 && self.served >= e.keep_alive_max_requests
+            || !e.keep_alive_max_time.is_zero() && self.opened.elapsed() >= e.keep_alive_max_time)
+    }
+
+    /// Sends a response and settles whether the connection can go on.
+    async fn answer(
+        &self,
+        mut res: Response,
+        is_head: bool,
+        version: Version,
+        keep_alive: bool,
+        cx: &mut Exchange,
+    ) -> io::Result<After> {
+        let framing = framing(&res, is_head, version);
+        let keep_alive = keep_alive && framing != Framing::Close;
+        if self.worker.telemetry.wants.response_headers {
+            cx.record.response_headers = Some(res.headers.clone());
+        }
+        let mut out = OutBuffer::new();
+        self.write_head(&mut out.0, &res, framing, is_head, version, keep_alive);
+        let sent = match framing {
+            Framing::None => self
+                .client
+                .write(&mut out.0)
+                .await
+                .map(|()| 0)
+                .map_err(|_| (0, gone())),
+            framing => self.send_body(&mut res.body, framing, &mut out.0, cx).await,
+        };
+        let code = res.status;
+        // The upstream connection goes back to its pool, and an unread request body to this connection.
+        drop(res);
+        if sent.is_ok() {
+            self.client.flush().await?;
+        }
+        self.client.deadline.clear();
+        match sent {
+            Ok(bytes) => serve::finish(&self.worker, cx, code, bytes),
+            Err((bytes, fault)) => {
+                cx.record.fault.get_or_insert(fault);
+                serve::finish(&self.worker, cx, code, bytes);
+                return Ok(After::Close);
+            }
+        }
+        if keep_alive {
+            self.settle_body().await
+        } else {
+            Ok(After::Close)
+        }
+    }
+
+    fn write_head(
+        &self,
+        out: &mut Vec<u8>,
+        res: &Response,
+        framing: Framing,
+        is_head: bool,
+        version: Version,
+        keep_alive: bool,
+    ) {
+        let framing = match framing {
+            Framing::Length(n) => ResponseFraming::Length(n),
+            Framing::Chunked => ResponseFraming::Chunked,
+            Framing::Close => ResponseFraming::Close,
+            Framing::None if res.status == 304 || is_head && !status::is_bodiless(res.status) => {
+                let declared = res
+                    .headers
+                    .known(Known::ContentLength)
+                    .and_then(|v| std::str::from_utf8(v).ok()?.parse().ok());
+                let known = declared.or_else(|| {
+                    if is_head {
+                        res.body.length().filter(|n| *n > 0)
+                    } else {
+                        None
+                    }
+                });
+                known.map_or(ResponseFraming::None, ResponseFraming::Length)
+            }
+            Framing::None => ResponseFraming::None,
+        };
+        let date = self.worker.date();
+        let date = (!res.headers.has(Known::Date)).then_some(&date[..]);
+        encode::response_head(
+            out,
+            version == Version::Http10,
+            res.status,
+            status::text(res.status),
+            &res.headers,
+            framing,
+            !keep_alive,
+            date,
+        );
+    }
+
+    /// Sends the body behind the head that is in `out`; gives the body bytes sent.
+    async fn send_body(
+        &self,
+        body: &mut Body,
+        framing: Framing,
+        out: &mut Vec<u8>,
+        cx: &mut Exchange,
+    ) -> Result<u64, (u64, Fault)> {
+        let chunked = framing == Framing::Chunked;
+        let vectored = self.client.stream.borrow().is_vectored();
+        let mut sent = 0u64;
+        loop {
+            let len = match self.fill(body, out).await {
+                Ok(len) => len,
+                Err(fault) => return Err((sent, fault)),
+            };
+            if len == 0 {
+                break;
+            }
+            sent += len as u64;
+            if chunked {
+                encode::chunk_header(out, len);
+            }
+            let written = if len > COPY_BYTES && vectored {
+                self.write_lent(body, out, len, chunked).await
+            } else {
+                self.copy_lent(body, out, len, chunked).await
+            };
+            written.map_err(|_| (sent, gone()))?;
+        }
+        if let Framing::Length(n) = framing
+            && n != sent
+        {
+            return Err((
+                sent,
+                Fault::new(FaultKind::Broken, "the body ended before its declared length"),
+            ));
+        }
+        let trailers = body.trailers().filter(|t| !t.is_empty());
+        if let Some(trailers) = &trailers {
+            cx.record.grpc_status = cx
+                .record
+                .grpc_status
+                .or_else(|| super::http2::grpc_status(trailers));
+        }
+        if chunked {
+            encode::last_chunk(out, trailers.as_ref());
+        }
+        self.client.write(out).await.map_err(|_| (sent, gone()))?;
+        Ok(sent)
+    }
+
+    /// Waits for body bytes. What is in `out` is sent before the wait, so that nothing at hand is held back.
+    async fn fill(&self, body: &mut Body, out: &mut Vec<u8>) -> Result<usize, Fault> {
+        let at_hand = poll_fn(|cx| {
+            Poll::Ready(match body.poll_fill(cx) {
+                Poll::Ready(filled) => Some(filled.map(<[u8]>::len)),
+                Poll::Pending => None,
+            })
+        });
+        if let Some(filled) = at_hand.await {
+            return filled;
+        }
+        self.client.write(out).await.map_err(|_| gone())?;
+        self.client.flush().await.map_err(|_| gone())?;
+        self.client.deadline.clear();
+        poll_fn(|cx| match body.poll_fill(cx) {
+            Poll::Ready(filled) => Poll::Ready(filled.map(<[u8]>::len)),
+            Poll::Pending => self.client.poll_gone(cx).map(|()| Err(gone())),
+        })
+        .await
+    }
+
+    /// Copies lent bytes behind what is in `out`, and writes when that is much.
+    async fn copy_lent(
+        &self,
+        body: &mut Body,
+        out: &mut Vec<u8>,
+        len: usize,
+        chunked: bool,
+    ) -> io::Result<()> {
+        poll_fn(|cx| {
+            if let Poll::Ready(Ok(data)) = body.poll_fill(cx) {
+                out.extend_from_slice(&data[..len.min(data.len())]);
+            }
+            Poll::Ready(())
+        })
+        .await;
+        body.consume(len);
+        if chunked {
+            out.extend_from_slice(encode::CHUNK_END);
+        }
+        if out.len() >= OUT_BYTES {
+            self.client.write(out).await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes what is in `out` and lent bytes from where they are.
+    async fn write_lent(
+        &self,
+        body: &mut Body,
+        out: &mut Vec<u8>,
+        len: usize,
+        chunked: bool,
+    ) -> io::Result<()> {
+        let end: &[u8] = if chunked { encode::CHUNK_END } else { b"" };
+        let total = out.len() + len + end.len();
+        let mut at = 0;
+        self.client.deadline.set(self.client.write_timeout);
+        while at < total {
+            at += poll_fn(|cx| {
+                let Poll::Ready(Ok(data)) = body.poll_fill(cx) else {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                };
+                let data = &data[..len.min(data.len())];
+                let pieces = [
+                    IoSlice::new(&out[at.min(out.len())..]),
+                    IoSlice::new(&data[at.saturating_sub(out.len()).min(data.len())..]),
+                    IoSlice::new(&end[at.saturating_sub(out.len() + data.len()).min(end.len())..]),
+                ];
+                self.client.poll_write(cx, &pieces)
+            })
+            .await?;
+        }
+        out.clear();
+        body.consume(len);
+        Ok(())
+    }
+
+    /// After a response: reads what little is left of the request's body, or gives the connection up.
+    async fn settle_body(&self) -> io::Result<After> {
+        let mut decoder = match self.client.rest_of_body() {
+            Rest::Done => {
+                self.client.deadline.set(self.entry_point.idle_timeout);
+                return Ok(After::KeepAlive);
+            }
+            Rest::Lost => return Ok(After::Close),
+            Rest::Unread(decoder) => decoder,
+        };
+        self.client.deadline.set(Duration::from_secs(5));
+        let mut dropped = 0u64;
+        while dropped <= limits::DRAIN_BYTES {
+            let step = decoder.step(self.client.buffer.borrow().filled());
+            match step {
+                Ok(Step::Data { skip, len }) => {
+                    self.client.buffer.borrow_mut().consume(skip + len);
+                    decoder.consumed(len);
+                    dropped += len as u64;
+                }
+                Ok(Step::Skip(n)) => self.client.buffer.borrow_mut().consume(n),
+                Ok(Step::End { skip }) => {
+                    self.client.buffer.borrow_mut().consume(skip);
+                    self.client.deadline.set(self.entry_point.idle_timeout);
+                    return Ok(After::KeepAlive);
+                }
+                Ok(Step::More) => {
+                    let more = poll_fn(|cx| match self.client.poll_read(cx) {
+                        Poll::Ready(n) => Poll::Ready(n),
+                        Poll::Pending => self.client.deadline.poll(cx).map(|()| Ok(0)),
+                    });
+                    if more.await? == 0 {
+                        return Ok(After::Close);
+                    }
+                }
+                Err(_) => return Ok(After::Close),
+            }
+        }
+        Ok(After::Close)
+    }
+
+    /// Sends the 101 and joins the two streams.
+    async fn upgrade(&self, res: Response, mut upgraded: Upgraded, cx: &mut Exchange) -> io::Result<After> {
+        let mut out = OutBuffer::new();
+        encode::response_head(
+            &mut out.0,
+            false,
+            101,
+            status::text(101),
+            &res.headers,
+            ResponseFraming::Upgrade,
+            false,
+            None,
+        );
+        self.client.write(&mut out.0).await?;
+        self.client.deadline.clear();
+        let early = std::mem::take(&mut *self.client.buffer.borrow_mut());
+        let mut io = Joined(&self.client);
+        let (down, up) = tunnel::join(&mut io, early, &mut *upgraded.io, &upgraded.early).await;
+        cx.record.request_bytes = up;
+        serve::finish(&self.worker, cx, 101, down);
+        Ok(After::Close)
+    }
+
+    /// Ends the connection so that the last answer arrives: an unread byte would turn the close into a reset.
+    async fn close(&self) {
+        if poll_fn(|cx| Pin::new(&mut *self.client.stream.borrow_mut()).poll_shutdown(cx))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        self.client.deadline.set(LINGER);
+        let mut left = limits::DRAIN_BYTES;
+        loop {
+            let had = self.client.buffer.borrow().len();
+            self.client.buffer.borrow_mut().consume(had);
+            let read = poll_fn(|cx| match self.client.poll_read(cx) {
+                Poll::Ready(n) => Poll::Ready(n.unwrap_or(0)),
+                Poll::Pending => self.client.deadline.poll(cx).map(|()| 0),
+            });
+            match read.await as u64 {
+                0 => return,
+                n if n > left => return,
+                n => left -= n,
+            }
+        }
+    }
+}
+
+/// What happened while the chain ran.
+enum Event {
+    Response(Box<Response>),
+    Interim,
+    Gone,
+}
+
+fn gone() -> Fault {
+    Fault::new(
+        FaultKind::ClientGone,
+        "the client closed before the end of the answer",
+    )
+}
+
+/// How the end of a response is told (RFC 9112 §6.3).
+fn framing(res: &Response, is_head: bool, version: Version) -> Framing {
+    if is_head || status::is_bodiless(res.status) {
+        return Framing::None;
+    }
+    match res.body.length() {
+        Some(n) => Framing::Length(n),
+        None if version == Version::Http10 => Framing::Close,
+        None => Framing::Chunked,
+    }
+}
+
+/// Parses one head and copies out of the buffer what the request keeps.
+fn take_head(
+    bytes: &[u8],
+    headers: &mut Headers,
+    limits: &HeadLimits,
+) -> Result<Option<(Taken, usize)>, Reject> {
+    let Some(head) = head::parse_request(bytes, headers, limits)? else {
+        return Ok(None);
+    };
+    let target = String::from_utf8_lossy(head.target);
+    let mut req = Request {
+        method: Method::of(head.method),
+        target: Target::default(),
+        version: if head.http10 {
+            Version::Http10
+        } else {
+            Version::Http11
+        },
+        ..Request::default()
+    };
+    let keep_alive = head.keep_alive;
+    if target.starts_with('/') && !target.contains('#') {
+        req.target = Target::new(&target);
+    } else {
+        odd_target(&mut req, headers, &target)?;
+    }
+    if head.upgrade {
+        req.upgrade = headers
+            .known(Known::Upgrade)
+            .map(|v| String::from_utf8_lossy(v).into());
+    }
+    let taken = Taken {
+        req,
+        framing: head.framing,
+        keep_alive,
+        expect_continue: head.expect_continue,
+    };
+    Ok(Some((taken, head.len)))
+}
+
+/// Absolute, asterisk and authority form (RFC 9112 §3.2); a fragment is refused.
+fn odd_target(req: &mut Request, headers: &mut Headers, target: &str) -> Result<(), Reject> {
+    if target.contains('#') {
+        return Err(Reject::Target);
+    }
+    if req.method == Method::Connect || target == "*" && req.method == Method::Options {
+        req.target = Target::new(target);
+        return Ok(());
+    }
+    let scheme = ["http://", "https://"].iter().find(|s| {
+        target
+            .get(..s.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(s))
+    });
+    let rest = &target[scheme.ok_or(Reject::Target)?.len()..];
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    // The authority of the target is the host, whatever the field says (RFC 9112 §3.2.2).
+    headers.set_known(Known::Host, &rest[..end]);
+    let path: Cow<'_, str> = match &rest[end..] {
+        "" => "/".into(),
+        query if query.starts_with('?') => format!("/{query}").into(),
+        path => path.into(),
+    };
+    req.target = Target::new(&path);
+    Ok(())
+}
+
+/// Output collected before it is written; its memory is used again.
+struct OutBuffer(Vec<u8>);
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl OutBuffer {
+    fn new() -> OutBuffer {
+        OutBuffer(
+            SPARE
+                .with_borrow_mut(|s| s.pop())
+                .unwrap_or_else(|| Vec::with_capacity(4096)),
+        )
+    }
+}
+
+impl Drop for OutBuffer {
+    fn drop(&mut self) {
+        let mut spare = std::mem::take(&mut self.0);
+        if spare.capacity() <= 2 * OUT_BYTES {
+            spare.clear();
+            // The store may be gone when a thread ends.
+            let _ = SPARE.try_with(|s| {
+                let mut s = s.borrow_mut();
+                if s.len() < 128 {
+                    s.push(spare);
+                }
+            });
+        }
+    }
+}
+
+/// The client's stream for a tunnel.
+struct Joined<'a>(&'a Client);
+
+impl AsyncRead for Joined<'_> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.stream.borrow_mut()).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Joined<'_> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.stream.borrow_mut()).poll_write(cx, buf)
+    }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.stream.borrow_mut()).poll_flush(cx)
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.stream.borrow_mut()).poll_shutdown(cx)
+    }
+}

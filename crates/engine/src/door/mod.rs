@@ -1,0 +1,215 @@
+//! From an accepted socket to the protocol that it speaks: PROXY header, TLS or clear, HTTP/1 or HTTP/2.
+
+mod client;
+mod flood;
+mod http1;
+mod http2;
+mod refuse;
+mod tunnel;
+
+use crate::entry_point::EntryPoint;
+use crate::stream::{Socket, Stream};
+use crate::worker::Worker;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use trilithon_flow::{Connection, TlsInfo, limits, metrics};
+use trilithon_wire::{Buffer, Peek, client_hello, is_h2_preface, proxy_protocol};
+
+/// Time for everything before the first request.
+const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SECONDS);
+const TLS_HANDSHAKE_RECORD: u8 = 0x16;
+
+/// Serves one connection from its first byte to its last.
+pub async fn serve(tcp: TcpStream, peer: SocketAddr, entry_point: Arc<EntryPoint>, worker: Rc<Worker>) {
+    let Ok(local) = tcp.local_addr() else { return };
+    let mut socket = Socket {
+        tcp,
+        ahead: Buffer::new(),
+    };
+    let (mut peer, mut local) = (peer, local);
+    if let Some(trust) = &entry_point.proxy_protocol {
+        match tokio::time::timeout(HANDSHAKE, proxy_header(&mut socket)).await {
+            Ok(Ok(Some((from, to)))) if trust.holds(peer.ip().to_canonical()) => (peer, local) = (from, to),
+            Ok(Ok(_)) => {}
+            Ok(Err(reason)) => return rejected(&entry_point, peer, reason),
+            Err(_) => return rejected(&entry_point, peer, "slow-proxy-header"),
+        }
+    }
+    if socket.ahead.is_empty() && !first_byte(&mut socket, &entry_point, &worker).await {
+        return;
+    }
+    if socket.ahead.filled()[0] == TLS_HANDSHAKE_RECORD {
+        Box::pin(secure(socket, peer, local, entry_point, worker)).await;
+    } else {
+        let connection = Rc::new(Connection::new(peer, local, entry_point.name.clone(), None));
+        clear(socket, connection, entry_point, worker).await;
+    }
+}
+
+fn rejected(entry_point: &EntryPoint, peer: SocketAddr, reason: &'static str) {
+    metrics::rejected(&entry_point.name, reason);
+    tracing::debug!(entryPointName = %entry_point.name, client = %peer, reason, "connection refused");
+}
+
+/// Waits for the first bytes without holding memory for them.
+async fn first_byte(socket: &mut Socket, entry_point: &EntryPoint, worker: &Worker) -> bool {
+    let deadline = worker.timer.deadline();
+    deadline.set(entry_point.read_timeout);
+    poll_fn(|cx| {
+        let read = pin!(socket.tcp.read_buf(socket.ahead.reading())).poll(cx);
+        match read {
+            Poll::Ready(n) => Poll::Ready(n.unwrap_or(0) > 0),
+            Poll::Pending => {
+                socket.ahead.release();
+                if worker.live.is_draining() {
+                    Poll::Ready(false)
+                } else {
+                    deadline.poll(cx).map(|()| false)
+                }
+            }
+        }
+    })
+    .await
+}
+
+/// Reads more bytes ahead; false at the end.
+async fn read_ahead(socket: &mut Socket) -> bool {
+    matches!(socket.tcp.read_buf(socket.ahead.reading()).await, Ok(n) if n > 0)
+}
+
+/// Takes the PROXY header off the stream; gives the addresses it names.
+async fn proxy_header(socket: &mut Socket) -> Result<Option<(SocketAddr, SocketAddr)>, &'static str> {
+    loop {
+        match proxy_protocol::parse(socket.ahead.filled()) {
+            Ok(Some(header)) => {
+                socket.ahead.consume(header.len);
+                return Ok(header.addresses);
+            }
+            Ok(None) if read_ahead(socket).await => {}
+            Ok(None) => return Err("truncated-proxy-header"),
+            Err(reject) => return Err(reject.reason()),
+        }
+    }
+}
+
+async fn clear(
+    mut socket: Socket,
+    connection: Rc<Connection>,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+) {
+    let http2 = loop {
+        match is_h2_preface(socket.ahead.filled()) {
+            Some(http2) => break http2,
+            // `P`, `PR` …: a few more bytes tell. Anything that stalls here is no HTTP/1 request either.
+            None => match tokio::time::timeout(HANDSHAKE, read_ahead(&mut socket)).await {
+                Ok(true) => {}
+                _ => return,
+            },
+        }
+    };
+    if http2 {
+        Box::pin(http2::serve(
+            Stream::Clear(socket),
+            connection,
+            entry_point,
+            worker,
+        ))
+        .await;
+    } else {
+        let ahead = std::mem::take(&mut socket.ahead);
+        Box::pin(http1::serve(
+            Stream::Clear(socket),
+            ahead,
+            connection,
+            entry_point,
+            worker,
+        ))
+        .await;
+    }
+}
+
+/// TLS: the options are those of the name asked for; then the protocol is what ALPN agreed on.
+async fn secure(
+    mut socket: Socket,
+    peer: SocketAddr,
+    local: SocketAddr,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+) {
+    let handshake = async {
+        let sni = hello(&mut socket).await?;
+        let (config, options) = {
+            let snapshot = worker.live.load();
+            let routes = snapshot.entry_points.get(entry_point.index).ok_or("no-routes")?;
+            let options = routes
+                .tls_options
+                .of(sni.as_deref().unwrap_or_default())
+                .to_owned();
+            let config = snapshot
+                .tls
+                .config_for(sni.as_deref(), &options, local.ip())
+                .ok_or("tls-options-unusable")?;
+            (config, options)
+        };
+        let accept = tokio_rustls::TlsAcceptor::from(config).accept(socket);
+        let stream = accept.await.map_err(|error| {
+            tracing::debug!(entryPointName = %entry_point.name, client = %peer, %error, "TLS handshake failed");
+            "tls-handshake"
+        })?;
+        Ok::<_, &'static str>((stream, sni, options))
+    };
+    let (stream, sni, options) = match tokio::time::timeout(HANDSHAKE, handshake).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(reason)) => return rejected(&entry_point, peer, reason),
+        Err(_) => return rejected(&entry_point, peer, "slow-tls-handshake"),
+    };
+    let session = stream.get_ref().1;
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    let (version, cipher) = trilithon_tls::facts(session);
+    let info = TlsInfo {
+        sni,
+        version,
+        cipher,
+        options: options.into(),
+        client_certificates: session
+            .peer_certificates()
+            .unwrap_or_default()
+            .iter()
+            .map(|c| c.to_vec())
+            .collect(),
+    };
+    let connection = Rc::new(Connection::new(peer, local, entry_point.name.clone(), Some(info)));
+    let stream = Stream::Tls(Box::new(stream));
+    if http2 {
+        Box::pin(http2::serve(stream, connection, entry_point, worker)).await;
+    } else {
+        Box::pin(http1::serve(
+            stream,
+            Buffer::new(),
+            connection,
+            entry_point,
+            worker,
+        ))
+        .await;
+    }
+}
+
+/// Reads the ClientHello ahead, whole, however it is cut; gives the name it asks for.
+async fn hello(socket: &mut Socket) -> Result<Option<String>, &'static str> {
+    loop {
+        match client_hello::peek(socket.ahead.filled()) {
+            Peek::Hello { sni, .. } => return Ok(sni),
+            Peek::More if read_ahead(socket).await => {}
+            Peek::More => return Err("truncated-client-hello"),
+            Peek::NotTls | Peek::Bad => return Err("bad-client-hello"),
+        }
+    }
+}

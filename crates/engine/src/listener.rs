@@ -1,0 +1,212 @@
+//! Listening sockets: made here or given by systemd, accepted in one place, served where there is least to do.
+
+use crate::door;
+use crate::entry_point::EntryPoint;
+use crate::worker::{Counted, Worker, Workers};
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream, ToSocketAddrs};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use trilithon_flow::metrics::{self, Value};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 4096;
+/// Pause after an accept that failed for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Makes a listening socket for `address` (`[host]:port`).
+///
+/// # Errors
+/// The address is none, or the socket cannot be bound.
+pub fn bind(address: &str, reuse_port: bool) -> io::Result<StdListener> {
+    let address = resolve(address)?;
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(address),
+        socket2::Type::STREAM,
+        Some(socket2::Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    if reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        // `:80` means every address of both families; a machine without the old family refuses, which is fine.
+        let _ = socket.set_only_v6(false);
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn resolve(address: &str) -> io::Result<SocketAddr> {
+    if let Some(port) = address.strip_prefix(':') {
+        let port: u16 = port
+            .parse()
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("`{port}` is no port")))?;
+        let any = if ipv6_available() { "[::]" } else { "0.0.0.0" };
+        return format!("{any}:{port}")
+            .parse()
+            .map_err(|_| io::ErrorKind::InvalidInput.into());
+    }
+    address
+        .to_socket_addrs()?
+        .next()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the address names no host"))
+}
+
+fn ipv6_available() -> bool {
+    socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None)
+        .and_then(|s| s.bind(&SocketAddr::from(([0u16; 8], 0)).into()))
+        .is_ok()
+}
+
+/// Listening sockets that systemd handed over, by the entry point they are named after.
+pub fn inherited() -> Vec<(String, StdListener)> {
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut fds = listenfd::ListenFd::from_env();
+    let mut found = Vec::new();
+    for (i, name) in names.split(':').enumerate().take(fds.len()) {
+        if let Ok(Some(listener)) = fds.take_tcp_listener(i) {
+            // A socket that cannot be made non-blocking would stop a worker.
+            if listener.set_nonblocking(true).is_ok() {
+                found.push((name.to_owned(), listener));
+            }
+        }
+    }
+    found
+}
+
+/// Accepts on `listener` until `stop` turns true.
+pub fn accept(
+    listener: StdListener,
+    entry_point: Arc<EntryPoint>,
+    workers: &Workers,
+    stop: watch::Receiver<bool>,
+) {
+    let at = entry_point.index % workers.len();
+    let workers_there = workers.clone();
+    workers.run_on(
+        at,
+        Box::new(move |worker| {
+            Box::pin(
+                Acceptor {
+                    at,
+                    workers: workers_there,
+                    entry_point,
+                    worker,
+                }
+                .run(listener, stop),
+            )
+        }),
+    );
+}
+
+struct Acceptor {
+    at: usize,
+    workers: Workers,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+}
+
+impl Acceptor {
+    async fn run(self, listener: StdListener, mut stop: watch::Receiver<bool>) {
+        let listener = match TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                return tracing::error!(entryPointName = %self.entry_point.name, %error, "cannot listen");
+            }
+        };
+        let open = metrics::registry().gauge(
+            "traefik_open_connections",
+            "How many open connections exist, by entryPoint and protocol",
+            &[("entrypoint", &self.entry_point.name), ("protocol", "TCP")],
+        );
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((tcp, peer)) => self.hand_over(tcp, peer, Open::new(&open)),
+                    Err(error) => self.pause(&error).await,
+                },
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        }
+    }
+
+    async fn pause(&self, error: &io::Error) {
+        if !matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+        ) {
+            tracing::error!(entryPointName = %self.entry_point.name, %error, "cannot accept connections");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+
+    fn hand_over(&self, tcp: TcpStream, peer: SocketAddr, open: Open) {
+        // A socket that takes no option is closed already; serving it finds that out.
+        let _ = tcp.set_nodelay(true);
+        let to = self.workers.least_loaded();
+        let counted = self.workers.count(to);
+        if to == self.at {
+            tokio::task::spawn_local(serve(
+                tcp,
+                peer,
+                self.entry_point.clone(),
+                self.worker.clone(),
+                counted,
+                open,
+            ));
+            return;
+        }
+        let Ok(tcp) = tcp.into_std() else { return };
+        let entry_point = self.entry_point.clone();
+        self.workers.run_on(
+            to,
+            Box::new(move |worker| Box::pin(arrive(tcp, peer, entry_point, worker, counted, open))),
+        );
+    }
+}
+
+async fn arrive(
+    tcp: StdStream,
+    peer: SocketAddr,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+    counted: Counted,
+    open: Open,
+) {
+    if let Ok(tcp) = TcpStream::from_std(tcp) {
+        serve(tcp, peer, entry_point, worker, counted, open).await;
+    }
+}
+
+async fn serve(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+    _counted: Counted,
+    _open: Open,
+) {
+    door::serve(tcp, peer, entry_point, worker).await;
+}
+
+/// One open connection in the metrics.
+struct Open(Arc<Value>);
+
+impl Open {
+    fn new(gauge: &Arc<Value>) -> Open {
+        gauge.inc();
+        Open(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.add(-1);
+    }
+}

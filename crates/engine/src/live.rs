@@ -1,0 +1,58 @@
+//! Where the two rivers meet: the snapshot that requests are served from, swapped as a whole.
+
+use crate::route::Routes;
+use arc_swap::{ArcSwap, Guard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use trilithon_tls::Tls;
+
+/// Everything compiled from one state of the configuration; immutable.
+pub struct Snapshot {
+    /// By [`EntryPoint::index`](crate::entry_point::EntryPoint::index).
+    pub entry_points: Vec<Routes>,
+    pub tls: Tls,
+    /// What became of each object of the configuration.
+    pub report: Arc<crate::report::Report>,
+}
+
+/// The current snapshot.
+pub struct Live {
+    snapshot: ArcSwap<Snapshot>,
+    draining: AtomicBool,
+}
+
+impl Live {
+    pub fn new(first: Snapshot) -> Arc<Live> {
+        Arc::new(Live {
+            snapshot: ArcSwap::from_pointee(first),
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// The snapshot for one exchange. Cheap: no lock, and no shared counter is touched.
+    #[inline]
+    pub fn load(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// The snapshot, to keep.
+    pub fn get(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts a new snapshot in the place of the current one; exchanges under way end on the old one.
+    pub fn swap(&self, next: Snapshot) {
+        self.snapshot.store(Arc::new(next));
+    }
+
+    /// From now on connections are closed as soon as they are idle.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the process is on its way out.
+    #[inline]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,227 @@
+//! From a request to the chain that serves it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use trilithon_flow::record::Name;
+use trilithon_flow::{Chain, Connection, Exchange, Known, Reply, Request, Response, Service};
+use trilithon_rule::{Facts, RouteIndex, canonical_host, routing_path};
+
+/// The routers of one entry point.
+#[derive(Default)]
+pub struct Routes {
+    pub clear: Muxer,
+    pub secure: Muxer,
+    /// Which TLS options each host name asks for.
+    pub tls_options: HostOptions,
+}
+
+/// Routers by rule and priority.
+#[derive(Default)]
+pub struct Muxer {
+    index: RouteIndex<Arc<Route>>,
+}
+
+/// What a router leads to, compiled.
+pub struct Route {
+    pub name: Name,
+    /// The service it names, for the record; empty for a parent of other routers.
+    pub service: Option<Name>,
+    pub chain: Chain,
+    /// The service is one of the gateway's own.
+    pub internal: bool,
+    pub observe: Observe,
+    /// Characters that may not stand encoded in the path (entry point `http.encodedCharacters`).
+    pub denied: DeniedCharacters,
+}
+
+/// Which observers see a router's exchanges.
+#[derive(Clone, Copy, Debug)]
+pub struct Observe {
+    pub access_log: bool,
+    pub metrics: bool,
+    pub tracing: bool,
+}
+
+/// Encoded characters that are refused, as upper-case escapes (`%2F`).
+#[derive(Clone, Debug, Default)]
+pub struct DeniedCharacters(pub Vec<&'static str>);
+
+impl DeniedCharacters {
+    /// Whether the escaped path holds none of them. Escapes are upper case by then.
+    pub fn allow(&self, path: &str) -> bool {
+        self.0.is_empty() || !path.contains('%') || !self.0.iter().any(|d| path.contains(d))
+    }
+}
+
+/// TLS options by host name; a name that is not here uses `default`.
+#[derive(Clone, Debug, Default)]
+pub struct HostOptions {
+    exact: HashMap<String, Arc<str>>,
+    /// Keyed by what follows `*.`.
+    wildcard: HashMap<String, Arc<str>>,
+}
+
+impl HostOptions {
+    pub fn insert(&mut self, host: &str, options: Arc<str>) {
+        match host.strip_prefix("*.") {
+            Some(parent) => self.wildcard.insert(parent.to_owned(), options),
+            None => self.exact.insert(host.to_owned(), options),
+        };
+    }
+
+    /// Name of the options for a host, `default` when nothing asks for others.
+    pub fn of(&self, host: &str) -> &str {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        if let Some(options) = self.exact.get(host) {
+            return options;
+        }
+        let parent = host.split_once('.').map(|(_, parent)| parent);
+        parent.and_then(|p| self.wildcard.get(p)).map_or("default", |o| o)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.wildcard.is_empty()
+    }
+}
+
+impl Muxer {
+    pub fn new(routes: Vec<(trilithon_rule::Rule, i64, u32, Arc<Route>)>) -> Muxer {
+        Muxer {
+            index: RouteIndex::new(routes),
+        }
+    }
+
+    /// The first router that matches, by priority.
+    pub fn find(&self, req: &Request, connection: &Connection) -> Result<Option<&Arc<Route>>, BadPath> {
+        let path = routing_path(req.target.path().as_bytes()).map_err(|_| BadPath)?;
+        let host = canonical_host(req.host());
+        Ok(self.index.find(&RequestFacts {
+            req,
+            path: &path,
+            host: &host,
+            ip: connection.ip(),
+        }))
+    }
+
+    /// For `explain`: the index itself.
+    pub fn index(&self) -> &RouteIndex<Arc<Route>> {
+        &self.index
+    }
+}
+
+/// The path cannot be brought into the form that rules are matched on.
+pub struct BadPath;
+
+/// What rules may ask of a request.
+pub struct RequestFacts<'a> {
+    pub req: &'a Request,
+    pub path: &'a [u8],
+    pub host: &'a [u8],
+    pub ip: IpAddr,
+}
+
+impl Facts for RequestFacts<'_> {
+    fn host(&self) -> &[u8] {
+        self.host
+    }
+    fn method(&self) -> &[u8] {
+        self.req.method.as_str().as_bytes()
+    }
+    fn path(&self) -> &[u8] {
+        self.path
+    }
+    fn any_header(&self, name: &str, see: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.req.headers.get_all(name.as_bytes()).any(see)
+    }
+    fn query(&self) -> &[u8] {
+        self.req.target.query().unwrap_or_default().as_bytes()
+    }
+    fn client_ip(&self) -> IpAddr {
+        self.ip
+    }
+}
+
+impl Routes {
+    /// Serves a request by the router it belongs to.
+    pub fn find(&self, req: &Request, cx: &Exchange) -> Result<Arc<Route>, Response> {
+        let tls = cx.connection.tls.as_ref();
+        let muxer = if tls.is_some() { &self.secure } else { &self.clear };
+        let route = match muxer.find(req, &cx.connection) {
+            Ok(Some(route)) => route.clone(),
+            Ok(None) => return Err(not_found()),
+            Err(BadPath) => return Err(Response::status_text(400)),
+        };
+        if !route.denied.allow(req.target.path()) {
+            return Err(Response::error(400, "Bad Request"));
+        }
+        if let Some(tls) = tls
+            && !self.tls_options.is_empty()
+            && self.misdirected(req, tls.sni.as_deref())
+        {
+            return Err(Response::error(421, "Misdirected Request"));
+        }
+        Ok(route)
+    }
+
+    /// Whether the host asked for wants other TLS options than the name that the connection was made for.
+    fn misdirected(&self, req: &Request, sni: Option<&str>) -> bool {
+        let host = canonical_host(req.host());
+        let host = std::str::from_utf8(&host).unwrap_or_default();
+        let sni = sni.unwrap_or_default();
+        host != sni && self.tls_options.of(host) != self.tls_options.of(sni)
+    }
+}
+
+/// What Traefik answers where no router matches.
+pub fn not_found() -> Response {
+    Response::error(404, "404 page not found")
+}
+
+impl Route {
+    /// Runs the chain, with the record told which way the request went.
+    pub async fn run(&self, req: Request, cx: &mut Exchange) -> Response {
+        self.mark(cx);
+        self.chain.run(req, cx).await
+    }
+
+    fn mark(&self, cx: &mut Exchange) {
+        let record = &mut cx.record;
+        record.router = Some(match record.router.take() {
+            None => self.name.clone(),
+            Some(outer) => format!("{outer} -> {}", self.name).into(),
+        });
+        record.service.clone_from(&self.service);
+        record.internal = self.internal;
+        record.access_log = self.observe.access_log;
+        record.metrics = self.observe.metrics;
+        record.tracing = self.observe.tracing;
+    }
+}
+
+/// The routers below a parent router: the service of its chain.
+pub struct Layer {
+    pub muxer: Muxer,
+}
+
+impl Service for Layer {
+    fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> Reply<'a> {
+        Box::pin(async move {
+            match self.muxer.find(&req, &cx.connection) {
+                Ok(Some(route)) => route.run(req, cx).await,
+                Ok(None) => not_found(),
+                Err(BadPath) => Response::status_text(400),
+            }
+        })
+    }
+}
+
+/// Whether a request is one of the CONNECT method, which a reverse proxy does not serve.
+pub fn is_plain_connect(req: &Request) -> bool {
+    req.method == trilithon_flow::Method::Connect && req.upgrade.is_none()
+}
+
+/// The `Host` value that decides routing, for messages.
+pub fn host_text(req: &Request) -> String {
+    String::from_utf8_lossy(req.headers.known(Known::Host).unwrap_or_default()).into_owned()
+}

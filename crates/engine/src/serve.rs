@@ -1,0 +1,106 @@
+//! One exchange from its head to its response, whichever door it came through.
+
+use crate::entry_point::EntryPoint;
+use crate::intake;
+use crate::route::is_plain_connect;
+use crate::worker::Worker;
+use std::rc::Rc;
+use std::time::{Instant, SystemTime};
+use trilithon_flow::record::Protocol;
+use trilithon_flow::{Connection, Exchange, Interim, Known, Request, Response, metrics};
+
+/// Starts the exchange: its clock and the facts that the record keeps of the request as it came.
+pub fn begin(
+    worker: &Worker,
+    entry_point: &EntryPoint,
+    connection: &Rc<Connection>,
+    interim: &Rc<Interim>,
+    req: &Request,
+) -> Box<Exchange> {
+    let mut cx = Box::new(Exchange::new(connection.clone(), interim.clone()));
+    let record = &mut cx.record;
+    record.started = Some(Instant::now());
+    record.started_at = Some(SystemTime::now());
+    record.entry_point = Some(entry_point.name.clone());
+    record.peer = Some(connection.peer);
+    record.access_log = entry_point.access_logs;
+    record.metrics = entry_point.metrics;
+    record.tracing = entry_point.tracing;
+    record.method.push_str(req.method.as_str());
+    record.host.push_str(&String::from_utf8_lossy(req.host()));
+    record.target.push_str(req.target.as_str());
+    record.version = req.version;
+    record.scheme = if connection.tls.is_some() { "https" } else { "http" };
+    record.set_tls(connection.tls.as_ref());
+    record.protocol = protocol(req);
+    record.forwarded_for = req.headers.known(Known::XForwardedFor).map(|v| {
+        let first = v.split(|&b| b == b',').next().unwrap_or(v);
+        String::from_utf8_lossy(first.trim_ascii()).into_owned()
+    });
+    if worker.telemetry.wants.request_headers {
+        record.request_headers = Some(req.headers.clone());
+    }
+    worker.requests.set(worker.requests.get() + 1);
+    cx
+}
+
+fn protocol(req: &Request) -> Protocol {
+    let content_type = req.headers.known(Known::ContentType);
+    if req.is_websocket() {
+        Protocol::Websocket
+    } else if content_type.is_some_and(|t| t.starts_with(b"application/grpc-web")) {
+        Protocol::GrpcWeb
+    } else if content_type.is_some_and(|t| t.starts_with(b"application/grpc")) {
+        Protocol::Grpc
+    } else if req
+        .headers
+        .get("Accept")
+        .is_some_and(|a| a == b"text/event-stream")
+    {
+        Protocol::Sse
+    } else {
+        Protocol::Http
+    }
+}
+
+/// The response to a request: intake, router, chain.
+pub async fn respond(
+    worker: &Worker,
+    entry_point: &EntryPoint,
+    mut req: Request,
+    cx: &mut Exchange,
+) -> Response {
+    if is_plain_connect(&req) {
+        metrics::rejected(&entry_point.name, "connect");
+        return Response::error(501, "Not Implemented");
+    }
+    if let Err(refusal) = intake::prepare(&mut req, cx, entry_point) {
+        metrics::rejected(&entry_point.name, refusal.reason);
+        tracing::debug!(entryPointName = %entry_point.name, reason = refusal.reason, "request refused");
+        return refusal.response;
+    }
+    let found = {
+        let snapshot = worker.live.load();
+        match snapshot.entry_points.get(entry_point.index) {
+            Some(routes) => routes.find(&req, cx),
+            None => Err(crate::route::not_found()),
+        }
+    };
+    let mut res = match found {
+        Ok(route) => route.run(req, cx).await,
+        Err(res) => res,
+    };
+    if cx.record.fault.is_none() {
+        cx.record.fault = res.fault.take().map(|f| *f);
+    }
+    res
+}
+
+/// Ends the exchange: what was sent goes into the record, and the observers are told.
+pub fn finish(worker: &Worker, cx: &mut Exchange, status: u16, response_bytes: u64) {
+    let record = &mut cx.record;
+    record.status = status;
+    record.response_bytes = response_bytes;
+    record.duration = record.started.map(|s| s.elapsed()).unwrap_or_default();
+    worker.telemetry.observe(record);
+}
