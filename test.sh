@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Every check of the project, from a clean checkout. Installs what is missing, goes on after a failed step, and fails at the end
+# with a summary. `./test.sh STEP…` runs some steps only: needs format lint unit build compat contract h2spec examples
+set -uo pipefail
+cd "$(dirname "$0")"
+
+export PATH="$PATH:$HOME/.cargo/bin:/usr/local/go/bin:$HOME/go/bin"
+export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+GATEWAY="${CARGO_TARGET_DIR:-target}/debug/trilithon"
+CONTRACT=../shared/contract/contract.py
+PYTHON=python3
+# A Python of ours, when the system's does not let packages in.
+[ -x .ci/python/bin/python3 ] && PYTHON=.ci/python/bin/python3
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# Debian packages by the command they bring.
+install_packages() {
+    local missing=()
+    has() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
+    has curl || missing+=(curl)
+    has openssl || missing+=(openssl)
+    has python3 || missing+=(python3)
+    has pip3 || has pip || missing+=(python3-pip)
+    has cc || missing+=(build-essential)
+    has cmake || missing+=(cmake)
+    has nginx || missing+=(nginx-light)
+    has haproxy || missing+=(haproxy)
+    has h2load || missing+=(nghttp2-client)
+    [ ${#missing[@]} = 0 ] && return
+    command -v apt-get >/dev/null || { echo "missing and no apt-get: ${missing[*]}"; return 1; }
+    echo "installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# The contract's client for HTTP/2.
+install_python_h2() {
+    "$PYTHON" -c 'import h2' 2>/dev/null && return
+    "$PYTHON" -m pip install --quiet h2 2>/dev/null && return
+    "$PYTHON" -m pip install --quiet --break-system-packages h2 2>/dev/null && return
+    python3 -m venv .ci/python && .ci/python/bin/pip install --quiet h2 && PYTHON=.ci/python/bin/python3
+}
+
+install_rust_parts() {
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
+    rustup component add rustfmt clippy
+}
+
+install_h2spec() {
+    type -P h2spec >/dev/null && return
+    command -v go >/dev/null || { echo "no Go: h2spec is left out"; return 0; }
+    go install github.com/summerwind/h2spec/cmd/h2spec@latest
+}
+
+needs() {
+    install_packages && install_python_h2 && install_rust_parts && install_h2spec
+}
+
+format() {
+    cargo fmt --all --check
+}
+
+lint() {
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+}
+
+unit() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --workspace --locked && cargo test --workspace --locked --doc --quiet
+    else
+        cargo test --workspace --locked --quiet
+    fi
+}
+
+build() {
+    cargo build --locked -p trilithon
+}
+
+compat() {
+    "$PYTHON" compat/run.py --bin "$GATEWAY"
+}
+
+contract() {
+    [ -f "$CONTRACT" ] || { echo "no recorded contract beside this checkout: left out"; return 0; }
+    "$PYTHON" compat/contract.py --bin "$GATEWAY" --contract "$CONTRACT"
+}
+
+h2spec() {
+    if ! type -P h2spec >/dev/null; then echo "no h2spec: left out"; return 0; fi
+    "$PYTHON" compat/h2spec.py --bin "$GATEWAY"
+}
+
+examples() {
+    "$PYTHON" examples/check.py --bin "$GATEWAY"
+}
+
+summary=()
+failed=0
+step() {
+    local start=$SECONDS outcome=passed
+    echo "── $1"
+    "$1" || { outcome=FAILED; failed=1; }
+    summary+=("$(printf '%-10s %s in %ds' "$1" "$outcome" $((SECONDS - start)))")
+    echo "── ${summary[-1]}"
+}
+
+[ $# -gt 0 ] || set -- needs format lint unit build compat contract h2spec examples
+for name in "$@"; do
+    step "$name"
+done
+echo
+echo "── summary"
+printf '%s\n' "${summary[@]}"
+exit $failed
