@@ -11,6 +11,7 @@ use crate::problem::{ObjectRef, Problem, Problems, code};
 use crate::shape::Shape;
 
 pub use fields::fields;
+pub(crate) use fields::means_true;
 
 /// A type that can be read from a tree.
 pub trait Decode: Default {

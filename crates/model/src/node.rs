@@ -149,6 +149,22 @@ pub enum Value {
     Map(Vec<Entry>),
 }
 
+impl Value {
+    pub(crate) fn entries_mut(&mut self) -> Option<&mut Vec<Entry>> {
+        match self {
+            Self::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn items_mut(&mut self) -> Option<&mut Vec<Node>> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+}
+
 /// A value without parts, kept as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scalar {
@@ -207,6 +223,21 @@ impl Node {
     /// The first member of this name, in any case.
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries()?.iter().find(|e| e.key.eq_ignore_ascii_case(key))
+    }
+
+    /// The place of an option, by the names that lead to it: its value's when that is a scalar, else its name's.
+    pub fn place(&self, path: &[&str]) -> Option<Span> {
+        let (last, before) = path.split_last()?;
+        let entry = before
+            .iter()
+            .try_fold(self, |node, name| node.get(name).map(|e| &e.node))?
+            .get(last)?;
+        let scalar = matches!(entry.node.value, Value::Scalar(_));
+        Some(if scalar {
+            entry.node.span.clone()
+        } else {
+            entry.key_span.clone()
+        })
     }
 
     /// True when nothing was written.

@@ -120,7 +120,7 @@ pub struct HttpConfig {
     #[config(default = 1_048_576)]
     pub max_header_bytes: i64,
     /// What happens to headers whose name has an underscore: they are kept, deleted, or the request is refused.
-    #[config(default = "keep".to_owned(), one_of("keep", "delete", "reject"))]
+    #[config(default = "keep".to_owned())]
     pub underscore_headers_strategy: String,
 }
 

@@ -2,7 +2,9 @@
 
 pub mod address;
 mod api;
+mod check;
 mod entry_point;
+mod finish;
 mod log;
 mod metrics;
 mod otlp;
@@ -17,7 +19,9 @@ use trilithon_model_derive::Config;
 
 pub use address::{Address, Protocol};
 pub use api::{Api, Ping};
+pub use check::{PROVIDERS, is_ip_or_range};
 pub use entry_point::*;
+pub use finish::INTERNAL_ENTRY_POINT;
 pub use log::*;
 pub use metrics::*;
 pub use otlp::{Grpc, HttpExport, OtlpLog, TlsClient};
@@ -95,8 +99,7 @@ pub struct Core {
     /// Syntax of rules that do not name one.
     #[config(
         default = "v3".to_owned(),
-        deprecated = "write all rules in the v3 syntax and remove it",
-        one_of("v2", "v3")
+        deprecated = "write all rules in the v3 syntax and remove it"
     )]
     pub default_rule_syntax: String,
 }

@@ -1,0 +1,147 @@
+//! Command-line flags: `--entryPoints.web.address=:80`, `-a`, `--ping`, `--` ends.
+
+use std::sync::Arc;
+
+use super::path::{self, Part, Tree};
+use crate::node::{Node, Source, Span};
+use crate::problem::{Problem, Problems, code};
+use crate::shape::Shape;
+
+/// One flag as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// The name without dashes.
+    pub name: String,
+    /// Its value; `true` when it stands alone.
+    pub value: String,
+    /// Which argument it is, from 0.
+    pub index: usize,
+}
+
+/// The flags, and the source their places refer to.
+pub struct Flags {
+    /// In the order written.
+    pub flags: Vec<Flag>,
+    source: Arc<Source>,
+}
+
+/// Splits arguments into flags. Whether a flag takes the next argument depends on its type.
+pub fn split(args: &[String], shape: &Shape, problems: &mut Problems) -> Flags {
+    let source = Source::words("flags", args.iter().map(|a| word(a)).collect());
+    let mut flags = Vec::new();
+    let mut rest = args.iter().enumerate();
+    while let Some((index, arg)) = rest.next() {
+        if arg == "--" {
+            break;
+        }
+        let span = || Span::word(&source, index);
+        let Some(name) = dashless(arg) else {
+            let message = format!("`{arg}` is not a flag; it and what follows are ignored");
+            problems.push(Problem::warning(code::BAD_FLAG, span(), message));
+            break;
+        };
+        if name.is_empty() || name.starts_with(['-', '=']) {
+            problems.push(bad_flag(span(), format!("`{arg}` is not a flag")));
+            continue;
+        }
+        if let Some((name, value)) = name.split_once('=') {
+            flags.push(Flag {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                index,
+            });
+            continue;
+        }
+        let next = rest.clone().next().map(|(_, next)| next.as_str());
+        let value = if stands_alone(name, shape) {
+            next.filter(|next| matches!(*next, "true" | "false"))
+                .map_or("true", |next| {
+                    rest.next();
+                    next
+                })
+        } else {
+            let Some(next) = next else {
+                problems.push(bad_flag(span(), format!("`{arg}` needs a value")));
+                continue;
+            };
+            rest.next();
+            next
+        };
+        flags.push(Flag {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            index,
+        });
+    }
+    Flags { flags, source }
+}
+
+fn bad_flag(span: Span, message: String) -> Problem {
+    Problem::error(code::BAD_FLAG, span, message).voiding()
+}
+
+/// How a flag is named in messages: without its value.
+fn word(arg: &str) -> String {
+    arg.split('=').next().unwrap_or(arg).to_owned()
+}
+
+fn dashless(arg: &str) -> Option<&str> {
+    let name = arg.strip_prefix('-')?;
+    Some(name.strip_prefix('-').unwrap_or(name))
+}
+
+fn stands_alone(name: &str, shape: &Shape) -> bool {
+    let Ok(parts) = path::split(name) else {
+        return false;
+    };
+    path::lookup(shape, &parts).is_some_and(|t| matches!(t.shape, Shape::Bool) || t.allow_empty)
+}
+
+impl Flags {
+    /// The value of a flag that is no option of the tree, in any case; the last one wins.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.flags
+            .iter()
+            .rev()
+            .find(|f| f.name.eq_ignore_ascii_case(name))
+            .map(|f| f.value.as_str())
+    }
+
+    /// Where a flag was written.
+    pub fn span(&self, flag: &Flag) -> Span {
+        Span::word(&self.source, flag.index)
+    }
+
+    /// The flags as a tree. Names that are no option are problems: they stop the start.
+    pub fn tree(&self, shape: &Shape, skip: &[&str], problems: &mut Problems) -> Node {
+        let mut tree = Tree::new(Span::start(&self.source));
+        for flag in &self.flags {
+            if skip.iter().any(|s| s.eq_ignore_ascii_case(&flag.name)) {
+                continue;
+            }
+            let span = self.span(flag);
+            match path::split(&flag.name) {
+                Ok(parts) if known_root(shape, &parts) => {
+                    tree.put(&parts, &flag.value, &span, is_list(shape, &parts));
+                }
+                Ok(_) => {
+                    let message = format!("unknown flag `--{}`", flag.name);
+                    problems.push(bad_flag(span, message).help("`--help` lists all flags"));
+                }
+                Err(why) => problems.push(bad_flag(span, format!("`--{}` is not a flag: {why}", flag.name))),
+            }
+        }
+        tree.finish()
+    }
+}
+
+fn known_root(shape: &Shape, parts: &[Part]) -> bool {
+    let known = path::lookup(shape, &parts[..1.min(parts.len())]).is_some();
+    known
+        || matches!((shape, parts.first()), (Shape::Object(o), Some(Part::Name(name)))
+        if o.removed.iter().any(|r| r.name.eq_ignore_ascii_case(name)))
+}
+
+pub(crate) fn is_list(shape: &Shape, parts: &[Part]) -> bool {
+    path::lookup(shape, parts).is_some_and(|t| matches!(t.shape, Shape::List(_)))
+}

@@ -1,0 +1,154 @@
+//! What of Traefik's configuration is accepted but not built yet: one table per configuration, one clear problem per
+//! use. Building something means removing its line.
+//!
+//! Severity: a warning where the rest works without it; an error where going on would be less safe than asked for
+//! (an identity that is not verified, a limit that is not shared) or where the object can do nothing. In a routing
+//! file an error belongs to its object and disables that alone.
+
+use crate::node::{Node, Value};
+use crate::problem::{Problem, Problems, Severity, code};
+
+/// One thing that is not built: where it is written (`*` is any name or place), how bad that is, what it is.
+struct Unbuilt(&'static str, Severity, &'static str);
+
+use Severity::{Error, Warning};
+
+const INSTALL: &[Unbuilt] = &[
+    Unbuilt("providers.docker", Warning, "the Docker provider"),
+    Unbuilt("providers.swarm", Warning, "the Swarm provider"),
+    Unbuilt(
+        "providers.kubernetesIngress",
+        Warning,
+        "the Kubernetes Ingress provider",
+    ),
+    Unbuilt(
+        "providers.kubernetesIngressNGINX",
+        Warning,
+        "the Ingress-NGINX provider",
+    ),
+    Unbuilt("providers.kubernetesCRD", Warning, "the Kubernetes CRD provider"),
+    Unbuilt("providers.kubernetesGateway", Warning, "the Gateway API provider"),
+    Unbuilt("providers.knative", Warning, "the Knative provider"),
+    Unbuilt("providers.rest", Warning, "the REST provider"),
+    Unbuilt("providers.consulCatalog", Warning, "the Consul catalog provider"),
+    Unbuilt("providers.nomad", Warning, "the Nomad provider"),
+    Unbuilt("providers.ecs", Warning, "the ECS provider"),
+    Unbuilt("providers.consul", Warning, "the Consul key-value provider"),
+    Unbuilt("providers.etcd", Warning, "the etcd provider"),
+    Unbuilt("providers.zooKeeper", Warning, "the ZooKeeper provider"),
+    Unbuilt("providers.redis", Warning, "the Redis provider"),
+    Unbuilt("providers.http", Warning, "the HTTP provider"),
+    Unbuilt("providers.plugin", Warning, "provider plugins"),
+    Unbuilt("entryPoints.*.http3", Warning, "HTTP/3"),
+    Unbuilt("metrics.datadog", Warning, "metrics for Datadog"),
+    Unbuilt("metrics.statsD", Warning, "metrics for StatsD"),
+    Unbuilt("metrics.influxDB2", Warning, "metrics for InfluxDB"),
+    Unbuilt("metrics.otlp", Warning, "metrics by OpenTelemetry"),
+    Unbuilt("log.otlp", Warning, "logs by OpenTelemetry"),
+    Unbuilt("accessLog.otlp", Warning, "access logs by OpenTelemetry"),
+    Unbuilt("tracing", Warning, "tracing"),
+    Unbuilt("hostResolver", Warning, "resolving hosts"),
+    Unbuilt("certificatesResolvers.*.acme", Warning, "certificates by ACME"),
+    Unbuilt(
+        "certificatesResolvers.*.tailscale",
+        Warning,
+        "certificates from Tailscale",
+    ),
+    Unbuilt("experimental.plugins", Warning, "Traefik plugins"),
+    Unbuilt("experimental.localPlugins", Warning, "Traefik plugins"),
+    Unbuilt("ocsp", Warning, "OCSP stapling"),
+    Unbuilt("spiffe", Warning, "SPIFFE"),
+    Unbuilt("serversTransport.spiffe", Error, "SPIFFE towards servers"),
+    Unbuilt("tcpServersTransport.tls.spiffe", Error, "SPIFFE towards servers"),
+];
+
+const ROUTING: &[Unbuilt] = &[
+    Unbuilt("http.middlewares.*.plugin", Error, "plugin middlewares"),
+    Unbuilt(
+        "http.middlewares.*.rateLimit.redis",
+        Error,
+        "rate limits shared through Redis",
+    ),
+    Unbuilt("http.serversTransports.*.spiffe", Error, "SPIFFE towards servers"),
+    Unbuilt("tcp.routers.*", Warning, "TCP routing"),
+    Unbuilt("tcp.services.*", Warning, "TCP routing"),
+    Unbuilt(
+        "tcp.serversTransports.*.tls.spiffe",
+        Error,
+        "SPIFFE towards servers",
+    ),
+    Unbuilt("udp.routers.*", Warning, "UDP routing"),
+    Unbuilt("udp.services.*", Warning, "UDP routing"),
+    Unbuilt(
+        "tls.stores.*.defaultGeneratedCert",
+        Warning,
+        "default certificates from a resolver",
+    ),
+];
+
+/// What an install configuration uses that is not built.
+pub fn install(node: &Node) -> Problems {
+    scan(node, INSTALL, false)
+}
+
+/// What a routing configuration uses that is not built; each problem names its object.
+pub fn routing(node: &Node) -> Problems {
+    scan(node, ROUTING, true)
+}
+
+fn scan(node: &Node, table: &[Unbuilt], objects: bool) -> Problems {
+    let mut problems = Problems::new();
+    for entry in table {
+        let pattern: Vec<&str> = entry.0.split('.').collect();
+        visit(node, &pattern, &mut Vec::new(), &mut |path, span| {
+            let message = format!("`{}`: {} is not built yet", path.join("."), entry.2);
+            let mut problem = match entry.1 {
+                Error => Problem::error(code::NOT_BUILT, span.clone(), message),
+                Warning => Problem::warning(code::NOT_BUILT, span.clone(), message),
+            };
+            problem = problem.help(if entry.1 == Error {
+                "remove it"
+            } else {
+                "it is accepted and ignored"
+            });
+            if let (true, [section, kind, name, ..]) = (objects, path) {
+                problem = problem.of(&format!("{section}.{kind}"), name);
+            }
+            problems.push(problem);
+        });
+    }
+    problems
+}
+
+fn visit<'a>(
+    node: &'a Node,
+    pattern: &[&'a str],
+    path: &mut Vec<&'a str>,
+    found: &mut impl FnMut(&[&str], &crate::node::Span),
+) {
+    let Some((first, rest)) = pattern.split_first() else {
+        return;
+    };
+    let entries = node.entries().unwrap_or_default();
+    for entry in entries
+        .iter()
+        .filter(|e| *first == "*" || first.eq_ignore_ascii_case(&e.key))
+    {
+        path.push(if *first == "*" { &entry.key } else { first });
+        match rest {
+            [] if is_used(&entry.node) => found(path, &entry.key_span),
+            [] => {}
+            _ => visit(&entry.node, rest, path, found),
+        }
+        path.pop();
+    }
+}
+
+/// Absent, null and `false` do not use an object.
+fn is_used(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => false,
+        Value::Scalar(scalar) => crate::decode::means_true(scalar),
+        _ => true,
+    }
+}
