@@ -1,8 +1,8 @@
 //! One request and the facts known of it beside the message itself.
 
-use crate::{Headers, Record};
+use crate::{Headers, Record, Request};
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -78,11 +78,25 @@ pub struct Exchange {
     pub attempt: u32,
     /// `global`/entry point `notAppendXForwardedFor`: the client's address is not added to `X-Forwarded-For`.
     pub not_append_forwarded_for: bool,
+    /// The request's head as the middlewares behind left it. Kept only for whoever put something here before running the
+    /// rest of the chain (`errors`); see [`Exchange::keep_head`].
+    pub last_head: Option<Box<Request>>,
+    /// Body bytes of an upstream's answer of unknown length, counted as they come: at the end of the exchange they belong
+    /// into [`Record::origin_bytes`].
+    pub origin_streamed: Option<Rc<Cell<u64>>>,
 }
 
 impl Exchange {
     pub fn new(connection: Rc<Connection>, interim: Rc<Interim>) -> Exchange {
-        Exchange { connection, interim, record: Record::default(), attempt: 0, not_append_forwarded_for: false }
+        Exchange {
+            connection,
+            interim,
+            record: Record::default(),
+            attempt: 0,
+            not_append_forwarded_for: false,
+            last_head: None,
+            origin_streamed: None,
+        }
     }
 
     /// An exchange of the gateway's own beside this one (a mirror, an error page, an authorisation call): the same
@@ -91,6 +105,14 @@ impl Exchange {
         let mut side = Exchange::new(self.connection.clone(), Rc::default());
         side.not_append_forwarded_for = self.not_append_forwarded_for;
         side
+    }
+
+    /// Takes note of the head if somebody wants it.
+    #[inline]
+    pub fn keep_head(&mut self, req: &Request) {
+        if let Some(head) = &mut self.last_head {
+            **head = req.clone_head();
+        }
     }
 
     /// The client's address.

@@ -6,6 +6,8 @@ pub const MAX_HEADER_BYTES: usize = 1 << 20;
 pub const MAX_HEADER_FIELDS: usize = 256;
 /// Bytes of an upstream's response head. An upstream is hostile input too.
 pub const MAX_RESPONSE_HEAD: usize = 256 * 1024;
+/// Fields of an upstream's response head. Traefik knows no limit; the bytes above bound it already.
+pub const MAX_RESPONSE_FIELDS: usize = 2048;
 /// Bytes read from a socket at once. 32 KiB is the measured optimum for large bodies (16 KiB and 64 KiB cost more).
 pub const READ_BUFFER: usize = 32 * 1024;
 /// Bytes of request body read and thrown away after an early answer, so that the connection can be kept.

@@ -1,1 +1,46 @@
-//! The far side: connect, pools, forward, balancers, sticky sessions, health.
+//! The far side: connections to servers, their pools, one exchange with one server, and the services that choose among
+//! servers.
+//!
+//! Two halves. The client half ([`Origin`], [`Transport`], [`send`], [`Forward`]) knows one server: how to reach it, how to
+//! speak HTTP/1.1 and HTTP/2 with it, and when its connections may be used again. The services half ([`LoadBalancer`] and
+//! the composites) knows many: which of them gets the next request, and which of them are up.
+//!
+//! Connections belong to a worker thread. Nothing here is shared between workers but what is configured.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod connect;
+pub mod forward;
+mod hop;
+pub mod http1;
+pub mod http2;
+pub mod origin;
+pub mod pool;
+mod proxy;
+mod stream;
+mod upload;
+pub mod tls;
+pub mod transport;
+
+pub mod balancer;
+pub mod failover;
+pub mod health;
+pub mod highest_random_weight;
+pub mod load_balancer;
+pub mod mirroring;
+mod replay;
+pub mod service;
+pub mod sticky;
+mod tail;
+pub mod weighted;
+
+pub use client::send;
+pub use failover::Failover;
+pub use forward::Forward;
+pub use highest_random_weight::HighestRandomWeight;
+pub use load_balancer::LoadBalancer;
+pub use mirroring::Mirroring;
+pub use origin::{Origin, Scheme};
+pub use service::{Backend, Child, Status};
+pub use transport::{Settings, Transport};
+pub use weighted::Weighted;
