@@ -89,13 +89,20 @@ impl<'a> Next<'a> {
             match self.steps.get(passed) {
                 Some(Step::Edit(edit)) => match edit.request(&mut req, cx) {
                     Ok(()) => passed += 1,
-                    Err(refusal) => break refusal,
+                    Err(refusal) => {
+                        cx.keep_head(&req);
+                        break refusal;
+                    }
                 },
                 Some(Step::Wrap(wrap)) => {
                     let next = Next { steps: &self.steps[passed + 1..], service: self.service };
+                    cx.keep_head(&req);
                     break wrap.call(req, cx, next).await;
                 }
-                None => break self.service.call(req, cx).await,
+                None => {
+                    cx.keep_head(&req);
+                    break self.service.call(req, cx).await;
+                }
             }
         };
         for step in self.steps[..passed].iter().rev() {
