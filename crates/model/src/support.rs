@@ -101,7 +101,7 @@ fn scan(node: &Node, table: &[Unbuilt], objects: bool) -> Problems {
     for entry in table {
         let pattern: Vec<&str> = entry.0.split('.').collect();
         visit(node, &pattern, &mut Vec::new(), &mut |path, span| {
-            let message = format!("`{}`: {} is not built yet", path.join("."), entry.2);
+            let message = format!("`{}` is not built yet: {}", path.join("."), entry.2);
             let mut problem = match entry.1 {
                 Error => Problem::error(code::NOT_BUILT, span.clone(), message),
                 Warning => Problem::warning(code::NOT_BUILT, span.clone(), message),

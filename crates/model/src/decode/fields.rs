@@ -166,7 +166,11 @@ fn check_words(node: &Node, field: &Field, cx: &mut Cx) {
         Value::Null => {}
         Value::Scalar(scalar) => check_word(scalar, &node.span, field, cx),
         Value::List(items) => items.iter().for_each(|item| check_words(item, field, cx)),
-        Value::Map(entries) => entries.iter().for_each(|e| check_words(&e.node, field, cx)),
+        Value::Map(entries) => {
+            entries
+                .iter()
+                .for_each(|e| cx.within(e.key.as_str(), |cx| check_words(&e.node, field, cx)));
+        }
     }
 }
 

@@ -29,51 +29,62 @@ pub struct Flags {
 pub fn split(args: &[String], shape: &Shape, problems: &mut Problems) -> Flags {
     let source = Source::words("flags", args.iter().map(|a| word(a)).collect());
     let mut flags = Vec::new();
-    let mut rest = args.iter().enumerate();
-    while let Some((index, arg)) = rest.next() {
-        if arg == "--" {
-            break;
+    let mut index = 0;
+    while let Some(arg) = args.get(index).filter(|arg| *arg != "--") {
+        let span = Span::word(&source, index);
+        match one(arg, args.get(index + 1), shape) {
+            Arg::Flag { name, value, taken } => {
+                flags.push(Flag { name, value, index });
+                index += taken;
+            }
+            Arg::Bad(message) => {
+                problems.push(bad_flag(span, message));
+                index += 1;
+            }
+            Arg::NoFlag => {
+                let message = format!("`{arg}` is not a flag; it and what follows are ignored");
+                problems.push(Problem::warning(code::BAD_FLAG, span, message));
+                break;
+            }
         }
-        let span = || Span::word(&source, index);
-        let Some(name) = dashless(arg) else {
-            let message = format!("`{arg}` is not a flag; it and what follows are ignored");
-            problems.push(Problem::warning(code::BAD_FLAG, span(), message));
-            break;
-        };
-        if name.is_empty() || name.starts_with(['-', '=']) {
-            problems.push(bad_flag(span(), format!("`{arg}` is not a flag")));
-            continue;
-        }
-        if let Some((name, value)) = name.split_once('=') {
-            flags.push(Flag {
-                name: name.to_owned(),
-                value: value.to_owned(),
-                index,
-            });
-            continue;
-        }
-        let next = rest.clone().next().map(|(_, next)| next.as_str());
-        let value = if stands_alone(name, shape) {
-            next.filter(|next| matches!(*next, "true" | "false"))
-                .map_or("true", |next| {
-                    rest.next();
-                    next
-                })
-        } else {
-            let Some(next) = next else {
-                problems.push(bad_flag(span(), format!("`{arg}` needs a value")));
-                continue;
-            };
-            rest.next();
-            next
-        };
-        flags.push(Flag {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            index,
-        });
     }
     Flags { flags, source }
+}
+
+enum Arg {
+    Flag {
+        name: String,
+        value: String,
+        taken: usize,
+    },
+    Bad(String),
+    NoFlag,
+}
+
+/// Reads one argument, with the next at hand.
+fn one(arg: &str, next: Option<&String>, shape: &Shape) -> Arg {
+    let Some(name) = dashless(arg) else {
+        return Arg::NoFlag;
+    };
+    if name.is_empty() || name.starts_with(['-', '=']) {
+        return Arg::Bad(format!("`{arg}` is not a flag"));
+    }
+    let flag = |name: &str, value: &str, taken| Arg::Flag {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        taken,
+    };
+    if let Some((name, value)) = name.split_once('=') {
+        return flag(name, value, 1);
+    }
+    match next {
+        Some(next) if stands_alone(name, shape) && matches!(next.as_str(), "true" | "false") => {
+            flag(name, next, 2)
+        }
+        _ if stands_alone(name, shape) => flag(name, "true", 1),
+        Some(next) => flag(name, next, 2),
+        None => Arg::Bad(format!("`{arg}` needs a value")),
+    }
 }
 
 fn bad_flag(span: Span, message: String) -> Problem {

@@ -60,8 +60,13 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
+    /// The place of an option, or of the nearest thing around it that was written.
     fn span(&self, path: &[&str]) -> Span {
-        self.node.place(path).unwrap_or_default()
+        let around = (1..=path.len()).rev().map(|n| &path[..n]);
+        around
+            .into_iter()
+            .find_map(|path| self.node.place(path))
+            .unwrap_or_default()
     }
 
     /// An error at an option; `what` follows the option's name.
