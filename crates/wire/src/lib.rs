@@ -20,7 +20,7 @@ pub mod reject;
 mod request;
 mod response;
 mod scan;
-mod trailer;
+pub mod trailer;
 
 pub use body::{BodyDecoder, Step};
 pub use buffer::Buffer;
@@ -34,3 +34,4 @@ pub use headers::Headers;
 pub use known::Known;
 pub use proxy_protocol::ProxyHeader;
 pub use reject::Reject;
+pub use trailer::may_trail;
