@@ -8,11 +8,13 @@
 pub mod assemble;
 mod date;
 mod door;
+pub mod drain;
 pub mod entry_point;
 pub mod intake;
 pub mod listener;
 pub mod live;
 pub mod merge;
+pub mod reload;
 pub mod report;
 pub mod route;
 mod serve;

@@ -18,6 +18,7 @@ pub struct Snapshot {
 /// The current snapshot.
 pub struct Live {
     snapshot: ArcSwap<Snapshot>,
+    ending: AtomicBool,
     draining: AtomicBool,
 }
 
@@ -25,6 +26,7 @@ impl Live {
     pub fn new(first: Snapshot) -> Arc<Live> {
         Arc::new(Live {
             snapshot: ArcSwap::from_pointee(first),
+            ending: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         })
     }
@@ -43,6 +45,16 @@ impl Live {
     /// Puts a new snapshot in the place of the current one; exchanges under way end on the old one.
     pub fn swap(&self, next: Snapshot) {
         self.snapshot.store(Arc::new(next));
+    }
+
+    /// Says that the process is about to end; requests are still served.
+    pub fn announce_end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the end was announced: what `ping` answers depends on it.
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
     }
 
     /// From now on connections are closed as soon as they are idle.

@@ -42,6 +42,8 @@ pub struct Settings {
     pub internals: Internals,
     /// Reads the files that TLS objects name.
     pub tls: trilithon_tls::Builder,
+    /// Also builds what no router uses (`check`).
+    pub thorough: bool,
 }
 
 impl Settings {
@@ -104,9 +106,8 @@ pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
             .map(|ep| routes(&mut builder, ep, resolved.options.get(ep).cloned()))
             .collect()
     };
-    // Services that no router uses are built too, so that their faults show.
-    for name in merged.services.keys() {
-        let _ = services.get(name);
+    if settings.thorough {
+        build_unused(&services, merged);
     }
     let mut report = services.into_report();
     finish_report(&mut report, merged, &tls);
@@ -114,6 +115,17 @@ pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
         entry_points,
         tls,
         report: Arc::new(report),
+    }
+}
+
+/// Builds what no router uses, so that its faults show. Traefik leaves such objects alone and calls them enabled.
+fn build_unused(services: &ServiceTable<'_>, merged: &Merged) {
+    for name in merged.services.keys() {
+        // The report has the error.
+        let _ = services.get(name);
+    }
+    for name in merged.middlewares.keys() {
+        let _ = services.steps(std::slice::from_ref(name), name);
     }
 }
 

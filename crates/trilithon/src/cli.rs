@@ -1,0 +1,68 @@
+//! The command line: a command, then Traefik's flags. No command means run.
+
+use crate::commands;
+use std::process::ExitCode;
+
+/// What was asked for.
+pub enum Command {
+    Run(Vec<String>),
+    Check(commands::check::Options),
+    Explain(commands::explain::Options),
+    Version,
+    Healthcheck(Vec<String>),
+    Quickstart(commands::quickstart::Options),
+    Completion(String),
+    Schema(String),
+    Help,
+}
+
+/// Reads the arguments.
+///
+/// # Errors
+/// A command that does not exist, or whose own options are wrong.
+pub fn parse(mut args: Vec<String>) -> anyhow::Result<Command> {
+    let named = args.first().is_some_and(|a| !a.starts_with('-'));
+    let command = if named { args.remove(0) } else { String::new() };
+    Ok(match command.as_str() {
+        "" if args.iter().any(|a| is_help(a)) => Command::Help,
+        "" => Command::Run(args),
+        "run" => Command::Run(args),
+        "check" => Command::Check(commands::check::Options::parse(args)?),
+        "explain" => Command::Explain(commands::explain::Options::parse(args)?),
+        "version" => Command::Version,
+        "healthcheck" => Command::Healthcheck(args),
+        "quickstart" => Command::Quickstart(commands::quickstart::Options::parse(args)?),
+        "completion" => Command::Completion(args.into_iter().next().unwrap_or_default()),
+        "schema" => Command::Schema(args.into_iter().next().unwrap_or_default()),
+        "help" => Command::Help,
+        other => anyhow::bail!("there is no command `{other}`; the commands are {}", COMMANDS.join(", ")),
+    })
+}
+
+fn is_help(arg: &str) -> bool {
+    matches!(arg, "--help" | "-h" | "-help")
+}
+
+/// All commands.
+pub const COMMANDS: &[&str] =
+    &["run", "check", "explain", "version", "healthcheck", "quickstart", "completion", "schema", "help"];
+
+impl Command {
+    pub fn run(self) -> ExitCode {
+        let result = match self {
+            Command::Run(args) => commands::run::run(&args),
+            Command::Check(options) => commands::check::run(&options),
+            Command::Explain(options) => commands::explain::run(&options),
+            Command::Version => commands::version::run(),
+            Command::Healthcheck(args) => commands::healthcheck::run(&args),
+            Command::Quickstart(options) => commands::quickstart::run(&options),
+            Command::Completion(shell) => commands::completion::run(&shell),
+            Command::Schema(which) => commands::schema::run(&which),
+            Command::Help => commands::help::run(),
+        };
+        result.unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        })
+    }
+}

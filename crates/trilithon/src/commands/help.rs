@@ -1,0 +1,33 @@
+//! `trilithon help`.
+
+use std::process::ExitCode;
+
+const TEXT: &str = "\
+Usage: trilithon [command] [flags]
+
+Commands:
+  run           serve (also without a command)
+  check         find every fault of a configuration; starts nothing
+                  -o text|json|sarif
+  explain       which router takes a request, and why no other
+                  trilithon explain 'GET https://example.com/api' -H 'X-Env: test'
+                  --entry-point NAME, --client IP
+  quickstart    serve samples on embedded defaults and say what to try
+  healthcheck   ask a running gateway for /ping
+  version       print the version
+  completion    print a completion script: bash, zsh or fish
+  schema        print a JSON Schema: install or routing
+
+Flags are Traefik's install options, in any case:
+  --configFile=traefik.yml
+  --entryPoints.web.address=:80 --providers.file.filename=routing.yml
+";
+
+/// Prints what there is, then every option of the install configuration.
+///
+/// # Errors
+/// None today.
+pub fn run() -> anyhow::Result<ExitCode> {
+    print!("{TEXT}\n{}", super::schema::flags());
+    Ok(ExitCode::SUCCESS)
+}

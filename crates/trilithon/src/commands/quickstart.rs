@@ -1,0 +1,94 @@
+//! `trilithon quickstart`: the gateway on embedded defaults with samples behind it, and what to try.
+
+use super::{run, sample};
+use crate::install;
+use anyhow::Context;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use trilithon_engine::merge::Message;
+use trilithon_model::install::Static;
+use trilithon_model::node::Source;
+use trilithon_model::{decode_static, dialect, routing_file};
+
+const INSTALL: &str = include_str!("quickstart/install.yml");
+const ROUTING: &str = include_str!("quickstart/routing.yml");
+
+/// Ports that are asked for; the next free one is taken where one is in use.
+const PORTS: [(&str, u16); 3] = [("@web@", 8000), ("@websecure@", 8443), ("@dashboard@", 8080)];
+
+/// What `quickstart` was asked.
+pub struct Options {
+    /// Only print the configuration.
+    print: bool,
+}
+
+impl Options {
+    /// # Errors
+    /// An option that does not exist.
+    pub fn parse(args: Vec<String>) -> anyhow::Result<Options> {
+        let mut options = Options { print: false };
+        for arg in args {
+            match arg.as_str() {
+                "--print" => options.print = true,
+                other => anyhow::bail!("`{other}` is no option of quickstart; there is `--print`, which shows its configuration"),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Starts the samples and serves.
+///
+/// # Errors
+/// No port is free, or what keeps any gateway from starting.
+pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    if options.print {
+        println!("# install configuration\n{INSTALL}\n# routing configuration\n{ROUTING}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("samples").enable_all().build()?;
+    let samples = runtime.block_on(samples()).context("cannot start the samples")?;
+    let ports = ports()?;
+    let fill = |text: &str| {
+        let filled = ports.iter().fold(text.to_owned(), |t, (mark, port)| t.replace(mark, &port.to_string()));
+        samples.iter().fold(filled, |t, (mark, url)| t.replace(mark, url))
+    };
+    let config = static_of(&fill(INSTALL))?;
+    let (configuration, problems) = routing_file(&Source::text("quickstart/routing.yml", fill(ROUTING)));
+    install::print(&problems);
+    anyhow::ensure!(!problems.has_errors(), "the embedded configuration has errors");
+    println!("{}", fill(include_str!("quickstart/welcome.txt")));
+    run::serve(config, vec![Message { provider: "quickstart".into(), configuration }])
+}
+
+fn static_of(text: &str) -> anyhow::Result<Static> {
+    let mut problems = trilithon_model::Problems::new();
+    let node = dialect::parse(&Source::text("quickstart/install.yml", text), &mut problems).unwrap_or_default();
+    let (mut config, more) = decode_static(&node);
+    problems.extend(more);
+    problems.extend(config.finish(&node));
+    install::print(&problems);
+    anyhow::ensure!(!problems.has_errors(), "the embedded configuration has errors");
+    Ok(config)
+}
+
+async fn samples() -> std::io::Result<Vec<(&'static str, String)>> {
+    Ok(vec![
+        ("@whoami1@", sample::start("whoami-1", sample::Kind::Whoami).await?),
+        ("@whoami2@", sample::start("whoami-2", sample::Kind::Whoami).await?),
+        ("@canary@", sample::start("canary", sample::Kind::Whoami).await?),
+        ("@events@", sample::start("events", sample::Kind::Events).await?),
+        ("@flaky@", sample::start("flaky", sample::Kind::Flaky).await?),
+    ])
+}
+
+/// A free port for each mark. It is free now; another process may still be quicker, and then the start says so.
+fn ports() -> anyhow::Result<Vec<(&'static str, u16)>> {
+    let mut taken = Vec::new();
+    for (mark, wanted) in PORTS {
+        let free = (wanted..wanted + 100).find(|p| !taken.contains(p) && TcpListener::bind(("127.0.0.1", *p)).is_ok());
+        let port = free.with_context(|| format!("no port from {wanted} to {} is free", wanted + 99))?;
+        taken.push(port);
+    }
+    Ok(PORTS.iter().map(|(mark, _)| *mark).zip(taken).collect())
+}

@@ -1,0 +1,88 @@
+//! The whole configuration without serving it, for `check` and `explain`: the same path as a start, up to the sockets.
+
+use crate::{install, settings};
+use trilithon_engine::assemble::Internals;
+use trilithon_engine::live::Snapshot;
+use trilithon_engine::merge::Message;
+use trilithon_engine::reload::Reloader;
+use trilithon_engine::report::Status;
+use trilithon_flow::{Exchange, Keep, Reply, Request, Response, Service};
+use trilithon_model::install::Static;
+use trilithon_model::problem::{Problem, Problems};
+use trilithon_provider::{file, internal};
+
+/// An object that cannot be served.
+const DISABLED: &str = "TRI0401";
+/// An object that is served otherwise than written.
+const CHANGED: &str = "TRI0402";
+/// What concerns no single object.
+const NOTE: &str = "TRI0403";
+
+/// What the configuration amounts to.
+pub struct State {
+    pub config: Static,
+    pub problems: Problems,
+    /// `None` when the install configuration has errors.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// Loads and compiles everything that `args` lead to.
+pub fn load(args: &[String]) -> State {
+    let loaded = install::from_process(args);
+    let (config, mut problems) = (loaded.config, loaded.problems);
+    if problems.has_errors() {
+        return State { config, problems, snapshot: None };
+    }
+    let mut messages = vec![Message { provider: "internal".into(), configuration: internal::configuration(&config) }];
+    if let Some(place) = config.providers.as_ref().and_then(|p| p.file.as_deref()).and_then(file::place) {
+        let reading = place.read();
+        problems.extend(reading.problems);
+        messages.extend(reading.configuration.map(|configuration| Message { provider: "file".into(), configuration }));
+    }
+    let snapshot = match settings::settings(&config, internals(), true) {
+        Ok(settings) => {
+            let mut reloader = Reloader::new(settings.into(), Keep::default().into(), settings::throttle(&config));
+            Some(reloader.first(messages))
+        }
+        Err(error) => {
+            problems.push(Problem::error(NOTE, trilithon_model::Span::none(), format!("{error:#}")));
+            None
+        }
+    };
+    if let Err(error) = settings::entry_points(&config) {
+        problems.push(Problem::error(NOTE, trilithon_model::Span::none(), format!("{error:#}")));
+    }
+    if let Some(snapshot) = &snapshot {
+        problems.extend(complaints(snapshot));
+    }
+    State { config, problems, snapshot }
+}
+
+fn complaints(snapshot: &Snapshot) -> Vec<Problem> {
+    let mut found: Vec<Problem> = Vec::new();
+    for complaint in snapshot.report.complaints() {
+        let (span, noun, name, text) = (complaint.span.clone(), complaint.noun, complaint.name, complaint.text);
+        let problem = match complaint.status {
+            Status::Disabled => Problem::error(DISABLED, span, format!("{noun} `{name}` cannot be served: {text}")),
+            _ => Problem::warning(CHANGED, span, format!("{noun} `{name}`: {text}")),
+        };
+        found.push(problem.of(&format!("http.{noun}s"), name.split('@').next().unwrap_or(name)));
+    }
+    let notes = snapshot.report.notes.iter();
+    found.extend(notes.map(|note| Problem::warning(NOTE, trilithon_model::Span::none(), note.clone())));
+    found
+}
+
+/// The gateway's own services by name only: a check asks whether they exist, not what they answer.
+fn internals() -> Internals {
+    let names = ["api", "dashboard", "ping", "prometheus", "rest", "noop", "acme-http"];
+    names.iter().map(|n| (format!("{n}@internal"), std::sync::Arc::new(Named) as std::sync::Arc<dyn Service>)).collect()
+}
+
+struct Named;
+
+impl Service for Named {
+    fn call<'a>(&'a self, _: Request, _: &'a mut Exchange) -> Reply<'a> {
+        Box::pin(async { Response::status_text(503) })
+    }
+}

@@ -1,0 +1,251 @@
+//! Everything wired together: providers to the engine, the engine to sockets, signals to all of them.
+
+use crate::settings;
+use anyhow::Context;
+use std::net::TcpListener;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
+use trilithon_engine::entry_point::EntryPoint;
+use trilithon_engine::live::{Live, Snapshot};
+use trilithon_engine::merge::Message;
+use trilithon_engine::reload::{self, Reloader};
+use trilithon_engine::report::Status;
+use trilithon_engine::worker::Workers;
+use trilithon_engine::{drain, listener};
+use trilithon_flow::{Keep, Observer, Telemetry};
+use trilithon_manage::{AccessLog, Context as Pages, Metrics, internals};
+use trilithon_model::install::{Protocol, Static};
+use trilithon_provider::file::{self, Place, Reading};
+use trilithon_provider::internal;
+use trilithon_provider::watch::FileWatch;
+
+/// Readings and messages under way.
+const CHANNEL: usize = 16;
+
+/// A gateway that is ready to serve.
+pub struct Gateway {
+    config: Arc<Static>,
+    live: Arc<Live>,
+    workers: Workers,
+    reloader: Reloader,
+    access_log: Option<Arc<AccessLog>>,
+    metrics: Option<Arc<Metrics>>,
+    listeners: Vec<(Arc<EntryPoint>, TcpListener)>,
+    place: Option<Place>,
+    first: Option<trilithon_model::dynamic::Configuration>,
+}
+
+impl Gateway {
+    /// Reads the routing configuration, builds the first snapshot and binds the sockets. Nothing is accepted yet. `more` is
+    /// what else is to be routed (the samples of `quickstart`).
+    ///
+    /// # Errors
+    /// A socket that cannot be bound, a log file that cannot be opened, or a thread that cannot be made.
+    pub fn prepare(config: Static, more: Vec<Message>) -> anyhow::Result<Gateway> {
+        let config = Arc::new(config);
+        let access_log = config.access_log.as_ref().map(AccessLog::start).transpose().context("`accessLog`")?;
+        let metrics = config.metrics.as_ref().filter(|m| m.prometheus.is_some()).map(Metrics::new);
+        let slot: Arc<OnceLock<Arc<Live>>> = Arc::default();
+        let pages = Pages::new(config.clone(), slot.clone(), metrics.clone());
+        let settings = Arc::new(settings::settings(&config, internals(&pages), false)?);
+        let mut reloader = Reloader::new(settings, Arc::new(Keep::default()), settings::throttle(&config));
+
+        let place = config.providers.as_ref().and_then(|p| p.file.as_deref()).and_then(file::place);
+        let reading = place.as_ref().map(Place::read);
+        let first = reading.as_ref().and_then(|r| r.configuration.clone());
+        if let Some(reading) = &reading {
+            complain(reading);
+        }
+        let own = Message { provider: "internal".into(), configuration: internal::configuration(&config) };
+        let from_file = first.clone().map(|configuration| Message { provider: "file".into(), configuration });
+        let snapshot = reloader.first([own].into_iter().chain(from_file).chain(more));
+        reload::count();
+        tell(&snapshot, metrics.as_deref());
+        let live = Live::new(snapshot);
+        // The slot is empty until here, and filled once.
+        let _ = slot.set(live.clone());
+
+        let listeners = bind(&config)?;
+        let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+        observers.extend(access_log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
+        observers.extend(metrics.clone().map(|m| Box::new(m) as Box<dyn Observer>));
+        let workers = Workers::start(worker_count(), &live, &Telemetry::new(observers)).context("cannot start the workers")?;
+        Ok(Gateway { config, live, workers, reloader, access_log, metrics, listeners, place, first })
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains.
+    ///
+    /// # Errors
+    /// The system refuses signal handlers.
+    pub async fn serve(self) -> anyhow::Result<()> {
+        let (stop, stopped) = watch::channel(false);
+        for (entry_point, listener) in self.listeners {
+            listener::accept(listener, entry_point, &self.workers, stopped.clone());
+        }
+        let routing = Arc::new(FileWatch::new());
+        let named = Arc::new(FileWatch::new());
+        let refresh = Arc::new(Notify::new());
+        let (messages, received) = mpsc::channel(CHANNEL);
+        let watch_files = self.config.providers.as_ref().and_then(|p| p.file.as_ref()).is_some_and(|f| f.watch);
+        if let Some(place) = self.place {
+            tokio::spawn(follow(place, watch_files, routing.clone(), self.first, messages.clone()));
+        }
+        named.set(self.live.get().tls.watched_files().iter().map(|p| p.as_path()));
+        tokio::spawn(follow_named(self.live.clone(), named.clone(), refresh.clone()));
+        let (metrics, files) = (self.metrics.clone(), named.clone());
+        let applied: reload::Applied = Box::new(move |snapshot| {
+            tell(snapshot, metrics.as_deref());
+            files.set(snapshot.tls.watched_files().iter().map(|p| p.as_path()));
+        });
+        tokio::spawn(self.reloader.run(self.live.clone(), received, refresh, applied));
+        notify_systemd("READY=1");
+        signals(&routing, self.access_log.as_deref()).await?;
+        drop(messages);
+        notify_systemd("STOPPING=1");
+        let (accept_grace, grace) = graces(&self.config);
+        drain::drain(&self.live, &self.workers, &stop, accept_grace, grace).await;
+        if let Some(log) = &self.access_log {
+            log.flush();
+        }
+        Ok(())
+    }
+}
+
+/// The number of workers: one for each processor this process may use, or `TRILITHON_WORKERS`.
+fn worker_count() -> usize {
+    let given = std::env::var("TRILITHON_WORKERS").ok().and_then(|n| n.parse().ok());
+    given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 1024)
+}
+
+/// One listening socket for each HTTP entry point: systemd's where it has one of that name.
+fn bind(config: &Static) -> anyhow::Result<Vec<(Arc<EntryPoint>, TcpListener)>> {
+    let mut inherited = listener::inherited();
+    let mut bound = Vec::new();
+    for entry_point in settings::entry_points(config)? {
+        let said = &config.entry_points[&*entry_point.name];
+        if said.protocol() != Protocol::Tcp {
+            continue;
+        }
+        let given = inherited.iter().position(|(name, _)| *name == *entry_point.name);
+        let listener = match given {
+            Some(at) => inherited.swap_remove(at).1,
+            None => {
+                let address = said.parsed_address().map_err(anyhow::Error::msg)?.host_port();
+                listener::bind(&address, said.reuse_port)
+                    .with_context(|| format!("cannot listen on `{address}` for entry point `{}`", entry_point.name))?
+            }
+        };
+        bound.push((entry_point, listener));
+    }
+    Ok(bound)
+}
+
+/// The longest grace times of all entry points.
+fn graces(config: &Static) -> (Duration, Duration) {
+    let cycles = || config.entry_points.values().map(|e| &e.transport.life_cycle);
+    let accept = cycles().map(|c| c.request_accept_grace_timeout.to_std()).max();
+    let grace = cycles().map(|c| c.grace_time_out.to_std()).max();
+    (accept.unwrap_or_default(), grace.unwrap_or_default())
+}
+
+/// Follows the routing files: by change events, or by SIGHUP alone.
+async fn follow(place: Place, watch_files: bool, changes: Arc<FileWatch>, first: Option<trilithon_model::dynamic::Configuration>, out: mpsc::Sender<Message>) {
+    let (send, mut readings) = mpsc::channel::<Reading>(CHANNEL);
+    tokio::spawn(file::follow(place, watch_files, changes, first, send));
+    while let Some(reading) = readings.recv().await {
+        complain(&reading);
+        let Some(configuration) = reading.configuration else { continue };
+        if out.send(Message { provider: "file".into(), configuration }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks for a refresh when a file that the configuration names (a certificate) has other contents.
+async fn follow_named(live: Arc<Live>, changes: Arc<FileWatch>, refresh: Arc<Notify>) {
+    let mut last = fingerprint(&live);
+    loop {
+        changes.changed().await;
+        let now = fingerprint(&live);
+        if now != last {
+            last = now;
+            refresh.notify_one();
+        }
+    }
+}
+
+fn fingerprint(live: &Live) -> Vec<(std::path::PathBuf, Option<(u64, std::time::SystemTime)>)> {
+    let look = |path: &std::path::PathBuf| {
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.len(), meta.modified().ok()?))
+    };
+    live.get().tls.watched_files().iter().map(|p| (p.clone(), look(p))).collect()
+}
+
+/// Logs what is wrong with the routing files.
+fn complain(reading: &Reading) {
+    for problem in &reading.problems {
+        if problem.is_error() {
+            tracing::error!(providerName = "file", "{problem}");
+        } else {
+            tracing::warn!(providerName = "file", "{problem}");
+        }
+    }
+    if reading.configuration.is_none() {
+        tracing::error!(providerName = "file", "the routing files are not applied; the last good state stays");
+    }
+}
+
+/// Logs what became of the objects of a snapshot.
+fn tell(snapshot: &Snapshot, metrics: Option<&Metrics>) {
+    for complaint in snapshot.report.complaints() {
+        let (noun, name, place) = (complaint.noun, complaint.name, complaint.span.to_string());
+        match complaint.status {
+            Status::Disabled => tracing::error!(%place, "{noun} `{name}` is disabled: {}", complaint.text),
+            _ => tracing::warn!(%place, "{noun} `{name}`: {}", complaint.text),
+        }
+    }
+    for note in &snapshot.report.notes {
+        tracing::warn!("{note}");
+    }
+    if let Some(metrics) = metrics {
+        metrics.retain(&snapshot.report);
+    }
+    tracing::info!(routers = snapshot.report.routers.len(), services = snapshot.report.services.len(), "configuration applied");
+}
+
+/// Handles signals until one ends the process.
+async fn signals(routing: &FileWatch, access_log: Option<&AccessLog>) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut reopen = signal(SignalKind::user_defined1())?;
+    let mut reload = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = reload.recv() => routing.tell(),
+            _ = reopen.recv() => if let Some(log) = access_log {
+                log.reopen();
+            },
+        }
+    }
+}
+
+/// Tells systemd how the process is, where it wants to know (`NOTIFY_SOCKET`).
+fn notify_systemd(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|s| {
+        if let Some(name) = path.to_str().and_then(|p| p.strip_prefix('@')) {
+            use std::os::linux::net::SocketAddrExt;
+            s.send_to_addr(state.as_bytes(), &std::os::unix::net::SocketAddr::from_abstract_name(name)?)
+        } else {
+            s.send_to(state.as_bytes(), &path)
+        }
+    });
+    if let Err(error) = sent {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
+}
