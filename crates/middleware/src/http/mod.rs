@@ -10,25 +10,39 @@ pub mod strip_prefix;
 pub mod strip_prefix_regex;
 
 // Heads.
+pub mod content_type;
+pub mod encoded_characters;
+pub mod headers;
+pub mod pass_tls_client_cert;
 
 // Who may come in, and how often.
+pub mod in_flight_req;
+pub mod ip_allow_list;
+pub mod rate_limit;
 
 // Identity.
+pub mod basic_auth;
+pub mod digest_auth;
 
 // Bodies, failures and repetition.
 pub mod circuit_breaker;
 pub mod retry;
 
 // What several of them share.
+mod htpasswd;
+mod identity;
 #[cfg(test)]
 mod kit;
 mod predicate;
 mod prefixed;
 mod status_ranges;
 mod idle;
+pub mod ip_strategy;
 mod location;
 mod path;
 mod redirect;
 pub(crate) mod regex_template;
+mod sniff;
+mod source_criterion;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,0 +1,210 @@
+//! `rateLimit`: a token bucket per source. What comes a little too early is held back, what comes much too early gets 429.
+//! Counters shared through Redis are not built yet.
+
+mod bucket;
+
+use super::source_criterion::SourceCriterion;
+use super::{idle, ip_strategy::IpStrategy};
+use bucket::{Buckets, Limits, Verdict};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use trilithon_flow::{Build, BuildError, Exchange, Next, Reply, Request, Response, Step, Wrap};
+use trilithon_model::duration::Duration as Shown;
+use trilithon_model::dynamic::http::RateLimit as Config;
+
+/// Builds the step. Buckets stay while the same middleware serves the same router with the same options.
+///
+/// # Errors
+/// A negative period; two criteria; Redis.
+pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
+    if config.redis.is_some() {
+        return Err(BuildError::new("`rateLimit.redis` is not built yet")
+            .help("remove `redis`: each gateway counts for itself"));
+    }
+    let criterion = SourceCriterion::build(
+        config.source_criterion.as_ref(),
+        SourceCriterion::Ip(IpStrategy::PEER),
+    )
+    .map_err(|e| BuildError::new(format!("getting source extractor: {e}")))?;
+    if config.period.is_negative() {
+        return Err(BuildError::new(format!(
+            "negative value not valid for period: {}",
+            config.period
+        )));
+    }
+    if config.average <= 0 {
+        return Ok(idle::step());
+    }
+    let period = config.period.to_std_opt().unwrap_or(Duration::from_secs(1));
+    let options = (config.average, period, config.burst, &criterion);
+    let buckets = cx.keep.get(&cx.state_name(), &options, || {
+        Buckets::new(Limits::new(config.average, period, config.burst))
+    });
+    Ok(Step::wrap(RateLimit { criterion, buckets }))
+}
+
+struct RateLimit {
+    criterion: SourceCriterion,
+    buckets: Arc<Buckets>,
+}
+
+impl Wrap for RateLimit {
+    fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
+        let source = self.criterion.source(&req, cx);
+        match self.buckets.take(source, Instant::now().into_std()) {
+            Verdict::Pass => next.reply(req, cx),
+            Verdict::Wait(delay) => Box::pin(async move {
+                tokio::time::sleep(delay).await;
+                next.run(req, cx).await
+            }),
+            Verdict::Refuse(delay) => Box::pin(std::future::ready(refusal(delay))),
+        }
+    }
+}
+
+/// 429, and when to come back.
+fn refusal(delay: Duration) -> Response {
+    let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+    let nanos = i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX);
+    let mut res = Response::status_text(429);
+    res.headers
+        .append("Retry-After", itoa::Buffer::new().format(seconds));
+    res.headers
+        .append("X-Retry-In", Shown::from_nanos(nanos).to_string());
+    res
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing::{
+        self, Bench, block_on, build_error, connection, get, lines, step, text, timed,
+    };
+    use trilithon_flow::Keep;
+    use trilithon_model::dynamic::http::{Redis, SourceCriterion as CriterionConfig};
+
+    fn config(average: i64, burst: i64) -> Config {
+        Config {
+            average,
+            burst,
+            ..Config::default()
+        }
+    }
+
+    /// Status and milliseconds of requests one after the other.
+    fn check(config: &Config, want: &[(u16, u64)]) {
+        let bench = Bench::new(vec![step(|cx| build(config, cx))]);
+        block_on(async {
+            for want in want {
+                let (res, took) = timed(bench.send(get("/", &[]), connection("1.1.1.1:1", None))).await;
+                assert_eq!((res.status, took.as_millis() as u64), *want, "{config:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn answers() {
+        check(&config(2, 1), &[(200, 0), (429, 0)]);
+        check(&config(2, 2), &[(200, 0), (200, 0), (429, 0)]);
+        check(&config(0, 1), &[(200, 0), (200, 0), (200, 0)]);
+        check(&config(-1, 1), &[(200, 0), (200, 0), (200, 0)]);
+        check(
+            &Config {
+                period: Shown::ZERO,
+                ..config(1, 0)
+            },
+            &[(200, 0), (429, 0)],
+        );
+    }
+
+    #[test]
+    fn what_is_a_little_early_waits() {
+        let bench = Bench::new(vec![step(|cx| build(&config(2, 1), cx))]);
+        block_on(async {
+            let send = || timed(bench.send(get("/", &[]), connection("1.1.1.1:1", None)));
+            assert_eq!(send().await.0.status, 200);
+            tokio::time::advance(Duration::from_millis(300)).await;
+            let (res, took) = send().await;
+            assert_eq!(res.status, 200);
+            assert!((199..=202).contains(&took.as_millis()), "{took:?}");
+        });
+    }
+
+    #[test]
+    fn the_whole_refusal() {
+        let check = |delay: Duration, after: &str, shown: &str| {
+            let mut res = refusal(delay);
+            let want = [format!("Retry-After: {after}"), format!("X-Retry-In: {shown}")];
+            assert_eq!((res.status, lines(&res.headers)), (429, want.to_vec()));
+            assert_eq!(text(&mut res), "Too Many Requests");
+        };
+        check(Duration::from_millis(500), "1", "500ms");
+        check(Duration::from_secs(2), "2", "2s");
+        check(Duration::from_nanos(1_000_000_001), "2", "1.000000001s");
+        check(Duration::from_secs(3599), "3599", "59m59s");
+    }
+
+    #[test]
+    fn sources() {
+        let by_header = CriterionConfig {
+            request_header_name: "X-Id".into(),
+            ..CriterionConfig::default()
+        };
+        let config = Config {
+            source_criterion: Some(by_header),
+            ..config(1, 1)
+        };
+        let bench = Bench::new(vec![step(|cx| build(&config, cx))]);
+        for (id, status) in [("a", 200), ("b", 200), ("a", 429), ("", 200), ("", 429)] {
+            assert_eq!(bench.run(get("/", &[("X-Id", id)])).status, status, "{id}");
+        }
+    }
+
+    #[test]
+    fn buckets_outlive_a_reload_that_changes_nothing() {
+        let keep = Keep::default();
+        let built =
+            |config: &Config| testing::build(&keep, |cx| build(config, cx).unwrap_or_else(|e| panic!("{e}")));
+        let first = Bench::new(vec![built(&config(1, 1))]);
+        assert_eq!(first.run(get("/", &[])).status, 200);
+        assert_eq!(
+            Bench::new(vec![built(&config(1, 1))]).run(get("/", &[])).status,
+            429
+        );
+        assert_eq!(
+            Bench::new(vec![built(&config(2, 1))]).run(get("/", &[])).status,
+            200
+        );
+    }
+
+    #[test]
+    fn errors() {
+        let check = |config: Config, want: &str| assert_eq!(build_error(|cx| build(&config, cx)), want);
+        let period = Config {
+            period: Shown::from_secs(-1),
+            ..config(1, 1)
+        };
+        check(period, "negative value not valid for period: -1s");
+        check(
+            Config {
+                redis: Some(Redis::default()),
+                ..config(1, 1)
+            },
+            "`rateLimit.redis` is not built yet",
+        );
+        let two = CriterionConfig {
+            request_header_name: "a".into(),
+            request_host: true,
+            ip_strategy: None,
+        };
+        let want = "getting source extractor: requestHost and RequestHeaderName are mutually exclusive";
+        check(
+            Config {
+                source_criterion: Some(two),
+                ..config(1, 1)
+            },
+            want,
+        );
+    }
+}
