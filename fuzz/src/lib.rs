@@ -1,0 +1,210 @@
+//! What must hold for any input. A target is one of these functions; a found input becomes a row of the tests beside the parser.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use trilithon_model::dialect::{self, Dialect};
+use trilithon_model::{Problems, Source, decode_dynamic, decode_static, routing_file};
+use trilithon_rule::{RouteIndex, Rule, Sample, Syntax};
+use trilithon_wire::{
+    BodyDecoder, Framing, HeadLimits, Headers, Known, Reject, RequestOptions, Step, encode, parse_request,
+    parse_response, proxy_protocol,
+};
+
+const LIMITS: HeadLimits = HeadLimits {
+    bytes: 8192,
+    fields: 64,
+};
+
+/// A request head means the same however it is cut, and the same again when it is written anew.
+pub fn request(bytes: &[u8]) {
+    let mut headers = Headers::new();
+    let whole = parse_request(bytes, &mut headers, &LIMITS);
+    let mut others = Headers::new();
+    for end in 0..bytes.len() {
+        match (&whole, parse_request(&bytes[..end], &mut others, &LIMITS)) {
+            (Ok(Some(head)), Ok(Some(shorter))) => assert_eq!(*head, shorter),
+            (Ok(Some(head)), Ok(None)) => assert!(end < head.len),
+            (Ok(None), Ok(None)) | (Err(_), Ok(None) | Err(_)) => {}
+            (whole, part) => panic!("{whole:?} but {part:?} after {end} bytes"),
+        }
+    }
+    let Ok(Some(head)) = whole else { return };
+    assert!(
+        head.framing != Framing::Close,
+        "a request cannot end with the connection"
+    );
+    let (Ok(method), Ok(target)) = (str::from_utf8(head.method), str::from_utf8(head.target)) else {
+        return;
+    };
+    if !headers.has(Known::Host) {
+        headers.set_known(Known::Host, "of.http10"); // written anew it is HTTP/1.1, where Host is required
+    }
+    let mut written = Vec::new();
+    encode::request_head(
+        &mut written,
+        method,
+        target,
+        &headers,
+        head.framing,
+        RequestOptions::default(),
+    );
+    let limits = HeadLimits {
+        bytes: LIMITS.bytes * 2,
+        fields: LIMITS.fields + 4,
+    };
+    let again = parse_request(&written, &mut others, &limits);
+    let again = again.unwrap_or_else(|reject| panic!("written so that it is refused: {reject:?}"));
+    let again = again.expect("a whole head is written");
+    assert_eq!(
+        (again.method, again.target, again.len),
+        (head.method, head.target, written.len())
+    );
+    let same = again.framing == head.framing || again.framing.is_empty() && head.framing.is_empty();
+    assert!(
+        same,
+        "framed as {:?}, forwarded as {:?}",
+        head.framing, again.framing
+    );
+}
+
+/// A response head means the same however it is cut. The first byte says what the request was.
+pub fn response(bytes: &[u8]) {
+    let Some((kind, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let (to_head, to_connect) = (kind & 1 == 1, kind & 2 == 2);
+    let mut headers = Headers::new();
+    let whole = parse_response(bytes, &mut headers, &LIMITS, to_head, to_connect);
+    for end in 0..bytes.len() {
+        let part = parse_response(&bytes[..end], &mut headers, &LIMITS, to_head, to_connect);
+        match (&whole, part) {
+            (Ok(Some(head)), Ok(Some(shorter))) => assert_eq!(*head, shorter),
+            (Ok(Some(head)), Ok(None)) => assert!(end < head.len),
+            (Ok(None), Ok(None)) | (Err(_), Ok(None) | Err(_)) => {}
+            (whole, part) => panic!("{whole:?} but {part:?} after {end} bytes"),
+        }
+    }
+    if let Ok(Some(head)) = whole {
+        assert!((100..=999).contains(&head.status));
+        assert!(
+            !to_head || head.upgrade || head.framing.is_empty(),
+            "an answer to HEAD has no body"
+        );
+    }
+}
+
+/// A chunked body is the same however it is cut. The first byte says into pieces of what size.
+pub fn chunked(bytes: &[u8]) {
+    let Some((size, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let whole = decode(bytes, bytes.len().max(1));
+    let parts = decode(bytes, usize::from(*size) + 1);
+    match (whole, parts) {
+        (Ok(whole), Ok(parts)) => assert_eq!(whole, parts),
+        (Err(_), Err(_)) => {}
+        (whole, parts) => panic!("whole: {whole:?}, in parts: {parts:?}"),
+    }
+}
+
+/// (data, bytes used, whether it ended)
+fn decode(bytes: &[u8], size: usize) -> Result<(Vec<u8>, usize, bool), Reject> {
+    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let (mut data, mut at, mut end) = (Vec::new(), 0, size.min(bytes.len()));
+    loop {
+        match decoder.step(&bytes[at..end])? {
+            Step::Data { skip, len } => {
+                data.extend_from_slice(&bytes[at + skip..at + skip + len]);
+                decoder.consumed(len);
+                at += skip + len;
+            }
+            Step::Skip(skip) => at += skip,
+            Step::End { skip } => return Ok((data, at + skip, true)),
+            Step::More if end == bytes.len() => return Ok((data, 0, false)),
+            Step::More => end = (end + size).min(bytes.len()),
+        }
+    }
+}
+
+/// A rule that is taken matches alike by itself and in an index; one that is not says where.
+pub fn rule(text: &str, syntax: Syntax) {
+    let samples = [
+        Sample::get("a.test", "/"),
+        Sample::get("B.a.test:8080", "/api/v1?key=value").header("X-One", "1"),
+        Sample::get("", "/%2F//x"),
+    ];
+    match Rule::http(text, syntax) {
+        Err(error) => {
+            let span = error.span();
+            assert!(
+                span.start <= span.end && span.end <= text.len(),
+                "{span:?} is outside of {} bytes",
+                text.len()
+            );
+            assert!(!error.to_string().is_empty());
+        }
+        Ok(rule) => {
+            let index = RouteIndex::new(vec![(rule.clone(), rule.default_priority(), 0, ())]);
+            for sample in &samples {
+                let matches = rule.matches(sample);
+                assert_eq!(index.find(sample).is_some(), matches, "{sample:?}");
+                assert_eq!(rule.misses(sample).is_empty(), matches, "{sample:?}");
+            }
+        }
+    }
+    let _ = Rule::tcp(text, syntax);
+}
+
+/// Any text is configuration or problems, and a problem lies inside the text.
+pub fn configuration(text: &str, dialect: Dialect) {
+    let name = if dialect == Dialect::Yaml {
+        "fuzz.yml"
+    } else {
+        "fuzz.toml"
+    };
+    let source = Source::text(name, text);
+    check_places(&routing_file(&source).1, text);
+    let mut problems = Problems::new();
+    if let Some(node) = dialect::parse_as(dialect, &source, &mut problems) {
+        let (mut install, more) = decode_static(&node);
+        check_places(&more, text);
+        check_places(&install.finish(&node), text);
+        check_places(&decode_dynamic(&node).1, text);
+    }
+    check_places(&problems, text);
+    drop(Arc::clone(&source));
+}
+
+fn check_places(problems: &Problems, text: &str) {
+    let lines = text.lines().count() as u32;
+    for problem in problems.iter() {
+        assert!(
+            problem.span.line <= lines + 1,
+            "{problem:?} is behind {lines} lines"
+        );
+    }
+}
+
+/// A PROXY header is the same however it is cut, and its addresses survive being written.
+pub fn proxy(bytes: &[u8]) {
+    let whole = proxy_protocol::parse(bytes);
+    for end in 0..bytes.len() {
+        match (&whole, proxy_protocol::parse(&bytes[..end])) {
+            (Ok(Some(header)), Ok(Some(shorter))) => assert_eq!(*header, shorter),
+            (_, Ok(None)) | (Err(_), Err(_)) => {}
+            (whole, part) => panic!("{whole:?} but {part:?} after {end} bytes"),
+        }
+    }
+    let Ok(Some(header)) = whole else { return };
+    assert!(header.len <= bytes.len());
+    if let Some((source, destination)) = header.addresses {
+        let mut written = Vec::new();
+        proxy_protocol::write_v2(&mut written, source, destination);
+        let again = proxy_protocol::parse(&written)
+            .ok()
+            .flatten()
+            .expect("a header of ours is one");
+        assert_eq!((again.len, again.addresses), (written.len(), header.addresses));
+    }
+}
