@@ -1,5 +1,6 @@
 //! Reading plain values, lists and maps.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::decode::{Cx, Decode, Kind};
@@ -184,12 +185,12 @@ impl<T: Decode> Decode for Vec<T> {
     /// An empty list leaves the default.
     fn fill(&mut self, node: &Node, cx: &mut Cx) {
         let scalars = matches!(T::KIND, Kind::Scalar);
-        let items = match &node.value {
+        let items: Cow<'_, [Node]> = match &node.value {
             Value::Null => return,
             Value::List(items) if scalars => items.iter().map(trimmed).collect(),
-            Value::List(items) => items.clone(),
+            Value::List(items) => items.into(),
             Value::Scalar(scalar) if scalar.text.is_empty() => return,
-            Value::Scalar(scalar) if scalars => split(scalar, node),
+            Value::Scalar(scalar) if scalars => split(scalar, node).into(),
             _ => return cx.wrong_type("a list", node),
         };
         if !items.is_empty() {

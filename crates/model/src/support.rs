@@ -70,15 +70,13 @@ const ROUTING: &[Unbuilt] = &[
         "rate limits shared through Redis",
     ),
     Unbuilt("http.serversTransports.*.spiffe", Error, "SPIFFE towards servers"),
-    Unbuilt("tcp.routers.*", Warning, "TCP routing"),
-    Unbuilt("tcp.services.*", Warning, "TCP routing"),
+    Unbuilt("tcp.routers", Warning, "TCP routing"),
     Unbuilt(
         "tcp.serversTransports.*.tls.spiffe",
         Error,
         "SPIFFE towards servers",
     ),
-    Unbuilt("udp.routers.*", Warning, "UDP routing"),
-    Unbuilt("udp.services.*", Warning, "UDP routing"),
+    Unbuilt("udp.routers", Warning, "UDP routing"),
     Unbuilt(
         "tls.stores.*.defaultGeneratedCert",
         Warning,
@@ -91,7 +89,7 @@ pub fn install(node: &Node) -> Problems {
     scan(node, INSTALL, false)
 }
 
-/// What a routing configuration uses that is not built; each problem names its object.
+/// What a routing configuration uses that is not built; a problem of one object names it.
 pub fn routing(node: &Node) -> Problems {
     scan(node, ROUTING, true)
 }

@@ -1,14 +1,19 @@
 //! Configuration mistakes and the exact words said about them: place, code, message, help.
 //!
 //! The cases are in `mistakes/*.txt`. A case is `=== name`, then `--- KIND`, the input, `---` and what is to be said.
-//! KIND is a file name (`install.yml`, `routing.toml` …), `flags` (one per line) or `env` (one `NAME=value` per line).
+//! KIND is a file name (`install.yml`, `routing.toml` …), `flags` (one per line), `labels` or `env` (one
+//! `NAME=value` per line).
 //! `BLESS=1 cargo test` writes what is said now; read the difference before keeping it.
 
 use std::path::{Path, PathBuf};
 
-use trilithon_model::node::Source;
+use trilithon_model::decode::Decode;
+use trilithon_model::dialect::path::{self, Tree};
+use trilithon_model::dynamic::Configuration;
+use trilithon_model::node::{Source, Span};
+use trilithon_model::shape::Shape;
 use trilithon_model::source::{Inputs, load};
-use trilithon_model::{Problems, routing_file};
+use trilithon_model::{Problems, decode_labels, routing_file};
 
 struct Case {
     name: String,
@@ -73,10 +78,25 @@ fn said(case: &Case) -> String {
             })
             .problems
         }
+        "labels" => labels(&case.input),
         name if name.starts_with("install") => install(name, &case.input),
         name => routing_file(&Source::text(name, case.input.as_str())).1,
     };
     render(&problems)
+}
+
+/// Labels have no reader of their own yet; what one needs is a path and a value each.
+fn labels(text: &str) -> Problems {
+    let shape = Configuration::shape();
+    let source = Source::words("labels", text.lines().map(str::to_owned).collect());
+    let mut tree = Tree::new(Span::none());
+    for (index, line) in text.lines().enumerate() {
+        let (name, value) = line.split_once('=').unwrap();
+        let parts = path::split(name.strip_prefix("traefik.").unwrap()).unwrap();
+        let list = path::lookup(&shape, &parts).is_some_and(|t| matches!(t.shape, Shape::List(_)));
+        tree.put(&parts, value, &Span::word(&source, index), list);
+    }
+    decode_labels(&tree.finish()).1
 }
 
 fn install(name: &str, text: &str) -> Problems {

@@ -2,10 +2,10 @@
 //!
 //! Values are recognised as Traefik's YAML library does: `yes` and `on` are text, `0x10` is 16.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag};
+use rustc_hash::FxHashMap;
 
 use super::{MAX_ALIASED, MAX_DEPTH, small};
 use crate::node::{Entry, Node, Scalar, ScalarKind, Source, Span, Value};
@@ -57,12 +57,19 @@ enum Frame {
         anchor: usize,
     },
     Map {
-        entries: Vec<Entry>,
+        members: Members,
         key: Option<Key>,
         merges: Vec<Node>,
         span: Span,
         anchor: usize,
     },
+}
+
+/// The members of an open map; names are looked up by hash, so that a map of any size is read in linear time.
+#[derive(Default)]
+struct Members {
+    entries: Vec<Entry>,
+    places: FxHashMap<String, usize>,
 }
 
 enum Key {
@@ -80,7 +87,7 @@ struct Anchored {
 struct Builder<'a> {
     source: &'a Arc<Source>,
     stack: Vec<Frame>,
-    anchors: HashMap<usize, Anchored>,
+    anchors: FxHashMap<usize, Anchored>,
     aliased: usize,
     documents: usize,
     root: Option<Node>,
@@ -88,7 +95,7 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(source: &'a Arc<Source>) -> Self {
-        let (stack, anchors) = (Vec::new(), HashMap::new());
+        let (stack, anchors) = (Vec::new(), FxHashMap::default());
         Self {
             source,
             stack,
@@ -119,9 +126,9 @@ impl<'a> Builder<'a> {
                 })?;
             }
             Event::MappingStart(_, anchor, _) => {
-                let (entries, merges) = (Vec::new(), Vec::new());
+                let (members, merges) = (Members::default(), Vec::new());
                 self.open(Frame::Map {
-                    entries,
+                    members,
                     key: None,
                     merges,
                     span,
@@ -179,16 +186,14 @@ impl<'a> Builder<'a> {
         let (value, mut span, anchor) = match self.stack.pop() {
             Some(Frame::List { items, span, anchor }) => (Value::List(items), span, anchor),
             Some(Frame::Map {
-                mut entries,
+                mut members,
                 merges,
                 span,
                 anchor,
                 ..
             }) => {
-                merges
-                    .into_iter()
-                    .for_each(|merge| merge_into(&mut entries, merge));
-                (Value::Map(entries), span, anchor)
+                merges.into_iter().for_each(|merge| members.merge(merge));
+                (Value::Map(members.entries), span, anchor)
             }
             None => return Ok(()),
         };
@@ -241,9 +246,9 @@ impl<'a> Builder<'a> {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
             Some(Frame::Map {
-                entries, key, merges, ..
+                members, key, merges, ..
             }) => match key.take() {
-                Some(Key::Name(name, span)) => add(entries, name, span, node)?,
+                Some(Key::Name(name, span)) => members.add(name, span, node)?,
                 Some(Key::Merge(span)) => add_merges(merges, node, span)?,
                 None => {}
             },
@@ -275,16 +280,33 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn add(entries: &mut Vec<Entry>, key: String, key_span: Span, node: Node) -> Result<()> {
-    if let Some(first) = entries.iter().find(|e| e.key == key) {
-        let message = format!("`{key}` is written twice");
-        let problem = Problem::error(code::DUPLICATE_KEY, key_span, message);
-        return Err(Box::new(
-            problem.related(first.key_span.clone(), "first written here"),
-        ));
+impl Members {
+    fn add(&mut self, key: String, key_span: Span, node: Node) -> Result<()> {
+        if let Some(first) = self.places.get(&key) {
+            let message = format!("`{key}` is written twice");
+            let problem = Problem::error(code::DUPLICATE_KEY, key_span, message);
+            let first = self.entries[*first].key_span.clone();
+            return Err(Box::new(problem.related(first, "first written here")));
+        }
+        self.push(Entry { key, key_span, node });
+        Ok(())
     }
-    entries.push(Entry { key, key_span, node });
-    Ok(())
+
+    /// Adds the members that are not there yet.
+    fn merge(&mut self, merge: Node) {
+        if let Value::Map(merged) = merge.value {
+            for entry in merged {
+                if !self.places.contains_key(&entry.key) {
+                    self.push(entry);
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.places.insert(entry.key.clone(), self.entries.len());
+        self.entries.push(entry);
+    }
 }
 
 fn add_merges(merges: &mut Vec<Node>, node: Node, span: Span) -> Result<()> {
@@ -294,17 +316,6 @@ fn add_merges(merges: &mut Vec<Node>, node: Node, span: Span) -> Result<()> {
         _ => return Err(syntax(span, "`<<` needs an object, or a list of objects")),
     }
     Ok(())
-}
-
-/// Adds the members that are not there yet.
-fn merge_into(entries: &mut Vec<Entry>, merge: Node) {
-    if let Value::Map(merged) = merge.value {
-        for entry in merged {
-            if !entries.iter().any(|e| e.key == entry.key) {
-                entries.push(entry);
-            }
-        }
-    }
 }
 
 /// How many values a tree has, and how deep it is.

@@ -480,9 +480,9 @@ pub struct ConsulEndpoint {
 /// HTTP Basic authentication.
 #[derive(Clone, Debug, PartialEq, Config)]
 pub struct HttpAuth {
-    /// Name.
+    /// Name of the user.
     pub username: String,
-    /// Password.
+    /// Password of the user.
     pub password: Secret,
 }
 
@@ -524,7 +524,7 @@ pub struct NomadEndpoint {
     /// Its URL. `NOMAD_ADDR` is the default where set.
     #[config(default = "http://127.0.0.1:4646".to_owned())]
     pub address: String,
-    /// Region.
+    /// Region asked.
     pub region: String,
     /// Access token.
     pub token: Secret,
@@ -557,7 +557,7 @@ pub struct Ecs {
     pub healthy_tasks_only: bool,
     /// Take tasks outside AWS, too.
     pub ecs_anywhere: bool,
-    /// Region.
+    /// Region asked.
     pub region: String,
     /// Access key; AWS's usual sources when empty.
     #[config(rename = "accessKeyID")]
@@ -595,9 +595,9 @@ pub struct Etcd {
     pub endpoints: Vec<String>,
     /// TLS towards it.
     pub tls: Option<TlsClient>,
-    /// Name.
+    /// Name of the user.
     pub username: String,
-    /// Password.
+    /// Password of the user.
     pub password: Secret,
 }
 
@@ -610,9 +610,9 @@ pub struct ZooKeeper {
     /// `host:port` of each node.
     #[config(default = vec!["127.0.0.1:2181".to_owned()])]
     pub endpoints: Vec<String>,
-    /// Name.
+    /// Name of the user.
     pub username: String,
-    /// Password.
+    /// Password of the user.
     pub password: Secret,
 }
 
@@ -627,9 +627,9 @@ pub struct RedisProvider {
     pub endpoints: Vec<String>,
     /// TLS towards it.
     pub tls: Option<TlsClient>,
-    /// Name.
+    /// Name of the user.
     pub username: String,
-    /// Password.
+    /// Password of the user.
     pub password: Secret,
     /// Number of the database.
     pub db: i64,
@@ -642,9 +642,9 @@ pub struct RedisProvider {
 pub struct Sentinel {
     /// Name of the master.
     pub master_name: String,
-    /// Name.
+    /// Name of the user.
     pub username: String,
-    /// Password.
+    /// Password of the user.
     pub password: Secret,
     /// Read from the nearest replica.
     pub latency_strategy: bool,
