@@ -58,6 +58,9 @@ pub struct Record {
     /// The router that answered; inner routers of a layered one follow each other, joined by ` -> `.
     pub router: Option<Name>,
     pub service: Option<Name>,
+    /// The load balancer that was asked last, where it is not `service` itself: the leaf below a weighted, mirroring or
+    /// failover service. Set where the server is chosen.
+    pub balancer: Option<Name>,
     /// URL of the server that was asked last.
     pub server_url: Option<Name>,
     /// `host:port` of that server.
@@ -125,6 +128,15 @@ pub trait Observer: Send + Sync {
     fn observe(&self, record: &Record);
     fn wants(&self) -> Wants {
         Wants::default()
+    }
+}
+
+impl<T: Observer> Observer for Arc<T> {
+    fn observe(&self, record: &Record) {
+        (**self).observe(record);
+    }
+    fn wants(&self) -> Wants {
+        (**self).wants()
     }
 }
 

@@ -1,1 +1,9 @@
-//! The read API, metrics exposition, access log, status page.
+//! What people and programs see of the gateway: the read API, metrics, the access log, the process log, the status page.
+//!
+//! Nothing here decides about a request. Observers are told of each exchange when it is over; services answer questions
+//! about the live snapshot.
+#![forbid(unsafe_code)]
+
+pub mod access_log;
+
+pub use access_log::AccessLog;
