@@ -50,10 +50,10 @@ fn is_unmarked(res: &Response) -> bool {
     !status::is_bodiless(res.status)
         && !res.body.is_empty()
         && !res.headers.has(Known::ContentType)
-        && !res
+        && res
             .headers
             .known(Known::ContentEncoding)
-            .is_some_and(|e| !e.is_empty())
+            .is_none_or(<[u8]>::is_empty)
 }
 
 /// Looks at the first bytes that come, without taking them. Nothing is guessed of an empty body.

@@ -153,6 +153,20 @@ mod tests {
     }
 
     #[test]
+    fn every_character_of_a_path_stays() {
+        let pchar: String = (b'!'..=b'~')
+            .map(char::from)
+            .filter(|c| c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/".contains(*c))
+            .collect();
+        check(
+            &format!("http://a/{pchar}?{pchar}?"),
+            Some(&format!("http://a/{pchar}?{pchar}?")),
+        );
+        let escaped = trilithon_flow::Target::from_path(&format!("/{pchar}"));
+        assert_eq!(escaped.as_str(), format!("/{pchar}"));
+    }
+
+    #[test]
     fn others_are_mended_or_refused() {
         check("HTTP://A/x", Some("http://A/x"));
         check("http://a/b c\"é", Some("http://a/b%20c%22%C3%A9"));

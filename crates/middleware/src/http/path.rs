@@ -141,6 +141,35 @@ mod tests {
     }
 
     #[test]
+    fn a_match_decodes_to_its_prefix_and_every_decoded_prefix_matches() {
+        const PIECES: [&str; 10] = ["/", "a", "%2F", "%41", "%", "%2", "%zz", "é", "%C3", "."];
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..20_000 {
+            let mut text = |most: usize| {
+                (0..random.usize(..=most))
+                    .map(|_| PIECES[random.usize(..10)])
+                    .collect::<String>()
+            };
+            let (path, other) = (text(8), text(3));
+            let decoded = trilithon_flow::target::decode(&path);
+            let guess = trilithon_flow::target::decode(&other);
+            for prefix in [&decoded[..decoded.len() / 2], &guess] {
+                let matched = match_decoded(&path, prefix);
+                assert_eq!(
+                    matched.is_some(),
+                    decoded.starts_with(prefix),
+                    "{path} {prefix:?}"
+                );
+                let Some(len) = matched else { continue };
+                // A cut inside `é` is a cut of bytes, not of the text; such paths are escaped before they get here.
+                if path.is_char_boundary(len) {
+                    assert_eq!(&*trilithon_flow::target::decode(&path[..len]), prefix, "{path}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn clean_paths() {
         for good in [
             "/",
