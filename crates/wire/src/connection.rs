@@ -16,6 +16,14 @@ impl ConnectionOptions {
     /// Takes one field.
     #[inline]
     pub fn add(&mut self, value: &[u8]) {
+        match value {
+            b"keep-alive" => self.keep_alive = true,
+            b"close" => self.close = true,
+            _ => self.add_list(value),
+        }
+    }
+
+    fn add_list(&mut self, value: &[u8]) {
         for option in value.split(|&b| b == b',') {
             self.add_option(option.trim_ascii());
         }

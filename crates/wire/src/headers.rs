@@ -21,11 +21,11 @@ pub struct Headers {
 
 /// One line of the text.
 #[derive(Clone, Copy)]
-struct Field {
-    line: u32,
-    value_len: u32,
-    name_len: u16,
-    known: Known,
+pub(crate) struct Field {
+    pub line: u32,
+    pub value_len: u32,
+    pub name_len: u16,
+    pub known: Known,
 }
 
 /// Between name and value, and after the value.
@@ -270,15 +270,15 @@ impl Headers {
         out.extend_from_slice(&self.text[from..to]);
     }
 
-    /// The text, for a parser that writes a name in canonical spelling and then calls [`Headers::end_parsed`].
+    /// The text, for a parser that writes lines to it and then adds them as fields.
     #[inline(always)]
     pub(crate) fn text_mut(&mut self) -> &mut Vec<u8> {
         &mut self.text
     }
 
-    /// Ends a line whose text the parser wrote: `line` is where the name starts.
+    /// Adds a field whose line the parser wrote at `line`, its name in canonical spelling.
     #[inline(always)]
-    pub(crate) fn end_parsed(&mut self, line: usize, name_len: usize, value_len: usize) {
+    pub(crate) fn add_parsed(&mut self, line: usize, name_len: usize, value_len: usize) {
         let known = Known::of_canonical(&self.text[line..line + name_len]);
         self.add(line, name_len, value_len, known);
     }

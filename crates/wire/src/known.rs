@@ -72,21 +72,19 @@ known! {
 const _: () = assert!(ALL.len() <= 64);
 
 const SLOTS: usize = 512;
-/// Longest name of the table, for a quick no.
-const LONGEST: usize = 32;
 
-/// Every name has a slot of its own, found with one multiplication over four of its letters and its length.
+/// Every name has a slot of its own, found with one multiplication over its last four letters and its length.
 static SLOT: [u8; SLOTS] = slots(MULTIPLIER);
 const MULTIPLIER: u32 = multiplier();
 
-/// The slot of a name of two bytes or more.
+/// The slot of a name; those of less than four bytes share one.
 #[inline(always)]
 const fn slot(name: &[u8], multiplier: u32) -> usize {
-    let n = name.len();
-    let fourth_last = if n < 4 { n } else { 4 };
-    let letters =
-        u32::from_le_bytes([name[0], name[n - 1], name[n - fourth_last], name[n / 2]]) | 0x2020_2020;
-    ((letters ^ ((n as u32) << 5)).wrapping_mul(multiplier) >> 23) as usize
+    let letters = match name.last_chunk::<4>() {
+        Some(last) => u32::from_le_bytes(*last) | 0x2020_2020,
+        None => 0,
+    };
+    ((letters ^ ((name.len() as u32) << 5)).wrapping_mul(multiplier) >> 23) as usize
 }
 
 /// Fills the table; an entry that does not get a slot of its own leaves `None`.
@@ -145,9 +143,6 @@ impl Known {
 
     #[inline(always)]
     fn candidate(name: &[u8]) -> usize {
-        if name.len() < 2 || name.len() > LONGEST {
-            return 0;
-        }
         SLOT[slot(name, MULTIPLIER) % SLOTS] as usize
     }
 

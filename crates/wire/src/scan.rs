@@ -1,7 +1,6 @@
 //! Eight bytes at a time: finding the end of a value, of a target, of a name.
 //!
-//! A word is taken with the first byte lowest. In a mask, the high bit of a byte stands for that byte; the lowest bit set
-//! is always exact, higher ones need not be.
+//! A word is taken with the first byte lowest. In a mask, the high bit of a byte stands for that byte.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -15,22 +14,28 @@ pub fn word(buf: &[u8], at: usize) -> Option<u64> {
         .map(u64::from_le_bytes)
 }
 
-/// Marks bytes below `limit` (at most 0x80), and DEL.
+/// Sets the high bit of every byte that is neither below `limit` (at most 0x7e) nor DEL. Every bit is exact.
 #[inline(always)]
-fn below_or_del(w: u64, limit: u8) -> u64 {
-    let del = w ^ (ONES * 0x7f);
-    ((w.wrapping_sub(ONES * limit as u64) & !w) | (del.wrapping_sub(ONES) & !del)) & HIGHS
+fn passing(w: u64, limit: u8) -> u64 {
+    // One more, without the high bit: DEL becomes 0, and lies below the limit like the rest.
+    let next = (w & !HIGHS).wrapping_add(ONES) & !HIGHS;
+    (next + ONES * (0x7f - limit as u64)) | w
 }
 
 /// Position, from `at`, of the first byte that is below `limit` or DEL; the end of `buf` if there is none.
 #[inline(always)]
 pub fn find_below(buf: &[u8], mut at: usize, limit: u8) -> usize {
-    while let Some(w) = word(buf, at) {
-        let found = below_or_del(w, limit);
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+    while let (Some(a), Some(b)) = (word(buf, at), word(buf, at + 8)) {
+        let (a, b) = (passing(a, limit), passing(b, limit));
+        if a & b & HIGHS != HIGHS {
+            let (stops, from) = if a & HIGHS != HIGHS {
+                (!a & HIGHS, at)
+            } else {
+                (!b & HIGHS, at + 8)
+            };
+            return from + (stops.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        at += 16;
     }
     while at < buf.len() && buf[at] >= limit && buf[at] != 0x7f {
         at += 1;
@@ -40,7 +45,7 @@ pub fn find_below(buf: &[u8], mut at: usize, limit: u8) -> usize {
 
 /// Up to eight bytes of a field name, in canonical spelling.
 pub struct NameWord {
-    /// The bytes; those from `len` on are of no use.
+    /// The bytes of the name, and what follows them as it was.
     pub bytes: u64,
     /// How many belong to the name; 8 when the colon was not seen.
     pub len: usize,
@@ -65,9 +70,12 @@ pub fn name_word(w: u64, upper: bool) -> Option<NameWord> {
     }
     let after_dash = (is_dash << 8) | if upper { 0x80 } else { 0 };
     let lower = seven | (is_upper >> 2);
-    let bytes = lower & !((after_dash & (is_upper | is_lower)) >> 2);
+    let name = lower & !((after_dash & (is_upper | is_lower)) >> 2);
+    // The bytes below the colon: all of them where there is none.
+    let mine = is_colon.wrapping_sub(1) & !is_colon;
+    let mine = if is_colon == 0 { u64::MAX } else { mine >> 7 };
     Some(NameWord {
-        bytes,
+        bytes: (name & mine) | (w & !mine),
         len: (odd.trailing_zeros() / 8) as usize,
         upper: is_dash >> 63 != 0,
     })
