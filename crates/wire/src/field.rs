@@ -3,9 +3,9 @@
 //! Lines are copied as they stand, many at once, and then read where they lie; a name is put into canonical spelling in
 //! place. Only a line that is not written as `Name: value` is written a second time.
 
-use crate::headers::{Headers, canonicalize, is_token};
+use crate::headers::{Fields, Headers, canonicalize, is_token};
 use crate::reject::Reject;
-use crate::scan::{find_below, name_word, word};
+use crate::scan::{find_below, name_word};
 
 /// Bytes copied at once: a request without body is shorter, and a body behind the head costs little.
 const WINDOW: usize = 1024;
@@ -51,91 +51,112 @@ fn read_window(piece: &[u8], headers: &mut Headers, max_fields: usize) -> Result
     text.reserve(piece.len() + PAD);
     text.extend_from_slice(piece);
     text.extend_from_slice(&[0; PAD]);
-    let mut window = Window {
-        headers,
-        at: start,
-        end: start + piece.len(),
-        rewritten: false,
-    };
-    let read = loop {
-        match window.line(max_fields)? {
-            Line::Field => {}
-            Line::Last => break Read::End(window.at + 2 - start),
-            Line::Incomplete => break Read::More(window.at - start),
+    let end = start + piece.len();
+    let (mut at, mut rewritten) = (start, false);
+    let (read, used) = loop {
+        let (text, mut fields) = headers.parts();
+        match (Window { text, end }).lines(at, &mut fields, max_fields)? {
+            Stop::Last(line) => break (Read::End(line + 2 - start), line),
+            Stop::Incomplete(line) => break (Read::More(line - start), line),
+            Stop::Loose(line) => {
+                rewrite(headers, &line);
+                rewritten = true;
+                at = line.cr + 2;
+            }
         }
     };
-    if !window.rewritten {
-        let used = window.at;
+    if !rewritten {
         headers.text_mut().truncate(used);
     }
     Ok(read)
 }
 
-enum Line {
-    Field,
-    Last,
-    Incomplete,
+/// Why reading lines came to a stop, and at which.
+enum Stop {
+    /// The empty line starts here.
+    Last(usize),
+    Incomplete(usize),
+    /// A good line that is not written as `Name: value`.
+    Loose(Line),
 }
 
-struct Window<'h> {
-    headers: &'h mut Headers,
-    /// Where the next line starts.
-    at: usize,
-    /// Where the copied bytes end.
+/// Where the parts of a line are.
+struct Line {
+    start: usize,
+    colon: usize,
+    cr: usize,
+}
+
+/// Lines where they lie.
+struct Window<'t> {
+    text: &'t mut [u8],
+    /// Where the copied bytes end and the zeros start.
     end: usize,
-    /// Whether lines were written behind the window.
-    rewritten: bool,
 }
 
 impl Window<'_> {
     #[inline(always)]
-    fn line(&mut self, max_fields: usize) -> Result<Line, Reject> {
-        let line = self.at;
-        if line >= self.end {
-            return Ok(Line::Incomplete);
+    fn lines(&mut self, mut at: usize, fields: &mut Fields<'_>, max_fields: usize) -> Result<Stop, Reject> {
+        loop {
+            if self.text[at] == b'\r' {
+                return Ok(if self.line_end(at)? {
+                    Stop::Last(at)
+                } else {
+                    Stop::Incomplete(at)
+                });
+            }
+            if at >= self.end {
+                return Ok(Stop::Incomplete(at));
+            }
+            let Some(colon) = self.name(at)? else {
+                return Ok(Stop::Incomplete(at));
+            };
+            let Some(cr) = self.value_end(colon + 1)? else {
+                return Ok(Stop::Incomplete(at));
+            };
+            if fields.len() >= max_fields {
+                return Err(Reject::HeadFields);
+            }
+            if !self.is_plain(colon, cr) {
+                return Ok(Stop::Loose(Line { start: at, colon, cr }));
+            }
+            fields.add(self.text, at, colon - at, cr - colon - 2);
+            at = cr + 2;
         }
-        if self.headers.text_mut()[line] == b'\r' {
-            return Ok(if self.line_end(line)? {
-                Line::Last
-            } else {
-                Line::Incomplete
-            });
-        }
-        let Some(colon) = self.name()? else {
-            return Ok(Line::Incomplete);
-        };
-        let Some(cr) = self.value_end(colon + 1)? else {
-            return Ok(Line::Incomplete);
-        };
-        if self.headers.len() >= max_fields {
-            return Err(Reject::HeadFields);
-        }
-        self.add(line, colon, cr);
-        self.at = cr + 2;
-        Ok(Line::Field)
     }
 
     /// Whether LF follows the CR at `cr`; `false` when it is still to come.
     #[inline(always)]
-    fn line_end(&mut self, cr: usize) -> Result<bool, Reject> {
-        match self.headers.text_mut()[cr + 1] {
-            _ if cr + 1 >= self.end => Ok(false),
+    fn line_end(&self, cr: usize) -> Result<bool, Reject> {
+        match self.text[cr + 1] {
             b'\n' => Ok(true),
+            _ if cr + 1 >= self.end => Ok(false),
             _ => Err(Reject::LineEnd),
         }
     }
 
-    /// Puts the name at the start of the line into canonical spelling; gives the position of its colon.
+    /// Whether there is one space before the value, which is not empty, and none behind it.
     #[inline(always)]
-    fn name(&mut self) -> Result<Option<usize>, Reject> {
-        let text = &mut self.headers.text_mut()[..];
-        let (mut i, mut upper) = (self.at, true);
-        while let Some(part) = word(text, i).and_then(|w| name_word(w, upper)) {
-            text[i..i + 8].copy_from_slice(&part.bytes.to_le_bytes());
+    fn is_plain(&self, colon: usize, cr: usize) -> bool {
+        colon + 2 < cr
+            && self.text[colon + 1] == b' '
+            && self.text[colon + 2] > b' '
+            && self.text[cr - 1] > b' '
+    }
+
+    /// Puts the name at `at` into canonical spelling; gives the position of its colon.
+    #[inline(always)]
+    fn name(&mut self, at: usize) -> Result<Option<usize>, Reject> {
+        let (mut i, mut upper) = (at, true);
+        while let Some(chunk) = self.text.get_mut(i..).and_then(|t| t.first_chunk_mut::<8>()) {
+            let Some(part) = name_word(u64::from_le_bytes(*chunk), upper) else {
+                break;
+            };
+            *chunk = part.bytes.to_le_bytes();
             i += part.len;
             upper = part.upper;
             if part.len < 8 {
-                let len = i - self.at;
+                let len = i - at;
                 return if len == 0 || len > MAX_NAME {
                     Err(Reject::FieldName)
                 } else {
@@ -143,80 +164,61 @@ impl Window<'_> {
                 };
             }
         }
-        self.odd_name()
-    }
-
-    /// Names with other bytes than letters, digits and `-`, good and bad.
-    #[cold]
-    fn odd_name(&mut self) -> Result<Option<usize>, Reject> {
-        let (at, end) = (self.at, self.end);
-        let text = self.headers.text_mut();
-        let Some(stop) = text[at..end].iter().position(|&b| !is_token(b)).map(|n| at + n) else {
-            return Ok(None);
-        };
-        let name = &mut text[at..stop];
-        let empty = name.is_empty();
-        if name.len() > MAX_NAME {
-            return Err(Reject::FieldName);
-        }
-        if is_framing_alias(name) {
-            return Err(Reject::FramingAlias);
-        }
-        canonicalize(name);
-        match text[stop] {
-            b':' if !empty => Ok(Some(stop)),
-            b' ' | b'\t' if empty => Err(Reject::Folded),
-            b'\n' | b'\r' | 0 => Err(Reject::LineEnd),
-            _ => Err(Reject::FieldName),
-        }
+        odd_name(&mut self.text[at..self.end]).map(|len| len.map(|n| at + n))
     }
 
     /// Position of the CR that ends the value behind the colon.
     #[inline(always)]
-    fn value_end(&mut self, from: usize) -> Result<Option<usize>, Reject> {
+    fn value_end(&self, from: usize) -> Result<Option<usize>, Reject> {
         let mut i = from;
         loop {
-            i = find_below(self.headers.text_mut(), i, 0x20);
-            if i >= self.end {
-                return Ok(None);
-            }
-            match self.headers.text_mut()[i] {
-                b'\r' => return Ok(self.line_end(i)?.then_some(i)),
-                b'\t' => i += 1,
-                b'\n' | 0 => return Err(Reject::LineEnd),
+            i = find_below(self.text, i, 0x20);
+            match self.text.get(i) {
+                Some(b'\r') => return Ok(self.line_end(i)?.then_some(i)),
+                Some(b'\t') => i += 1,
+                _ if i >= self.end => return Ok(None),
+                Some(b'\n' | 0) => return Err(Reject::LineEnd),
                 _ => return Err(Reject::FieldValue),
             }
         }
     }
+}
 
-    /// Adds the line as a field. The common line stays as it stands.
-    #[inline(always)]
-    fn add(&mut self, line: usize, colon: usize, cr: usize) {
-        let text = self.headers.text_mut();
-        let plain =
-            colon + 2 < cr && text[colon + 1] == b' ' && text[colon + 2] > b' ' && text[cr - 1] > b' ';
-        if plain {
-            self.headers.add_parsed(line, colon - line, cr - colon - 2);
-        } else {
-            self.rewrite(line, colon, cr);
-        }
+/// The length of the name at the start of `text`, put into canonical spelling: names with other bytes than letters and
+/// `-`, good and bad.
+#[cold]
+fn odd_name(text: &mut [u8]) -> Result<Option<usize>, Reject> {
+    let Some(len) = text.iter().position(|&b| !is_token(b)) else {
+        return Ok(None);
+    };
+    match text[len] {
+        b':' if (1..=MAX_NAME).contains(&len) => {}
+        b' ' | b'\t' if len == 0 => return Err(Reject::Folded),
+        b'\n' | b'\r' | 0 => return Err(Reject::LineEnd),
+        _ => return Err(Reject::FieldName),
     }
+    if is_framing_alias(&text[..len]) {
+        return Err(Reject::FramingAlias);
+    }
+    canonicalize(&mut text[..len]);
+    Ok(Some(len))
+}
 
-    /// Writes the line again behind everything else, with one space and without white space at its end.
-    #[cold]
-    fn rewrite(&mut self, line: usize, colon: usize, cr: usize) {
-        let text = self.headers.text_mut();
-        let blank = |b: &u8| matches!(b, b' ' | b'\t');
-        let from = colon + 1 + text[colon + 1..cr].iter().take_while(|b| blank(b)).count();
-        let to = cr - text[from..cr].iter().rev().take_while(|b| blank(b)).count();
-        let at = text.len();
-        text.extend_from_within(line..colon);
-        text.extend_from_slice(b": ");
-        text.extend_from_within(from..to);
-        text.extend_from_slice(b"\r\n");
-        self.rewritten = true;
-        self.headers.add_parsed(at, colon - line, to - from);
-    }
+/// Writes a line again behind everything else, with one space and without white space at its end.
+#[cold]
+fn rewrite(headers: &mut Headers, line: &Line) {
+    let text = headers.text_mut();
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let Line { start, colon, cr } = *line;
+    let from = colon + 1 + text[colon + 1..cr].iter().take_while(|b| blank(b)).count();
+    let to = cr - text[from..cr].iter().rev().take_while(|b| blank(b)).count();
+    let at = text.len();
+    text.extend_from_within(start..colon);
+    text.extend_from_slice(b": ");
+    text.extend_from_within(from..to);
+    text.extend_from_slice(b"\r\n");
+    let (text, mut fields) = headers.parts();
+    fields.add(text, at, colon - start, to - from);
 }
 
 /// Whether CRLF stands at `at`, where a CR is; `false` when the LF is still to come.

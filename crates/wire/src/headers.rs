@@ -8,6 +8,7 @@
 //! wire with one copy.
 
 use crate::known::Known;
+use crate::scan::find_below;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -26,6 +27,32 @@ pub(crate) struct Field {
     pub value_len: u32,
     pub name_len: u16,
     pub known: Known,
+}
+
+/// The fields of a list, apart from their text.
+pub(crate) struct Fields<'h> {
+    list: &'h mut Vec<Field>,
+    present: &'h mut u64,
+}
+
+impl Fields<'_> {
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Adds the line at `line` of `text`, its name in canonical spelling.
+    #[inline(always)]
+    pub fn add(&mut self, text: &[u8], line: usize, name_len: usize, value_len: usize) {
+        let known = Known::of_canonical(&text[line..line + name_len]);
+        *self.present |= known.bit();
+        self.list.push(Field {
+            line: line as u32,
+            value_len: value_len as u32,
+            name_len: name_len as u16,
+            known,
+        });
+    }
 }
 
 /// Between name and value, and after the value.
@@ -270,17 +297,22 @@ impl Headers {
         out.extend_from_slice(&self.text[from..to]);
     }
 
-    /// The text, for a parser that writes lines to it and then adds them as fields.
+    /// The text, for a parser that writes lines to it and adds them as fields.
     #[inline(always)]
     pub(crate) fn text_mut(&mut self) -> &mut Vec<u8> {
         &mut self.text
     }
 
-    /// Adds a field whose line the parser wrote at `line`, its name in canonical spelling.
+    /// The text, and where to add the fields that a parser finds in it.
     #[inline(always)]
-    pub(crate) fn add_parsed(&mut self, line: usize, name_len: usize, value_len: usize) {
-        let known = Known::of_canonical(&self.text[line..line + name_len]);
-        self.add(line, name_len, value_len, known);
+    pub(crate) fn parts(&mut self) -> (&mut [u8], Fields<'_>) {
+        (
+            &mut self.text,
+            Fields {
+                list: &mut self.fields,
+                present: &mut self.present,
+            },
+        )
     }
 
     fn push(&mut self, name: &[u8], value: &[u8], canonical: bool) {
@@ -377,7 +409,8 @@ const FORWARDING: u64 = Known::XForwardedFor.bit()
 /// A value can never end a line: whatever put CR, LF or NUL there, a space goes out instead.
 #[inline]
 fn clean(value: &mut [u8]) {
-    for b in value {
+    let odd = find_below(value, 0, 0x20);
+    for b in &mut value[odd..] {
         if matches!(*b, b'\r' | b'\n' | 0) {
             *b = b' ';
         }
