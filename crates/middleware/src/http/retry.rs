@@ -163,7 +163,7 @@ impl Wrap for Retry {
 }
 
 /// Tells the record and the metrics of one more attempt.
-fn count(cx: &mut Exchange) {
+pub(super) fn count(cx: &mut Exchange) {
     cx.record.retries += 1;
     if let Some(service) = &cx.record.service {
         const HELP: &str = "How many request retries happened on a service.";
