@@ -51,3 +51,60 @@ impl ActiveKeyExchange for Exchange {
         NamedGroup::secp521r1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Builder;
+    use crate::generated::generated;
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::pki_types::ServerName;
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection, SupportedProtocolVersion};
+    use std::sync::Arc;
+    use trilithon_model::Map;
+
+    /// A client that knows no other group, and trusts the generated certificate.
+    fn client(version: &'static SupportedProtocolVersion) -> ClientConnection {
+        let mut provider = default_provider();
+        let certificate = generated(&provider).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.key.cert[0].clone()).unwrap();
+        provider.kx_groups = vec![&P521];
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider));
+        let builder = builder.with_protocol_versions(&[version]).unwrap();
+        let config = builder.with_root_certificates(roots).with_no_client_auth();
+        let name = ServerName::try_from(certificate.facts.sans[0].clone()).unwrap();
+        ClientConnection::new(Arc::new(config), name).unwrap()
+    }
+
+    #[test]
+    fn both_versions_agree_on_it() {
+        let tls = Builder::default().build(&[], &Map::new(), &Map::new());
+        for version in [&TLS12, &TLS13] {
+            let config = tls
+                .config_for(Some("x"), "default", [127, 0, 0, 1].into())
+                .unwrap();
+            let (mut client, mut server) = (client(version), ServerConnection::new(config).unwrap());
+            while client.wants_write() || server.wants_write() {
+                let mut wire = Vec::new();
+                client.write_tls(&mut wire).unwrap();
+                server.read_tls(&mut &wire[..]).unwrap();
+                server.process_new_packets().unwrap();
+                wire.clear();
+                server.write_tls(&mut wire).unwrap();
+                client.read_tls(&mut &wire[..]).unwrap();
+                client.process_new_packets().unwrap();
+            }
+            let group = server.negotiated_key_exchange_group().map(|g| g.name());
+            assert_eq!(group, Some(NamedGroup::secp521r1));
+        }
+    }
+
+    #[test]
+    fn a_point_that_is_none_is_refused() {
+        for bad in [&[][..], &[4; POINT], &[2; 67], &[4; POINT - 1]] {
+            assert!(P521.start_and_complete(bad).is_err());
+        }
+    }
+}

@@ -67,10 +67,12 @@ pub fn is_h2_preface(buf: &[u8]) -> Option<bool> {
 
 /// Whether a parser that found `buf[..seen]` incomplete can find more in `buf`.
 ///
-/// Called before parsing again, it keeps the cost of a head that comes byte by byte linear.
+/// Called before parsing again, it keeps the cost of a head that comes byte by byte linear. An empty line that ends in
+/// bare LF counts: the parser has an answer to it.
 pub fn may_complete(buf: &[u8], seen: usize) -> bool {
     let from = seen.saturating_sub(3).min(buf.len());
-    buf[from..].windows(4).any(|w| w == b"\r\n\r\n")
+    let new = &buf[from..];
+    new.windows(3).any(|w| w == b"\n\r\n") || new.windows(2).any(|w| w == b"\n\n")
 }
 
 #[cfg(test)]

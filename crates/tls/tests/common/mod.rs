@@ -250,7 +250,11 @@ impl Client {
 
     pub fn suite(mut self, suite: SupportedCipherSuite) -> Client {
         self.provider.cipher_suites = vec![suite];
-        let version = if suite.tls13().is_none() { &rustls::version::TLS12 } else { &rustls::version::TLS13 };
+        let version = if suite.tls13().is_none() {
+            &rustls::version::TLS12
+        } else {
+            &rustls::version::TLS13
+        };
         self.versions(&[version])
     }
 
