@@ -93,7 +93,8 @@ impl Failover {
             return res;
         }
         discard(res.body.take()).await;
-        cx.record.fault = None;
+        // Nothing of the answer that nobody got.
+        (cx.record.fault, cx.origin_streamed) = (None, None);
         self.stand_in(replay.request(), cx).await
     }
 

@@ -5,6 +5,8 @@
 
 pub mod grpc;
 pub mod http;
+#[cfg(test)]
+mod loopback;
 pub mod passive;
 
 use crate::service::Status;
