@@ -104,6 +104,8 @@ class Fixture:
         for key, of in (('statuses', lambda a: str(a.status)), ('backends', lambda a: str(a.backend))):
             if key in row and (got := dict(collections.Counter(map(of, answers)))) != row[key]:
                 found.append(f'{key}: want {row[key]}, got {got}')
+        if missing := set(row.get('reached', ())) - {str(answer.backend) for answer in answers}:
+            found.append(f'never reached: {sorted(missing)}')
         if 'mirrored' in row and not until(lambda: self.backends[row['mirrored']].requests > before):
             found.append(f'`{row["mirrored"]}` was sent no copy')
         return found
