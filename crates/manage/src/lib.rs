@@ -5,5 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod metrics;
 
 pub use access_log::AccessLog;
+pub use metrics::Metrics;

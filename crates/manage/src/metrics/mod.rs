@@ -1,0 +1,137 @@
+//! Metrics: what requests are counted as, and the page that Prometheus reads.
+//!
+//! Counting ([`request`]) costs a worker two look-ups and a few additions, without a lock; adding up and writing happens when
+//! the page is asked for ([`prometheus`]).
+
+mod families;
+mod names;
+mod process;
+mod prometheus;
+mod request;
+mod shard;
+
+use arc_swap::ArcSwapOption;
+use shard::{Labels, Shards};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+use trilithon_flow::metrics::registry;
+use trilithon_flow::record::Wants;
+use trilithon_flow::{Observer, Record};
+use trilithon_model::install;
+
+/// The metrics of the process. A handle: copies are the same metrics.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    shards: Shards,
+    /// Routers and services of the current configuration; series of others are not shown. `None`: all are.
+    shown: ArcSwapOption<Shown>,
+}
+
+/// What is counted.
+#[derive(Clone, Debug)]
+struct Settings {
+    add_internals: bool,
+    entry_points: bool,
+    routers: bool,
+    services: bool,
+    /// Upper bounds in seconds, ascending, and the same in nanoseconds.
+    buckets: Vec<f64>,
+    bounds: Vec<u64>,
+    /// Further labels of the request counters and the header each is taken from, by label.
+    header_labels: Vec<(String, String)>,
+}
+
+/// Names in the current configuration.
+#[derive(Debug, Default)]
+struct Shown {
+    routers: BTreeSet<String>,
+    services: BTreeSet<String>,
+}
+
+impl Metrics {
+    /// Metrics as `metrics.prometheus` describes them; its defaults where it is absent.
+    pub fn new(config: &install::Metrics) -> Metrics {
+        let prometheus = config.prometheus.clone().unwrap_or_default();
+        let mut buckets: Vec<f64> = prometheus.buckets.iter().copied().filter(|b| b.is_finite()).collect();
+        buckets.sort_by(f64::total_cmp);
+        buckets.dedup();
+        let settings = Settings {
+            add_internals: config.add_internals,
+            entry_points: prometheus.add_entry_points_labels,
+            routers: prometheus.add_routers_labels,
+            services: prometheus.add_services_labels,
+            bounds: buckets.iter().map(|b| (b * 1e9).max(0.0) as u64).collect(),
+            buckets,
+            header_labels: prometheus.header_labels.into_iter().collect(),
+        };
+        Metrics(Arc::new(Inner { shards: Shards::new(&settings), settings, shown: ArcSwapOption::empty() }))
+    }
+
+    /// After a reload: routers and services that are no longer there are no longer shown, and their counters are given up.
+    /// What they counted stays in the entry points' counters.
+    pub fn retain<'a>(&self, routers: impl IntoIterator<Item = &'a str>, services: impl IntoIterator<Item = &'a str>) {
+        let names = |names: &mut dyn Iterator<Item = &'a str>| names.map(str::to_owned).collect();
+        let shown = Shown { routers: names(&mut routers.into_iter()), services: names(&mut services.into_iter()) };
+        self.0.shown.store(Some(Arc::new(shown)));
+        self.0.shards.grow_old();
+    }
+
+    /// The page for Prometheus, in its text format 0.0.4. Takes time in proportion to the series: not for a worker thread.
+    pub fn page(&self, certificates: &[Expiry]) -> String {
+        prometheus::page(&self.0, certificates)
+    }
+}
+
+/// When a certificate ends, for `traefik_tls_certs_not_after`.
+#[derive(Clone, Debug)]
+pub struct Expiry {
+    pub common_name: String,
+    /// Decimal.
+    pub serial: String,
+    /// Names in order, joined by commas.
+    pub names: String,
+    /// Seconds since 1970.
+    pub not_after: i64,
+}
+
+impl Observer for Metrics {
+    fn observe(&self, record: &Record) {
+        request::count(&self.0, record);
+    }
+
+    fn wants(&self) -> Wants {
+        Wants { request_headers: !self.0.settings.header_labels.is_empty(), ..Wants::default() }
+    }
+}
+
+impl Inner {
+    /// Whether all routers and services that labels name are there.
+    fn shows(&self, labels: &Labels) -> bool {
+        let shown = self.shown.load();
+        let Some(shown) = shown.as_ref() else { return true };
+        let routers = labels.router.iter().flat_map(|r| layers(r));
+        routers.into_iter().all(|(router, _)| shown.routers.contains(router))
+            && labels.balancer.as_ref().is_none_or(|s| shown.services.contains(&**s))
+    }
+}
+
+/// The routers of a layered name (`a -> b`), each with whether it is the last.
+fn layers(name: &str) -> impl Iterator<Item = (&str, bool)> {
+    let count = name.split(" -> ").count();
+    name.split(" -> ").enumerate().map(move |(i, part)| (part, i + 1 == count))
+}
+
+/// Counts a configuration that was applied.
+pub fn config_reloaded() {
+    registry().counter("traefik_config_reloads_total", "Config reloads", &[]).inc();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    registry().gauge("traefik_config_last_reload_success", "Last config reload success", &[]).set(seconds);
+}
+
+#[cfg(test)]
+mod tests;
