@@ -24,6 +24,11 @@ impl HighestRandomWeight {
         children: Vec<Child>,
         _keep: &Keep,
     ) -> Result<HighestRandomWeight, BuildError> {
+        let children = config
+            .services
+            .iter()
+            .zip(children)
+            .map(|(as_written, child)| child.called(&as_written.name));
         let (children, health) = reporting(name, config.health_check.is_some(), children)?;
         Ok(HighestRandomWeight { children, health })
     }
@@ -59,7 +64,7 @@ impl Backend for HighestRandomWeight {
 mod tests {
     use super::*;
     use crate::service::fake::{Fake, child, exchange, run};
-    use trilithon_model::dynamic::http::ChildHealth;
+    use trilithon_model::dynamic::http::{ChildHealth, HrwService};
 
     fn names(service: &HighestRandomWeight) -> Vec<String> {
         let answer = |n: u8| {
@@ -73,9 +78,13 @@ mod tests {
 
     #[test]
     fn the_client_address_chooses() {
+        let services = ["s1", "s2", "s3"].map(|name| HrwService {
+            name: name.into(),
+            weight: Some(1),
+        });
         let config = Config {
             health_check: Some(ChildHealth::default()),
-            ..Default::default()
+            services: services.into(),
         };
         let states = [Status::flag(), Status::flag(), Status::flag()];
         let fakes =

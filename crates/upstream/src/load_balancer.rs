@@ -15,11 +15,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use trilithon_flow::record::Name;
 use trilithon_flow::{BuildError, Exchange, Keep, Reply, Request, Response, Service, Task};
 use trilithon_model::dynamic::http::{HealthCheck, ServersLoadBalancer};
 
 /// A load balancer of servers.
 pub struct LoadBalancer {
+    name: Name,
     /// One per configured server, in the configuration's order.
     forwards: Vec<Box<dyn Service>>,
     state: Arc<State>,
@@ -131,6 +133,7 @@ impl LoadBalancer {
         };
         let passive = config.passive_health_check.as_ref().map(Rule::of);
         Ok(LoadBalancer {
+            name: name.into(),
             forwards,
             attends: passive.is_some() || state.counts(),
             sticky,
@@ -196,6 +199,10 @@ impl Service for LoadBalancer {
         let Some((index, cookie)) = self.choose(&req, cx) else {
             return no_server();
         };
+        // Compared first: the count of a shared name is no place for all workers to meet at each request.
+        if cx.record.service.as_ref() != Some(&self.name) {
+            cx.record.balancer = Some(self.name.clone());
+        }
         let member = &self.state.members[index];
         if self.attends || cookie.is_some() {
             Box::pin(self.attend(member, cookie, req, cx))
@@ -653,6 +660,7 @@ mod loopback {
                     let answer = ask(&lb, &mut cx).await;
                     let server = if answer == "200 a" { &a } else { &b };
                     assert_eq!(cx.record.server_url.as_deref(), Some(&*server.url()), "{answer}");
+                    assert_eq!(cx.record.balancer.as_deref(), Some("real@file"));
                 }
                 let under_way = |m: &Member| m.load.under_way.load(Ordering::Relaxed);
                 assert_eq!(

@@ -22,7 +22,7 @@ pub trait Backend: Service {
 
 /// A service that another one leads to.
 pub struct Child {
-    /// Its name as the parent's configuration writes it (`api`, `api@file`): cookies and hashes are made from it.
+    /// Its name. Parents use it as their configuration writes it (`api`, `api@file`): cookies and hashes are made from that.
     pub name: String,
     /// Its share; 1 when absent, and it is never chosen at 0 or below.
     pub weight: Option<i64>,
@@ -33,6 +33,14 @@ impl Child {
     /// Its share, if it has one.
     pub fn share(&self) -> Option<f64> {
         share(self.weight)
+    }
+
+    /// The same child under the name that its parent's configuration has for it.
+    pub(crate) fn called(self, name: &str) -> Child {
+        Child {
+            name: name.to_owned(),
+            ..self
+        }
     }
 
     /// Its status, for the parent called `parent`.

@@ -34,6 +34,11 @@ impl Weighted {
         children: Vec<Child>,
         keep: &Keep,
     ) -> Result<Weighted, BuildError> {
+        let children = config
+            .services
+            .iter()
+            .zip(children)
+            .map(|(as_written, child)| child.called(&as_written.name));
         let (children, health) = reporting(name, config.health_check.is_some(), children)?;
         let turns = keep.get(name, config, || {
             let mut order: Vec<usize> = (0..children.len()).collect();
@@ -83,7 +88,7 @@ impl Weighted {
 pub(crate) fn reporting(
     parent: &str,
     wanted: bool,
-    children: Vec<Child>,
+    children: impl Iterator<Item = Child>,
 ) -> Result<(Vec<Child>, Option<(Vec<Arc<Status>>, Arc<Status>)>), BuildError> {
     let mut each = Vec::new();
     let mut chosen = Vec::new();
@@ -129,10 +134,31 @@ mod tests {
     use super::*;
     use crate::service::fake::{Fake, ask, child, run};
     use std::collections::BTreeMap;
-    use trilithon_model::dynamic::http::{ChildHealth, Cookie, Sticky as StickyConfig};
+    use trilithon_model::dynamic::http::{ChildHealth, Cookie, Sticky as StickyConfig, WrrService};
+
+    fn try_build(
+        config: &WeightedRoundRobin,
+        children: Vec<Child>,
+        keep: &Keep,
+    ) -> Result<Weighted, BuildError> {
+        let service = |child: &Child| WrrService {
+            name: child.name.clone(),
+            weight: child.weight,
+        };
+        let config = WeightedRoundRobin {
+            services: children.iter().map(service).collect(),
+            ..config.clone()
+        };
+        // The names in the children are the qualified ones; those in the configuration count.
+        let children = children
+            .into_iter()
+            .map(|child| child.called("qualified@file"))
+            .collect();
+        Weighted::build("w@file", &config, children, keep)
+    }
 
     fn build(config: &WeightedRoundRobin, children: Vec<Child>) -> Weighted {
-        Weighted::build("w@file", config, children, &Keep::default()).unwrap()
+        try_build(config, children, &Keep::default()).unwrap()
     }
 
     fn check(weights: &[(&str, i64)], requests: usize, want: &[(&str, usize)]) {
@@ -208,10 +234,7 @@ mod tests {
         a.set(true);
         assert_eq!(names(&with), "aaaaaa");
         let mute = vec![child(&Fake::new("m", 200, None), 1)];
-        let error = Weighted::build("w@file", &asks, mute, &Keep::default())
-            .err()
-            .unwrap()
-            .message;
+        let error = try_build(&asks, mute, &Keep::default()).err().unwrap().message;
         assert!(
             error.starts_with("cannot register m as updater for w@file: healthCheck not"),
             "{error}"
@@ -227,7 +250,7 @@ mod tests {
                 child(&Fake::new("b", 200, None), 1),
             ]
         };
-        let make = || Weighted::build("w@file", &WeightedRoundRobin::default(), children(), &keep).unwrap();
+        let make = || try_build(&WeightedRoundRobin::default(), children(), &keep).unwrap();
         let old = make();
         let first = run(ask(&old, None)).1;
         assert_ne!(run(ask(&make(), None)).1, first, "the other one's turn");
