@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, from a clean checkout. Installs what is missing, goes on after a failed step, and fails at the end
-# with a summary. `./test.sh STEP…` runs some steps only: needs format lint unit build compat contract h2spec examples
+# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract h2spec examples
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -63,6 +63,11 @@ format() {
     cargo fmt --all --check
 }
 
+# The generated part of the manual is what the code says.
+docs() {
+    cargo run --locked --quiet -p trilithon-xtask -- docs --check
+}
+
 lint() {
     cargo clippy --workspace --all-targets --locked -- -D warnings
 }
@@ -107,7 +112,7 @@ step() {
     echo "── ${summary[-1]}"
 }
 
-[ $# -gt 0 ] || set -- needs format lint unit build compat contract h2spec examples
+[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract h2spec examples
 for name in "$@"; do
     step "$name"
 done
