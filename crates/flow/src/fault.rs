@@ -32,6 +32,8 @@ pub enum FaultKind {
     ClientGone,
     /// The client was too slow with its body.
     ClientTimeout,
+    /// The client's body is not framed as it should be.
+    ClientMalformed,
     /// A body is larger than a limit allows.
     TooLarge,
     /// The configuration asks for what cannot be done (an unknown scheme).
@@ -64,7 +66,7 @@ impl Fault {
     /// Whose fault it is.
     pub fn side(&self) -> Side {
         match self.kind {
-            FaultKind::ClientGone | FaultKind::ClientTimeout => Side::Client,
+            FaultKind::ClientGone | FaultKind::ClientTimeout | FaultKind::ClientMalformed => Side::Client,
             FaultKind::TooLarge | FaultKind::Unsupported | FaultKind::Internal => Side::Gateway,
             _ => Side::Upstream,
         }
@@ -77,6 +79,7 @@ impl Fault {
             FaultKind::ConnectTimeout | FaultKind::ResponseTimeout => 504,
             FaultKind::ClientGone => 499,
             FaultKind::ClientTimeout => 408,
+            FaultKind::ClientMalformed => 400,
             FaultKind::TooLarge => 413,
             // Traefik answers 500, not 502, to what its transport cannot classify: measured.
             FaultKind::Tls | FaultKind::Malformed | FaultKind::Unsupported | FaultKind::Internal => 500,

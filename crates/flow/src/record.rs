@@ -140,6 +140,15 @@ impl<T: Observer> Observer for Arc<T> {
     }
 }
 
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn observe(&self, record: &Record) {
+        (**self).observe(record);
+    }
+    fn wants(&self) -> Wants {
+        (**self).wants()
+    }
+}
+
 /// All observers of the process.
 #[derive(Clone, Default)]
 pub struct Telemetry {

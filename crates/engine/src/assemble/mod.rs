@@ -40,7 +40,7 @@ pub struct Settings {
     pub precedence: Vec<String>,
     pub default_transport: Arc<Transport>,
     pub internals: Internals,
-    /// Reads the files that TLS objects name.
+    /// Builds the TLS part, and reads the files it names.
     pub tls: trilithon_tls::Builder,
     /// Also builds what no router uses (`check`).
     pub thorough: bool,
@@ -110,7 +110,7 @@ pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
         build_unused(&services, merged);
     }
     let mut report = services.into_report();
-    finish_report(&mut report, merged, &tls);
+    finish_report(&mut report, &tls);
     Snapshot {
         entry_points,
         tls,
@@ -205,7 +205,7 @@ fn use_entry_points(entry: &mut Entry<trilithon_model::dynamic::http::Router>, s
     }
 }
 
-fn finish_report(report: &mut Report, merged: &Merged, tls: &Tls) {
+fn finish_report(report: &mut Report, tls: &Tls) {
     for (name, entry) in &report.routers {
         let service = qualify(&entry.config.service, name);
         if let Some(used) = report.services.get_mut(&service) {
@@ -219,7 +219,5 @@ fn finish_report(report: &mut Report, merged: &Merged, tls: &Tls) {
             }
         }
     }
-    let _ = merged;
     report.certificates = tls.certificates();
-    report.notes.extend(tls.notes());
 }

@@ -145,7 +145,7 @@ async fn secure(
     worker: Rc<Worker>,
 ) {
     let handshake = async {
-        let sni = hello(&mut socket).await?;
+        let (sni, offer) = hello(&mut socket).await?;
         let (config, options) = {
             let snapshot = worker.live.load();
             let routes = snapshot.entry_points.get(entry_point.index).ok_or("no-routes")?;
@@ -153,9 +153,7 @@ async fn secure(
                 .tls_options
                 .of(sni.as_deref().unwrap_or_default())
                 .to_owned();
-            let config = snapshot
-                .tls
-                .config_for(sni.as_deref(), &options, local.ip())
+            let config = snapshot.tls.config_for_offer(sni.as_deref(), &options, local.ip(), &offer)
                 .ok_or("tls-options-unusable")?;
             (config, options)
         };
@@ -202,11 +200,11 @@ async fn secure(
     }
 }
 
-/// Reads the ClientHello ahead, whole, however it is cut; gives the name it asks for.
-async fn hello(socket: &mut Socket) -> Result<Option<String>, &'static str> {
+/// Reads the ClientHello ahead, whole, however it is cut; gives the name it asks for and the protocols it offers.
+async fn hello(socket: &mut Socket) -> Result<(Option<String>, Vec<Vec<u8>>), &'static str> {
     loop {
         match client_hello::peek(socket.ahead.filled()) {
-            Peek::Hello { sni, .. } => return Ok(sni),
+            Peek::Hello { sni, alpn } => return Ok((sni, alpn)),
             Peek::More if read_ahead(socket).await => {}
             Peek::More => return Err("truncated-client-hello"),
             Peek::NotTls | Peek::Bad => return Err("bad-client-hello"),
