@@ -131,15 +131,6 @@ pub trait Observer: Send + Sync {
     }
 }
 
-impl<T: Observer> Observer for Arc<T> {
-    fn observe(&self, record: &Record) {
-        (**self).observe(record);
-    }
-    fn wants(&self) -> Wants {
-        (**self).wants()
-    }
-}
-
 impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn observe(&self, record: &Record) {
         (**self).observe(record);
