@@ -11,7 +11,13 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Ends serving: `accept_grace` with open doors (the ping already says that the end is near), then up to `grace` until the
 /// last connection has ended.
-pub async fn drain(live: &Live, workers: &Workers, stop: &watch::Sender<bool>, accept_grace: Duration, grace: Duration) {
+pub async fn drain(
+    live: &Live,
+    workers: &Workers,
+    stop: &watch::Sender<bool>,
+    accept_grace: Duration,
+    grace: Duration,
+) {
     live.announce_end();
     tokio::time::sleep(accept_grace).await;
     stop.send_replace(true);

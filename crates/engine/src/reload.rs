@@ -7,8 +7,8 @@ use crate::merge::{Message, merge};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::mpsc::Receiver;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use trilithon_flow::{Keep, metrics};
 use trilithon_model::dynamic::Configuration;
@@ -29,7 +29,13 @@ pub type Applied = Box<dyn Fn(&Snapshot) + Send>;
 
 impl Reloader {
     pub fn new(settings: Arc<Settings>, keep: Arc<Keep>, throttle: Duration) -> Reloader {
-        Reloader { settings, keep, throttle, current: BTreeMap::new(), applied: BTreeMap::new() }
+        Reloader {
+            settings,
+            keep,
+            throttle,
+            current: BTreeMap::new(),
+            applied: BTreeMap::new(),
+        }
     }
 
     /// Takes what is known at the start, and makes the first snapshot of it.
@@ -42,7 +48,13 @@ impl Reloader {
 
     /// Follows the providers until none is left. `refresh` asks for the same configuration once more, because a file that
     /// it names has changed.
-    pub async fn run(mut self, live: Arc<Live>, mut messages: Receiver<Message>, refresh: Arc<Notify>, applied: Applied) {
+    pub async fn run(
+        mut self,
+        live: Arc<Live>,
+        mut messages: Receiver<Message>,
+        refresh: Arc<Notify>,
+        applied: Applied,
+    ) {
         let mut pending: BTreeMap<String, Message> = BTreeMap::new();
         loop {
             let due = pending.keys().map(|p| self.due(p)).min();
@@ -76,7 +88,9 @@ impl Reloader {
     }
 
     fn due(&self, provider: &str) -> Instant {
-        self.applied.get(provider).map_or_else(Instant::now, |last| *last + self.throttle)
+        self.applied
+            .get(provider)
+            .map_or_else(Instant::now, |last| *last + self.throttle)
     }
 
     /// Makes a message the provider's word; false when it is what is in force already.
@@ -103,7 +117,18 @@ impl Reloader {
 /// Counts an applied configuration.
 pub fn count() {
     let registry = metrics::registry();
-    registry.counter("traefik_config_reloads_total", "Config reloads", &[]).inc();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
-    registry.gauge("traefik_config_last_reload_success", "Last config reload success", &[]).set(now as i64);
+    registry
+        .counter("traefik_config_reloads_total", "Config reloads", &[])
+        .inc();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|d| d.as_secs())
+        .unwrap_or_default();
+    registry
+        .gauge(
+            "traefik_config_last_reload_success",
+            "Last config reload success",
+            &[],
+        )
+        .set(now as i64);
 }

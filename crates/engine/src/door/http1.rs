@@ -176,16 +176,36 @@ impl Http1 {
                 }
                 Ok(None) => {}
                 Err(reject) => {
+                    let foreign = refuse::is_foreign(self.client.buffer.borrow().filled());
+                    if self.served == 1 && foreign {
+                        // No answer in HTTP to what is none: it would only be taken for noise.
+                        refuse::report(&self.entry_point, &self.connection, "not-http");
+                        return Ok(None);
+                    }
                     self.refuse(reject.status(), reject.reason(), "").await?;
                     return Ok(None);
                 }
             }
+            if !self.read_head(limits.bytes).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads on until a head may be whole or is too large; false when the client ends or is too slow.
+    async fn read_head(&self, most: usize) -> io::Result<bool> {
+        let seen = self.client.buffer.borrow().len();
+        loop {
             let more = poll_fn(|cx| match self.client.poll_read(cx) {
                 Poll::Ready(n) => Poll::Ready(n),
                 Poll::Pending => self.client.deadline.poll(cx).map(|()| Ok(0)),
             });
             if more.await? == 0 {
-                return Ok(None);
+                return Ok(false);
+            }
+            let buffer = self.client.buffer.borrow();
+            if buffer.len() > most || head::may_complete(buffer.filled(), seen) {
+                return Ok(true);
             }
         }
     }

@@ -153,7 +153,9 @@ async fn secure(
                 .tls_options
                 .of(sni.as_deref().unwrap_or_default())
                 .to_owned();
-            let config = snapshot.tls.config_for_offer(sni.as_deref(), &options, local.ip(), &offer)
+            let config = snapshot
+                .tls
+                .config_for_offer(sni.as_deref(), &options, local.ip(), &offer)
                 .ok_or("tls-options-unusable")?;
             (config, options)
         };

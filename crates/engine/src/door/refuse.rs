@@ -18,3 +18,32 @@ pub fn answer(code: u16, detail: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+/// Whether the first line has three words of which the last is no HTTP version: another protocol, such as a broken
+/// HTTP/2 preface.
+pub fn is_foreign(bytes: &[u8]) -> bool {
+    let line = bytes
+        .split(|&b| b == b'\n')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii_end();
+    let mut words = line.split(|&b| b == b' ');
+    let version = words.nth(2);
+    words.next().is_none() && version.is_some_and(|v| !v.is_empty() && !v.starts_with(b"HTTP"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_lines() {
+        let check = |line: &str, want| assert_eq!(is_foreign(line.as_bytes()), want, "{line}");
+        check("INVALID CONNECTION PREFACE\r\n\r\n", true);
+        check("GET / HTTP/1.1\r\n", false);
+        check("GET / HTTP/9.9\r\n", false);
+        check("GET /\r\n", false);
+        check("GET /a b HTTP/1.1\r\n", false);
+        check("", false);
+    }
+}
