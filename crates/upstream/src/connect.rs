@@ -238,3 +238,6 @@ async fn tunnel(tcp: &mut TcpStream, proxy: &Proxy, place: &str) -> Result<(), F
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,3 +118,6 @@ fn failed(fault: Fault, cx: &mut Exchange) -> Response {
     cx.record.origin_bytes = response.body.length().unwrap_or_default();
     response
 }
+
+#[cfg(test)]
+mod tests;

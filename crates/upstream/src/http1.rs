@@ -470,6 +470,9 @@ impl Source for Rest {
     }
 
     fn consume(&mut self, n: usize) {
+        if n == 0 {
+            return;
+        }
         self.buf.consume(n);
         self.lent -= n;
         self.decoder.consumed(n);
@@ -493,3 +496,6 @@ impl Source for Rest {
 fn broken(why: &dyn std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Broken, format!("the answer broke off: {why}"))
 }
+
+#[cfg(test)]
+mod tests;

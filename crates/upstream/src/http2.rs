@@ -799,3 +799,6 @@ impl Source for Rest {
 fn broken(error: &h2::Error) -> Fault {
     Fault::new(FaultKind::Broken, format!("the answer broke off: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ pub mod origin;
 pub mod pool;
 mod proxy;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod upload;
 pub mod tls;
 pub mod transport;
@@ -42,5 +44,5 @@ pub use load_balancer::LoadBalancer;
 pub use mirroring::Mirroring;
 pub use origin::{Origin, Scheme};
 pub use service::{Backend, Child, Status};
-pub use transport::{Settings, Transport};
+pub use transport::{Settings, Transport, tls_settings};
 pub use weighted::Weighted;

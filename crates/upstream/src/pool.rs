@@ -145,6 +145,12 @@ pub(crate) fn idle() -> usize {
     POOL.with_borrow(Idle::len)
 }
 
+/// Closes what an earlier test left on this thread.
+#[cfg(test)]
+pub(crate) fn clear() {
+    POOL.take();
+}
+
 /// Starts this thread's sweeper if none runs. It ends when nothing is idle.
 pub(crate) fn sweep() {
     if SWEEPING.get() {
