@@ -22,13 +22,19 @@ pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
     let lines = htpasswd::lines(&config.users, &config.users_file)?;
     let users = Users::parse(&lines)?
         .ok_or_else(|| BuildError::new(format!("no users found in {}", config.users_file)))?;
-    let realm = if config.realm.is_empty() { "traefik" } else { &config.realm };
+    let realm = if config.realm.is_empty() {
+        "traefik"
+    } else {
+        &config.realm
+    };
     Ok(Step::wrap(BasicAuth {
         users: Arc::new(users),
         flights: Flights::default(),
         challenge: format!("Basic realm=\"{realm}\"").into(),
         remove_header: config.remove_header,
-        header_field: Some(config.header_field.as_str()).filter(|h| !h.is_empty()).map(Into::into),
+        header_field: Some(config.header_field.as_str())
+            .filter(|h| !h.is_empty())
+            .map(Into::into),
     }))
 }
 
@@ -63,7 +69,10 @@ impl Credentials {
         let colon = name.iter().position(|b| *b == b':')?;
         let password = name.split_off(colon + 1);
         name.pop();
-        Some(Credentials { name: String::from_utf8_lossy(&name).into_owned(), password })
+        Some(Credentials {
+            name: String::from_utf8_lossy(&name).into_owned(),
+            password,
+        })
     }
 
     fn key(&self) -> Vec<u8> {
@@ -77,7 +86,10 @@ impl BasicAuth {
             return self.users.verify(&given.name, &given.password);
         }
         let flight = self.flights.join(given.key());
-        *flight.cell.get_or_init(|| slow_check(self.users.clone(), given)).await
+        *flight
+            .cell
+            .get_or_init(|| slow_check(self.users.clone(), given))
+            .await
     }
 }
 
@@ -88,7 +100,9 @@ static SLOW: LazyLock<Semaphore> =
 async fn slow_check(users: Arc<Users>, given: &Credentials) -> bool {
     let _turn = SLOW.acquire().await;
     let (name, password) = (given.name.clone(), given.password.clone());
-    tokio::task::spawn_blocking(move || users.verify(&name, &password)).await.unwrap_or(false)
+    tokio::task::spawn_blocking(move || users.verify(&name, &password))
+        .await
+        .unwrap_or(false)
 }
 
 /// Checks under way, by credentials.
@@ -106,7 +120,11 @@ impl Flights {
     fn join(&self, key: Vec<u8>) -> Flight<'_> {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let cell = flights.entry(key.clone()).or_default().clone();
-        Flight { flights: self, key, cell }
+        Flight {
+            flights: self,
+            key,
+            cell,
+        }
     }
 }
 
@@ -138,7 +156,11 @@ impl Wrap for BasicAuth {
                 }
             }
             cx.record.user = Some(name);
-            if accepted { next.run(req, cx).await } else { identity::unauthorized(&self.challenge) }
+            if accepted {
+                next.run(req, cx).await
+            } else {
+                identity::unauthorized(&self.challenge)
+            }
         })
     }
 }
@@ -155,7 +177,10 @@ mod tests {
     const BCRYPT: &str = "bc:$2y$04$abcdefghijklmnopqrstuufznL8bkzdtHwLhca4To/v9Lo9bA7fR6";
 
     fn config(users: &[&str]) -> Config {
-        Config { users: users.iter().map(|u| Secret::from(*u)).collect(), ..Config::default() }
+        Config {
+            users: users.iter().map(|u| Secret::from(*u)).collect(),
+            ..Config::default()
+        }
     }
 
     fn bench(config: &Config) -> (Bench, Chain) {
@@ -178,7 +203,11 @@ mod tests {
     fn who_passes() {
         let check = |authorization: &str, want: u16, user: &str| {
             let (out, _) = send(&config(&[SHA, BCRYPT]), &[("Authorization", authorization)]);
-            assert_eq!((out.status, out.record.user.as_deref()), (want, Some(user)), "{authorization}");
+            assert_eq!(
+                (out.status, out.record.user.as_deref()),
+                (want, Some(user)),
+                "{authorization}"
+            );
         };
         check(&basic("sha:pass"), 200, "sha");
         check(&basic("bc:pass"), 200, "bc");
@@ -203,21 +232,45 @@ mod tests {
         assert_eq!((out.status, out.text().as_str()), (401, "401 Unauthorized\n"));
         assert_eq!(
             testing::lines(&out.headers),
-            ["Content-Type: text/plain", "Www-Authenticate: Basic realm=\"traefik\""]
+            [
+                "Content-Type: text/plain",
+                "Www-Authenticate: Basic realm=\"traefik\""
+            ]
         );
-        let named = Config { realm: "My own realm".to_owned(), ..config(&[SHA]) };
-        assert_eq!(send(&named, &[]).0.header("www-authenticate"), Some("Basic realm=\"My own realm\""));
+        let named = Config {
+            realm: "My own realm".to_owned(),
+            ..config(&[SHA])
+        };
+        assert_eq!(
+            send(&named, &[]).0.header("www-authenticate"),
+            Some("Basic realm=\"My own realm\"")
+        );
     }
 
     #[test]
     fn what_the_server_sees() {
-        let sent = [("Authorization", &*basic("sha:pass")), ("X-User", "root"), ("X_User", "root")];
-        let check = |config: &Config, want: &[&str]| assert_eq!(testing::lines(&send(config, &sent).1.headers), want);
+        let sent = [
+            ("Authorization", &*basic("sha:pass")),
+            ("X-User", "root"),
+            ("X_User", "root"),
+        ];
+        let check =
+            |config: &Config, want: &[&str]| assert_eq!(testing::lines(&send(config, &sent).1.headers), want);
         let authorization = "Authorization: Basic c2hhOnBhc3M=";
         check(&config(&[SHA]), &[authorization, "X-User: root", "X_user: root"]);
-        let field = Config { header_field: "X-User".to_owned(), ..config(&[SHA]) };
+        let field = Config {
+            header_field: "X-User".to_owned(),
+            ..config(&[SHA])
+        };
         check(&field, &[authorization, "X-User: sha"]);
-        check(&Config { header_field: "x-user".to_owned(), remove_header: true, ..field }, &["x-user: sha"]);
+        check(
+            &Config {
+                header_field: "x-user".to_owned(),
+                remove_header: true,
+                ..field
+            },
+            &["x-user: sha"],
+        );
     }
 
     #[test]
@@ -233,10 +286,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_built() {
-        let check = |config: Config, want: &str| assert_eq!(testing::build_error(|cx| build(&config, cx)), want);
+        let check =
+            |config: Config, want: &str| assert_eq!(testing::build_error(|cx| build(&config, cx)), want);
         check(Config::default(), "no users found in ");
         check(config(&["nocolon"]), "error parsing BasicUser: nocolon");
-        let absent = Config { users_file: "/nonexistent".to_owned(), ..Config::default() };
+        let absent = Config {
+            users_file: "/nonexistent".to_owned(),
+            ..Config::default()
+        };
         check(absent, "open /nonexistent: no such file or directory");
     }
 }

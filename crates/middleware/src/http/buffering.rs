@@ -8,7 +8,8 @@ use self::spool::Spool;
 use super::predicate::{Call, Compare, Expression, Literal};
 use super::retry;
 use trilithon_flow::{
-    Body, Build, BuildError, Exchange, Fault, FaultKind, Method, Next, Reply, Request, Response, Step, Wrap, status,
+    Body, Build, BuildError, Exchange, Fault, FaultKind, Method, Next, Reply, Request, Response, Step, Wrap,
+    status,
 };
 use trilithon_model::dynamic::http::Buffering as Config;
 
@@ -50,12 +51,18 @@ impl Sizes {
             Ok(n) => Ok(n),
             Err(_) => Err(BuildError::new(format!("max bytes should be >= 0 got {n}"))),
         };
-        Ok(Sizes { max: size(max, u64::MAX)?, memory: size(memory, DEFAULT_MEMORY)? })
+        Ok(Sizes {
+            max: size(max, u64::MAX)?,
+            memory: size(memory, DEFAULT_MEMORY)?,
+        })
     }
 
     async fn read(self, body: Body) -> Result<Spool, Fault> {
         if body.length().is_some_and(|n| n > self.max) {
-            return Err(Fault::new(FaultKind::TooLarge, format!("body is larger than {} bytes", self.max)));
+            return Err(Fault::new(
+                FaultKind::TooLarge,
+                format!("body is larger than {} bytes", self.max),
+            ));
         }
         Spool::read(body, self.memory, self.max).await
     }
@@ -75,12 +82,14 @@ fn term(call: Call<'_>) -> Result<Term, String> {
         ("IsNetworkError", [], None) => Ok(Term::IsNetworkError),
         ("Attempts", [], Some((compare, Literal::Int(n)))) => Ok(Term::Attempts(compare, n)),
         ("ResponseCode", [], Some((compare, Literal::Int(n)))) => Ok(Term::ResponseCode(compare, n)),
-        ("RequestMethod", [], Some((compare @ (Compare::Equal | Compare::NotEqual), Literal::Text(name)))) => {
-            Ok(Term::RequestMethod(compare, name))
-        }
-        (name @ ("IsNetworkError" | "Attempts" | "ResponseCode" | "RequestMethod"), ..) => {
-            Err(format!("`{name}` has the wrong arguments or is compared with the wrong type"))
-        }
+        (
+            "RequestMethod",
+            [],
+            Some((compare @ (Compare::Equal | Compare::NotEqual), Literal::Text(name))),
+        ) => Ok(Term::RequestMethod(compare, name)),
+        (name @ ("IsNetworkError" | "Attempts" | "ResponseCode" | "RequestMethod"), ..) => Err(format!(
+            "`{name}` has the wrong arguments or is compared with the wrong type"
+        )),
         (name, ..) => Err(format!("unsupported function `{name}`")),
     }
 }
@@ -109,7 +118,10 @@ impl Buffering {
             return res;
         }
         match self.response.read(res.body.take()).await {
-            Ok(spool) => Response { body: spool.body(), ..res },
+            Ok(spool) => Response {
+                body: spool.body(),
+                ..res
+            },
             Err(fault) if fault.kind == FaultKind::TooLarge => Response::status_text(500),
             Err(fault) => Response::from(fault),
         }
@@ -127,7 +139,15 @@ impl Wrap for Buffering {
             let mut attempt = 1;
             // Without a body there is no second attempt, as ever.
             while self.again.is_some() && !spool.is_empty() {
-                let res = next.run(Request { body: spool.body(), ..req.clone_head() }, cx).await;
+                let res = next
+                    .run(
+                        Request {
+                            body: spool.body(),
+                            ..req.clone_head()
+                        },
+                        cx,
+                    )
+                    .await;
                 let res = self.whole(res, &req.method).await;
                 if res.upgraded.is_some() || !self.calls_for_another(attempt, &req.method, res.status) {
                     return res;
@@ -152,10 +172,17 @@ mod tests {
 
     fn post(body: &'static str) -> Request {
         let acts = [Act::Pause, Act::Data(body.as_bytes())];
-        Request { body: Script::new(acts).body(), ..testing::request("POST", "/", &[]) }
+        Request {
+            body: Script::new(acts).body(),
+            ..testing::request("POST", "/", &[])
+        }
     }
 
-    fn send(config: &Config, req: Request, answer: fn() -> Response) -> (Outcome, usize, super::super::kit::Asked) {
+    fn send(
+        config: &Config,
+        req: Request,
+        answer: fn() -> Response,
+    ) -> (Outcome, usize, super::super::kit::Asked) {
         let mut bench = Bench::new(move |_| answer());
         let chain = bench.around(|cx| build(config, cx));
         let out = bench.send(&chain, req);
@@ -164,13 +191,25 @@ mod tests {
 
     #[test]
     fn requests() {
-        let max10 = Config { max_request_body_bytes: 10, ..Config::default() };
-        let mem3 = Config { mem_request_body_bytes: 3, ..Config::default() };
+        let max10 = Config {
+            max_request_body_bytes: 10,
+            ..Config::default()
+        };
+        let mem3 = Config {
+            mem_request_body_bytes: 3,
+            ..Config::default()
+        };
         let check = |config: &Config, req: Request, want: (u16, &str, Option<u64>)| {
             let (out, n, asked) = send(config, req, || Response::bare(200, "ok"));
-            assert_eq!((out.status, asked.body.as_str(), asked.length.filter(|_| n > 0)), want);
+            assert_eq!(
+                (out.status, asked.body.as_str(), asked.length.filter(|_| n > 0)),
+                want
+            );
             if out.status == 413 {
-                assert_eq!((out.text().as_str(), out.headers.len(), n), ("Request Entity Too Large", 0, 0));
+                assert_eq!(
+                    (out.text().as_str(), out.headers.len(), n),
+                    ("Request Entity Too Large", 0, 0)
+                );
             }
         };
         check(&max10, post("0123456789"), (200, "0123456789", Some(10)));
@@ -179,30 +218,64 @@ mod tests {
         check(&mem3, post("abc"), (200, "abc", Some(3)));
         check(&Config::default(), post(""), (200, "", Some(0)));
         let unread = Script::new([Act::Fail(Fault::new(FaultKind::Internal, "must not be read"))]).length(11);
-        check(&max10, Request { body: unread.body(), ..Request::default() }, (413, "", None));
-        let gone = Script::new([Act::Data(b"a"), Act::Fail(Fault::new(FaultKind::ClientGone, "gone"))]);
-        check(&max10, Request { body: gone.body(), ..Request::default() }, (499, "", None));
+        check(
+            &max10,
+            Request {
+                body: unread.body(),
+                ..Request::default()
+            },
+            (413, "", None),
+        );
+        let gone = Script::new([
+            Act::Data(b"a"),
+            Act::Fail(Fault::new(FaultKind::ClientGone, "gone")),
+        ]);
+        check(
+            &max10,
+            Request {
+                body: gone.body(),
+                ..Request::default()
+            },
+            (499, "", None),
+        );
     }
 
     #[test]
     fn responses() {
-        let max10 = Config { max_response_body_bytes: 10, ..Config::default() };
-        let mem3 = Config { mem_response_body_bytes: 3, ..Config::default() };
+        let max10 = Config {
+            max_response_body_bytes: 10,
+            ..Config::default()
+        };
+        let mem3 = Config {
+            mem_response_body_bytes: 3,
+            ..Config::default()
+        };
         let check = |config: &Config, answer: fn() -> Response, want: (u16, &str, Option<u64>)| {
             let (out, ..) = send(config, testing::get("/", &[]), answer);
             assert_eq!((out.status, out.text().as_str(), out.length), want);
         };
         fn script(data: &'static str) -> Response {
             let body = Script::new([Act::Data(data.as_bytes()), Act::Pause, Act::Data(b"!")]).body();
-            Response { body, headers: [("X-A", "1")].into_iter().collect(), ..Response::new(201) }
+            Response {
+                body,
+                headers: [("X-A", "1")].into_iter().collect(),
+                ..Response::new(201)
+            }
         }
         check(&max10, || script("012345678"), (201, "012345678!", Some(10)));
-        check(&max10, || script("0123456789"), (500, "Internal Server Error", Some(21)));
+        check(
+            &max10,
+            || script("0123456789"),
+            (500, "Internal Server Error", Some(21)),
+        );
         check(&mem3, || script("abcdef"), (201, "abcdef!", Some(7)));
         check(&max10, || Response::new(204), (204, "", Some(0)));
         let broken = || {
             let fault = Fault::new(FaultKind::Broken, "cut");
-            Response { body: Script::new([Act::Data(b"a"), Act::Fail(fault)]).body(), ..Response::new(200) }
+            Response {
+                body: Script::new([Act::Data(b"a"), Act::Fail(fault)]).body(),
+                ..Response::new(200)
+            }
         };
         check(&max10, broken, (502, "Bad Gateway", Some(11)));
     }
@@ -210,11 +283,19 @@ mod tests {
     #[test]
     fn trailers_stay() {
         let answer = || {
-            let body = Script::new([Act::Data(b"grpc")]).trailers(&[("grpc-status", "0")]).body();
-            Response { body, ..Response::new(200) }
+            let body = Script::new([Act::Data(b"grpc")])
+                .trailers(&[("grpc-status", "0")])
+                .body();
+            Response {
+                body,
+                ..Response::new(200)
+            }
         };
         for memory in [0, 1] {
-            let config = Config { mem_response_body_bytes: memory, ..Config::default() };
+            let config = Config {
+                mem_response_body_bytes: memory,
+                ..Config::default()
+            };
             let (out, ..) = send(&config, testing::get("/", &[]), answer);
             assert_eq!(out.text(), "grpc");
             assert_eq!(out.trailers.expect("kept").get_str("grpc-status"), Some("0"));
@@ -223,9 +304,13 @@ mod tests {
 
     #[test]
     fn expressions() {
-        let check = |text: &str, good: bool| assert_eq!(Expression::parse(text, term).is_ok(), good, "{text}");
+        let check =
+            |text: &str, good: bool| assert_eq!(Expression::parse(text, term).is_ok(), good, "{text}");
         check("IsNetworkError() && Attempts() < 2", true);
-        check("(ResponseCode() == 500 || ResponseCode() != 502) && RequestMethod() == \"PUT\"", true);
+        check(
+            "(ResponseCode() == 500 || ResponseCode() != 502) && RequestMethod() == \"PUT\"",
+            true,
+        );
         check("Foo() > 1", false);
         check("ResponseCode() == \"500\"", false);
         check("RequestMethod() > \"GET\"", false);
@@ -242,10 +327,23 @@ mod tests {
                 kept.lock().unwrap().push(asked.body.clone());
                 Response::new(status)
             });
-            let config = Config { retry_expression: expression.to_owned(), mem_request_body_bytes: 2, ..Config::default() };
+            let config = Config {
+                retry_expression: expression.to_owned(),
+                mem_request_body_bytes: 2,
+                ..Config::default()
+            };
             let chain = bench.around(|cx| build(&config, cx));
-            let out = bench.send(&chain, Request { method: Method::of(method.as_bytes()), ..post(body) });
-            assert_eq!((out.status, out.record.retries as usize + 1), (status, bench.asked()));
+            let out = bench.send(
+                &chain,
+                Request {
+                    method: Method::of(method.as_bytes()),
+                    ..post(body)
+                },
+            );
+            assert_eq!(
+                (out.status, out.record.retries as usize + 1),
+                (status, bench.asked())
+            );
             let seen = seen.lock().unwrap().clone();
             assert!(seen.iter().all(|b| b == body), "{seen:?}");
             seen.len()
@@ -267,8 +365,17 @@ mod tests {
     #[test]
     fn what_cannot_be_built() {
         let check = |config: Config| assert!(!testing::build_error(|cx| build(&config, cx)).is_empty());
-        check(Config { retry_expression: "Foo() > 1".to_owned(), ..Config::default() });
-        check(Config { max_request_body_bytes: -1, ..Config::default() });
-        check(Config { mem_response_body_bytes: -1, ..Config::default() });
+        check(Config {
+            retry_expression: "Foo() > 1".to_owned(),
+            ..Config::default()
+        });
+        check(Config {
+            max_request_body_bytes: -1,
+            ..Config::default()
+        });
+        check(Config {
+            mem_response_body_bytes: -1,
+            ..Config::default()
+        });
     }
 }

@@ -19,12 +19,21 @@ use trilithon_model::dynamic::http::CircuitBreaker as Config;
 /// An expression that cannot be read, and a `responseCode` that is no status.
 pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
     let expression = Expression::parse(&config.expression, term).map_err(|why| {
-        BuildError::new(format!("invalid circuit breaker expression `{}`: {why}", config.expression))
-            .help("for example `NetworkErrorRatio() > 0.30 || LatencyAtQuantileMS(50.0) > 100`")
+        BuildError::new(format!(
+            "invalid circuit breaker expression `{}`: {why}",
+            config.expression
+        ))
+        .help("for example `NetworkErrorRatio() > 0.30 || LatencyAtQuantileMS(50.0) > 100`")
     })?;
-    let status = u16::try_from(config.response_code).ok().filter(|s| (100..1000).contains(s)).ok_or_else(|| {
-        BuildError::new(format!("`responseCode` is no status code: `{}`", config.response_code))
-    })?;
+    let status = u16::try_from(config.response_code)
+        .ok()
+        .filter(|s| (100..1000).contains(s))
+        .ok_or_else(|| {
+            BuildError::new(format!(
+                "`responseCode` is no status code: `{}`",
+                config.response_code
+            ))
+        })?;
     let limits = Limits {
         check_period: config.check_period.to_std(),
         fallback: config.fallback_duration.to_std(),
@@ -34,31 +43,55 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
         core: Mutex::new(Core::new(expression, limits)),
         origin: Instant::now(),
     });
-    Ok(Step::wrap(CircuitBreaker { state, status, name: cx.name.into() }))
+    Ok(Step::wrap(CircuitBreaker {
+        state,
+        status,
+        name: cx.name.into(),
+    }))
 }
 
 /// What an expression can ask of the last answers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Term {
     NetworkErrorRatio(Compares<f64>),
-    ResponseCodeRatio { part: (i64, i64), whole: (i64, i64), compares: Compares<f64> },
-    LatencyAtQuantileMs { quantile: f64, compares: Compares<i64> },
+    ResponseCodeRatio {
+        part: (i64, i64),
+        whole: (i64, i64),
+        compares: Compares<f64>,
+    },
+    LatencyAtQuantileMs {
+        quantile: f64,
+        compares: Compares<i64>,
+    },
 }
 
 type Compares<T> = (super::predicate::Compare, T);
 
 fn term(call: Call<'_>) -> Result<Term, String> {
-    let Call { name, arguments, compared } = call;
+    let Call {
+        name,
+        arguments,
+        compared,
+    } = call;
     let compared = compared.ok_or_else(|| format!("`{name}` is not compared with anything"))?;
     match (name, &arguments[..], compared) {
-        ("NetworkErrorRatio", [], (compare, Literal::Float(value))) => Ok(Term::NetworkErrorRatio((compare, value))),
+        ("NetworkErrorRatio", [], (compare, Literal::Float(value))) => {
+            Ok(Term::NetworkErrorRatio((compare, value)))
+        }
         (
             "ResponseCodeRatio",
             &[Literal::Int(a), Literal::Int(b), Literal::Int(c), Literal::Int(d)],
             (compare, Literal::Float(value)),
-        ) => Ok(Term::ResponseCodeRatio { part: (a, b), whole: (c, d), compares: (compare, value) }),
+        ) => Ok(Term::ResponseCodeRatio {
+            part: (a, b),
+            whole: (c, d),
+            compares: (compare, value),
+        }),
         ("LatencyAtQuantileMS", &[Literal::Float(quantile)], (compare, Literal::Int(value))) => {
-            Ok(Term::LatencyAtQuantileMs { quantile, compares: (compare, value) })
+            Ok(Term::LatencyAtQuantileMs {
+                quantile,
+                compares: (compare, value),
+            })
         }
         ("NetworkErrorRatio" | "ResponseCodeRatio" | "LatencyAtQuantileMS", ..) => Err(format!(
             "`{name}` has the wrong arguments: ratios compare with `0.5`, latency takes `50.0` and compares with `100`"
@@ -81,7 +114,10 @@ struct State {
 impl State {
     fn admits(&self) -> bool {
         let now = self.origin.elapsed();
-        self.core.lock().unwrap_or_else(PoisonError::into_inner).admits(now)
+        self.core
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .admits(now)
     }
 }
 
@@ -96,7 +132,12 @@ impl Drop for Trial<'_> {
     fn drop(&mut self) {
         let state = &self.breaker.state;
         let (now, latency) = (state.origin.elapsed(), self.started.elapsed());
-        let verdict = state.core.lock().unwrap_or_else(PoisonError::into_inner).record(now, self.status, latency);
+        let verdict =
+            state
+                .core
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .record(now, self.status, latency);
         if verdict == Verdict::Tripped {
             tracing::warn!(middleware = %self.breaker.name, status = self.status, "circuit breaker tripped");
         }
@@ -109,7 +150,11 @@ impl Wrap for CircuitBreaker {
             if !self.state.admits() {
                 return Response::status_text(self.status);
             }
-            let mut trial = Trial { breaker: self, started: Instant::now(), status: 499 };
+            let mut trial = Trial {
+                breaker: self,
+                started: Instant::now(),
+                status: 499,
+            };
             let res = next.run(req, cx).await;
             trial.status = res.status;
             res
@@ -124,10 +169,20 @@ mod tests {
 
     #[test]
     fn expressions() {
-        let check = |text: &str, good: bool| assert_eq!(Expression::parse(text, term).is_ok(), good, "{text}");
-        check("NetworkErrorRatio() > 0.5 && LatencyAtQuantileMS(50.0) > 1000", true);
-        check("NetworkErrorRatio() >= 0.5 || (ResponseCodeRatio(500, 600, 0, 600) == 1.0)", true);
-        check("LatencyAtQuantileMS(99.9) != 0 && LatencyAtQuantileMS(50.0) < 0", true);
+        let check =
+            |text: &str, good: bool| assert_eq!(Expression::parse(text, term).is_ok(), good, "{text}");
+        check(
+            "NetworkErrorRatio() > 0.5 && LatencyAtQuantileMS(50.0) > 1000",
+            true,
+        );
+        check(
+            "NetworkErrorRatio() >= 0.5 || (ResponseCodeRatio(500, 600, 0, 600) == 1.0)",
+            true,
+        );
+        check(
+            "LatencyAtQuantileMS(99.9) != 0 && LatencyAtQuantileMS(50.0) < 0",
+            true,
+        );
         check("LatencyAtQuantileMS(50) > 1000", false);
         check("NetworkErrorRatio() > 1", false);
         check("LatencyAtQuantileMS(50.0) > 50.5", false);
@@ -153,7 +208,10 @@ mod tests {
         let chain = bench.chain(vec![step]);
         assert_eq!(bench.get(&chain, "/").status, 500);
         let refused = bench.get(&chain, "/");
-        assert_eq!((refused.status, refused.text(), refused.headers.len()), (429, "Too Many Requests".to_owned(), 0));
+        assert_eq!(
+            (refused.status, refused.text(), refused.headers.len()),
+            (429, "Too Many Requests".to_owned(), 0)
+        );
         assert_eq!(bench.asked(), 1);
     }
 }

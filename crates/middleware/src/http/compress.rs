@@ -12,11 +12,13 @@ use self::codec::Coding;
 use self::source::compressed;
 use super::media_type::media_type;
 use super::prefixed::prefixed;
+use super::vary;
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use trilithon_flow::{
-    Body, Build, BuildError, Exchange, Fault, Headers, Known, Method, Next, Reply, Request, Response, Step, Wrap, status,
+    Body, Build, BuildError, Exchange, Fault, Headers, Known, Method, Next, Reply, Request, Response, Step,
+    Wrap, status,
 };
 use trilithon_model::dynamic::http::Compress as Config;
 
@@ -43,12 +45,17 @@ pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
     Ok(Step::wrap(Compress {
         offer: Offer::new(&config.encodings, &config.default_encoding).map_err(BuildError::new)?,
         types,
-        min: u64::try_from(config.min_response_body_bytes).ok().filter(|n| *n > 0).unwrap_or(DEFAULT_MIN),
+        min: u64::try_from(config.min_response_body_bytes)
+            .ok()
+            .filter(|n| *n > 0)
+            .unwrap_or(DEFAULT_MIN),
     }))
 }
 
 fn parse_types(list: &[String], which: &str) -> Result<Vec<String>, BuildError> {
-    let parse = |t: &String| media_type(t).ok_or_else(|| BuildError::new(format!("parsing {which} media type: `{t}`")));
+    let parse = |t: &String| {
+        media_type(t).ok_or_else(|| BuildError::new(format!("parsing {which} media type: `{t}`")))
+    };
     list.iter().map(parse).collect()
 }
 
@@ -79,7 +86,9 @@ impl Types {
 
 /// A call that streams frames of its own (`application/grpc`, `application/grpc+proto`), but not gRPC-Web.
 fn is_grpc(media_type: &str) -> bool {
-    media_type.strip_prefix("application/grpc").is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
+    media_type
+        .strip_prefix("application/grpc")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
 }
 
 impl Compress {
@@ -88,7 +97,11 @@ impl Compress {
         if req.method == Method::Head {
             return None;
         }
-        let of = req.headers.known(Known::ContentType).and_then(|v| std::str::from_utf8(v).ok()).and_then(media_type);
+        let of = req
+            .headers
+            .known(Known::ContentType)
+            .and_then(|v| std::str::from_utf8(v).ok())
+            .and_then(media_type);
         if of.is_some_and(|t| self.types.excludes(&t)) {
             return None;
         }
@@ -97,7 +110,10 @@ impl Compress {
 
     /// Whether the head of an answer lets it be compressed.
     fn is_fit(&self, coding: Coding, res: &Response) -> bool {
-        let coded = res.headers.known(Known::ContentEncoding).is_some_and(|v| !v.is_empty());
+        let coded = res
+            .headers
+            .known(Known::ContentEncoding)
+            .is_some_and(|v| !v.is_empty());
         let small = res.body.length().is_some_and(|n| n < self.min);
         let part = res.status == 206 || res.headers.has(Known::ContentRange);
         !(coded || small || part || status::is_bodiless(res.status)) && self.is_fit_type(coding, res)
@@ -148,7 +164,9 @@ impl Compress {
 }
 
 fn is_event_stream(headers: &Headers) -> bool {
-    headers.known(Known::ContentType).is_some_and(|t| t.starts_with(b"text/event-stream"))
+    headers
+        .known(Known::ContentType)
+        .is_some_and(|t| t.starts_with(b"text/event-stream"))
 }
 
 enum Gathered {
@@ -178,25 +196,17 @@ async fn gather(mut body: Body, enough: u64) -> Result<Gathered, Fault> {
     Ok(Gathered::Enough(prefixed(read.freeze(), body)))
 }
 
-/// Says that the answer depends on what the client accepts, before whatever else the server says.
-fn add_vary(headers: &mut Headers) {
-    let others: Vec<Vec<u8>> = headers.get_all(b"Vary").map(<[u8]>::to_vec).collect();
-    headers.remove_known(Known::Vary);
-    headers.append(Known::Vary.name(), Known::AcceptEncoding.name());
-    for value in others {
-        headers.append(Known::Vary.name(), value);
-    }
-}
-
 impl Wrap for Compress {
     fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
-        let Some(coding) = self.coding(&req) else { return next.reply(req, cx) };
+        let Some(coding) = self.coding(&req) else {
+            return next.reply(req, cx);
+        };
         Box::pin(async move {
             let mut res = next.run(req, cx).await;
             if res.upgraded.is_some() {
                 return res;
             }
-            add_vary(&mut res.headers);
+            vary::add_first(&mut res.headers, "Accept-Encoding");
             self.compress(coding, res).await
         })
     }
@@ -209,11 +219,16 @@ mod tests {
     use super::*;
 
     fn large() -> &'static [u8] {
-        b"the quick brown fox jumps over the lazy dog. ".repeat(100).leak()
+        b"the quick brown fox jumps over the lazy dog. "
+            .repeat(100)
+            .leak()
     }
 
     fn plain(status: u16, headers: &[(&str, &str)]) -> Response {
-        Response { headers: headers.iter().copied().collect(), ..Response::bare(status, large()) }
+        Response {
+            headers: headers.iter().copied().collect(),
+            ..Response::bare(status, large())
+        }
     }
 
     fn send(config: &Config, req: Request, answer: impl Fn() -> Response + Send + Sync + 'static) -> Outcome {
@@ -228,16 +243,23 @@ mod tests {
 
     /// `coding` of the answer and whether it varies, the body decoded and checked.
     fn coding(out: &Outcome) -> (Option<&str>, bool) {
-        let coding = out.header("content-encoding").filter(|c| codec::tests::decode(c, &out.body) == large());
+        let coding = out
+            .header("content-encoding")
+            .filter(|c| codec::tests::decode(c, &out.body) == large());
         (coding, out.header("vary") == Some("Accept-Encoding"))
     }
 
     #[test]
     fn each_coding() {
         let check = |accept: &str, want: Option<&str>| {
-            let out = send(&Config::default(), accepting(accept), || plain(200, &[("Content-Length", "4500")]));
+            let out = send(&Config::default(), accepting(accept), || {
+                plain(200, &[("Content-Length", "4500")])
+            });
             assert_eq!(coding(&out), (want, want.is_some()), "{accept}");
-            assert_eq!((out.length.is_none(), out.header("content-length").is_none()), (want.is_some(), want.is_some()));
+            assert_eq!(
+                (out.length.is_none(), out.header("content-length").is_none()),
+                (want.is_some(), want.is_some())
+            );
         };
         check("gzip", Some("gzip"));
         check("br", Some("br"));
@@ -252,7 +274,12 @@ mod tests {
     fn what_is_left_alone() {
         let check = |coding: &str, answer: fn() -> Response, compressed: bool| {
             let out = send(&Config::default(), accepting(coding), answer);
-            assert_eq!(out.header("content-encoding") == Some(coding), compressed, "{coding} {:?}", out.headers);
+            assert_eq!(
+                out.header("content-encoding") == Some(coding),
+                compressed,
+                "{coding} {:?}",
+                out.headers
+            );
             assert_eq!(out.headers.get_all(b"Vary").next(), Some(&b"Accept-Encoding"[..]));
         };
         for coding in ["gzip", "br", "zstd"] {
@@ -261,27 +288,53 @@ mod tests {
             check(coding, || plain(200, &[("Content-Encoding", "x")]), false);
             check(coding, || plain(206, &[("Content-Range", "bytes 0-9/99")]), false);
             check(coding, || plain(200, &[("Content-Range", "bytes 0-9/99")]), false);
-            check(coding, || plain(200, &[("Content-Type", "application/grpc")]), false);
-            check(coding, || plain(200, &[("Content-Type", "application/grpc+proto")]), false);
+            check(
+                coding,
+                || plain(200, &[("Content-Type", "application/grpc")]),
+                false,
+            );
+            check(
+                coding,
+                || plain(200, &[("Content-Type", "application/grpc+proto")]),
+                false,
+            );
             check(coding, || Response::bare(200, &large()[..1023]), false);
             check(coding, || Response::bare(200, &large()[..1024]), true);
             check(coding, || Response::new(200), false);
             check(coding, || Response::new(204), false);
-            check(coding, || Response { body: Script::new([Act::Pause, Act::End]).body(), ..Response::new(200) }, false);
-            check(coding, || plain(200, &[("Content-Type", "not parsable;;=")]), coding == "gzip");
+            check(
+                coding,
+                || Response {
+                    body: Script::new([Act::Pause, Act::End]).body(),
+                    ..Response::new(200)
+                },
+                false,
+            );
+            check(
+                coding,
+                || plain(200, &[("Content-Type", "not parsable;;=")]),
+                coding == "gzip",
+            );
         }
     }
 
     #[test]
     fn requests_left_alone() {
         let check = |req: Request, default: &str, want: (Option<&str>, bool)| {
-            let config = Config { default_encoding: default.to_owned(), ..Config::default() };
+            let config = Config {
+                default_encoding: default.to_owned(),
+                ..Config::default()
+            };
             assert_eq!(coding(&send(&config, req, || plain(200, &[]))), want);
         };
         check(testing::get("/", &[]), "", (None, false));
         check(testing::get("/", &[]), "br", (Some("br"), true));
         check(testing::get("/", &[]), "gzip", (Some("gzip"), true));
-        check(testing::request("HEAD", "/", &[("Accept-Encoding", "gzip")]), "", (None, false));
+        check(
+            testing::request("HEAD", "/", &[("Accept-Encoding", "gzip")]),
+            "",
+            (None, false),
+        );
         let grpc = [("Accept-Encoding", "gzip"), ("Content-Type", "application/grpc")];
         check(testing::request("POST", "/", &grpc), "", (None, false));
     }
@@ -289,11 +342,19 @@ mod tests {
     #[test]
     fn content_types() {
         let list = |types: &[&str]| types.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
-        let excluding = Config { excluded_content_types: list(&["Text/HTML; a=b", "image/*"]), ..Config::default() };
-        let including = Config { included_content_types: list(&["text/html"]), ..Config::default() };
+        let excluding = Config {
+            excluded_content_types: list(&["Text/HTML; a=b", "image/*"]),
+            ..Config::default()
+        };
+        let including = Config {
+            included_content_types: list(&["text/html"]),
+            ..Config::default()
+        };
         let check = |config: &Config, of: &'static str, want: bool| {
             for coding in ["gzip", "br"] {
-                let out = send(config, accepting(coding), move || plain(200, &[("Content-Type", of)]));
+                let out = send(config, accepting(coding), move || {
+                    plain(200, &[("Content-Type", of)])
+                });
                 assert_eq!(out.header("content-encoding").is_some(), want, "{of}");
             }
         };
@@ -306,7 +367,12 @@ mod tests {
 
     #[test]
     fn bodies_of_unknown_length() {
-        let script = |acts: fn() -> Vec<Act>| move || Response { body: Script::new(acts()).body(), ..Response::new(200) };
+        let script = |acts: fn() -> Vec<Act>| {
+            move || Response {
+                body: Script::new(acts()).body(),
+                ..Response::new(200)
+            }
+        };
         let check = |coding: &str, acts: fn() -> Vec<Act>, compressed: bool| {
             let out = send(&Config::default(), accepting(coding), script(acts));
             assert_eq!(out.header("content-encoding").is_some(), compressed, "{coding}");
@@ -316,34 +382,87 @@ mod tests {
         check("gzip", small, true);
         check("br", small, false);
         check("zstd", small, false);
-        let enough: fn() -> Vec<Act> = || vec![Act::Data(&large()[..1000]), Act::Pause, Act::Data(&large()[1000..])];
+        let enough: fn() -> Vec<Act> = || {
+            vec![
+                Act::Data(&large()[..1000]),
+                Act::Pause,
+                Act::Data(&large()[1000..]),
+            ]
+        };
         for coding in ["gzip", "br", "zstd"] {
             check(coding, enough, true);
         }
-        let broken = || vec![Act::Data(b"x"), Act::Fail(Fault::new(trilithon_flow::FaultKind::Broken, "cut"))];
-        assert_eq!(send(&Config::default(), accepting("br"), script(broken)).status, 502);
+        let broken: fn() -> Vec<Act> = || {
+            vec![
+                Act::Data(b"x"),
+                Act::Fail(Fault::new(trilithon_flow::FaultKind::Broken, "cut")),
+            ]
+        };
+        assert_eq!(
+            send(&Config::default(), accepting("br"), script(broken)).status,
+            502
+        );
+        let cut = send(&Config::default(), accepting("gzip"), script(broken));
+        assert_eq!(
+            (cut.status, cut.broken.is_some()),
+            (200, true),
+            "a body that broke off must not look whole"
+        );
     }
 
     #[test]
     fn headers_of_a_compressed_answer() {
-        let sent = [("Etag", "\"x\""), ("Vary", "Origin"), ("Accept-Ranges", "bytes"), ("Content-Length", "4500")];
+        let sent = [
+            ("Etag", "\"x\""),
+            ("Vary", "Origin"),
+            ("Accept-Ranges", "bytes"),
+            ("Content-Length", "4500"),
+        ];
         let check = |coding: &str, want: &[&str]| {
             let out = send(&Config::default(), accepting(coding), move || plain(200, &sent));
             assert_eq!(testing::lines(&out.headers), want);
         };
         let vary = ["Vary: Accept-Encoding", "Vary: Origin"];
-        check("gzip", &["Etag: \"x\"", vary[0], vary[1], "Content-Encoding: gzip"]);
-        check("br", &["Etag: \"x\"", "Accept-Ranges: bytes", vary[0], vary[1], "Content-Encoding: br"]);
+        check(
+            "gzip",
+            &["Etag: \"x\"", vary[0], vary[1], "Content-Encoding: gzip"],
+        );
+        check(
+            "br",
+            &[
+                "Etag: \"x\"",
+                "Accept-Ranges: bytes",
+                vary[0],
+                vary[1],
+                "Content-Encoding: br",
+            ],
+        );
     }
 
     #[test]
     fn what_cannot_be_built() {
         let list = |types: &[&str]| types.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
         let check = |config: Config| assert!(!testing::build_error(|cx| build(&config, cx)).is_empty());
-        let both = Config { excluded_content_types: list(&["a/b"]), ..Config::default() };
-        check(Config { included_content_types: list(&["a/b"]), ..both });
-        check(Config { excluded_content_types: list(&["a b"]), ..Config::default() });
-        check(Config { encodings: list(&["deflate"]), ..Config::default() });
-        check(Config { encodings: list(&["gzip"]), default_encoding: "br".to_owned(), ..Config::default() });
+        let both = Config {
+            excluded_content_types: list(&["a/b"]),
+            ..Config::default()
+        };
+        check(Config {
+            included_content_types: list(&["a/b"]),
+            ..both
+        });
+        check(Config {
+            excluded_content_types: list(&["a b"]),
+            ..Config::default()
+        });
+        check(Config {
+            encodings: list(&["deflate"]),
+            ..Config::default()
+        });
+        check(Config {
+            encodings: list(&["gzip"]),
+            default_encoding: "br".to_owned(),
+            ..Config::default()
+        });
     }
 }

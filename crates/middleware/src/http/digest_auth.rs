@@ -19,7 +19,11 @@ use trilithon_model::dynamic::http::DigestAuth as Config;
 /// # Errors
 /// A file that cannot be read, and a line that is not `name:realm:hash`.
 pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
-    let realm = if config.realm.is_empty() { "traefik" } else { &config.realm };
+    let realm = if config.realm.is_empty() {
+        "traefik"
+    } else {
+        &config.realm
+    };
     let mut users = HashMap::new();
     for line in htpasswd::lines(&config.users, &config.users_file)? {
         let (name, of, hash) = user(&line)?;
@@ -32,7 +36,9 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
         nonces: cx.keep.get(&cx.state_name(), config, Nonces::new),
         realm: realm.into(),
         remove_header: config.remove_header,
-        header_field: Some(config.header_field.as_str()).filter(|h| !h.is_empty()).map(Into::into),
+        header_field: Some(config.header_field.as_str())
+            .filter(|h| !h.is_empty())
+            .map(Into::into),
     }))
 }
 
@@ -42,8 +48,10 @@ type Ha1 = Secret;
 fn user(line: &Secret) -> Result<(Box<str>, &str, Ha1), BuildError> {
     match line.expose().split(':').collect::<Vec<_>>()[..] {
         [name, realm, hash] => Ok((name.into(), realm, Secret::from(hash))),
-        _ => Err(BuildError::new(format!("error parsing DigestUser: {}", line.expose()))
-            .help("write `name:realm:hash`, as `htdigest` does")),
+        _ => Err(
+            BuildError::new(format!("error parsing DigestUser: {}", line.expose()))
+                .help("write `name:realm:hash`, as `htdigest` does"),
+        ),
     }
 }
 
@@ -83,12 +91,27 @@ impl DigestAuth {
 
     /// An unknown user is compared with nonsense, for the time it takes, and refused whatever comes out.
     fn check_response(&self, req: &Request, given: &Parameters) -> Result<(), Refused> {
-        let known = self.users.get(given.get("username")).filter(|ha1| !ha1.is_empty());
+        let known = self
+            .users
+            .get(given.get("username"))
+            .filter(|ha1| !ha1.is_empty());
         let ha1 = known.map_or("0123456789abcdef0123456789abcdef", Secret::expose);
         let ha2 = hash(&[req.method.as_str(), given.get("uri")]);
-        let parts = [ha1, given.get("nonce"), given.get("nc"), given.get("cnonce"), given.get("qop"), &ha2];
-        let right = verify_slices_are_equal(hash(&parts).as_bytes(), given.get("response").as_bytes()).is_ok();
-        if right && known.is_some() { Ok(()) } else { Err(Refused::No) }
+        let parts = [
+            ha1,
+            given.get("nonce"),
+            given.get("nc"),
+            given.get("cnonce"),
+            given.get("qop"),
+            &ha2,
+        ];
+        let right =
+            verify_slices_are_equal(hash(&parts).as_bytes(), given.get("response").as_bytes()).is_ok();
+        if right && known.is_some() {
+            Ok(())
+        } else {
+            Err(Refused::No)
+        }
     }
 
     fn challenge(&self, refused: &Refused) -> Response {
@@ -108,7 +131,10 @@ impl DigestAuth {
 /// The parts joined by colons, hashed, in hexadecimal.
 fn hash(parts: &[&str]) -> String {
     let sum = Md5::digest(parts.join(":"));
-    sum.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(u32::from(d), 16)).collect()
+    sum.iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .filter_map(|d| char::from_digit(u32::from(d), 16))
+        .collect()
 }
 
 /// Whether the target that the client hashed is the one it asks for, or a beginning of its path.
@@ -143,7 +169,11 @@ impl Parameters {
     }
 
     fn find(&self, name: &str) -> Option<&str> {
-        self.0.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.0
+            .iter()
+            .rev()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// The parameter, empty when it is not there.
@@ -169,7 +199,9 @@ fn item_end(list: &str) -> usize {
 
 fn unquote(value: &str) -> String {
     let inner = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
-    let Some(inner) = inner else { return value.to_owned() };
+    let Some(inner) = inner else {
+        return value.to_owned();
+    };
     let mut escaped = false;
     let keep = |c: &char| {
         escaped = *c == '\\' && !escaped;
@@ -180,12 +212,15 @@ fn unquote(value: &str) -> String {
 
 impl Edit for DigestAuth {
     fn request(&self, req: &mut Request, cx: &mut Exchange) -> Result<(), Response> {
-        let Some(given) = Parameters::of(req) else { return Err(self.challenge(&Refused::No)) };
+        let Some(given) = Parameters::of(req) else {
+            return Err(self.challenge(&Refused::No));
+        };
         let name = given.get("username");
         if !name.is_empty() {
             cx.record.user = Some(name.to_owned());
         }
-        self.check(req, &given).map_err(|refused| self.challenge(&refused))?;
+        self.check(req, &given)
+            .map_err(|refused| self.challenge(&refused))?;
         if let Some(header) = &self.header_field {
             identity::set(&mut req.headers, header, name);
         }
@@ -206,7 +241,10 @@ mod tests {
     const DIG: &str = "dig:traefik:5575836a6aeb8045911fc43726f401c3";
 
     fn config(users: &[&str]) -> Config {
-        Config { users: users.iter().map(|u| Secret::from(*u)).collect(), ..Config::default() }
+        Config {
+            users: users.iter().map(|u| Secret::from(*u)).collect(),
+            ..Config::default()
+        }
     }
 
     struct Client {
@@ -219,7 +257,11 @@ mod tests {
         fn new(config: &Config) -> Client {
             let mut bench = Bench::new(|_| Response::new(200));
             let chain = bench.around(|cx| build(config, cx));
-            let mut client = Client { bench, chain, challenge: Vec::new() };
+            let mut client = Client {
+                bench,
+                chain,
+                challenge: Vec::new(),
+            };
             client.challenge = client.challenged(&client.bench.get(&client.chain, "/"));
             client
         }
@@ -227,14 +269,28 @@ mod tests {
         fn challenged(&self, out: &Outcome) -> Vec<(String, String)> {
             assert_eq!(out.status, 401);
             let value = out.header("www-authenticate").expect("a challenge").to_owned();
-            Parameters::of(&testing::get("/", &[("Authorization", &value)])).expect("Digest").0
+            Parameters::of(&testing::get("/", &[("Authorization", &value)]))
+                .expect("Digest")
+                .0
         }
 
         /// The status of an answer; `edit` changes the parameters, `ha1` is what the client knows.
-        fn answer(&self, method: &str, path: &str, nc: u32, ha1: &str, edit: &[(&str, Option<&str>)]) -> Outcome {
+        fn answer(
+            &self,
+            method: &str,
+            path: &str,
+            nc: u32,
+            ha1: &str,
+            edit: &[(&str, Option<&str>)],
+        ) -> Outcome {
             let mut p: Vec<(String, String)> = self.challenge.clone();
             let uri = if path == "/pre/x" { "/x" } else { path };
-            for (name, value) in [("username", "dig"), ("uri", uri), ("nc", &format!("{nc:08x}")), ("cnonce", "c0")] {
+            for (name, value) in [
+                ("username", "dig"),
+                ("uri", uri),
+                ("nc", &format!("{nc:08x}")),
+                ("cnonce", "c0"),
+            ] {
                 p.push((name.to_owned(), value.to_owned()));
             }
             for (name, value) in edit {
@@ -246,13 +302,18 @@ mod tests {
             let response = hash(&[ha1, get("nonce"), get("nc"), get("cnonce"), get("qop"), &ha2]);
             let list: Vec<String> = p.iter().map(|(n, v)| format!("{n}=\"{v}\"")).collect();
             let line = format!("Digest {}, response=\"{response}\"", list.join(", "));
-            self.bench.send(&self.chain, testing::request(method, path, &[("Authorization", &line), ("X_User", "root")]))
+            self.bench.send(
+                &self.chain,
+                testing::request(method, path, &[("Authorization", &line), ("X_User", "root")]),
+            )
         }
 
         fn statuses(&self, ncs: &[u32]) -> Vec<(u16, bool)> {
             let one = |nc: &u32| {
                 let out = self.answer("GET", "/", *nc, HA1, &[]);
-                let stale = out.header("www-authenticate").is_some_and(|c| c.ends_with(", stale=\"true\""));
+                let stale = out
+                    .header("www-authenticate")
+                    .is_some_and(|c| c.ends_with(", stale=\"true\""));
                 (out.status, stale)
             };
             ncs.iter().map(one).collect()
@@ -265,7 +326,10 @@ mod tests {
     fn the_challenge() {
         let client = Client::new(&config(&[DIG]));
         let out = client.bench.get(&client.chain, "/");
-        assert_eq!((out.text().as_str(), out.header("content-type")), ("401 Unauthorized\n", Some("text/plain")));
+        assert_eq!(
+            (out.text().as_str(), out.header("content-type")),
+            ("401 Unauthorized\n", Some("text/plain"))
+        );
         let again = client.challenged(&out);
         let names: Vec<_> = again.iter().map(|(n, _)| n.as_str()).collect();
         assert_eq!(names, ["realm", "nonce", "opaque", "algorithm", "qop"]);
@@ -277,25 +341,56 @@ mod tests {
 
     #[test]
     fn answers() {
-        let client = Client::new(&config(&[DIG, "empty:traefik:", "dig:other:00000000000000000000000000000000"]));
+        let client = Client::new(&config(&[
+            DIG,
+            "empty:traefik:",
+            "dig:other:00000000000000000000000000000000",
+        ]));
         let nc = std::cell::Cell::new(0);
         let check = |ha1: &str, path: &str, edit: &[(&str, Option<&str>)], want: u16| {
             nc.set(nc.get() + 1);
-            assert_eq!(client.answer("POST", path, nc.get(), ha1, edit).status, want, "{path} {edit:?}");
+            assert_eq!(
+                client.answer("POST", path, nc.get(), ha1, edit).status,
+                want,
+                "{path} {edit:?}"
+            );
         };
         check(HA1, "/x?q=1", &[], 200);
         check("00000000000000000000000000000000", "/", &[], 401);
         check("", "/", &[], 401);
         check("", "/", &[("username", Some("ghost"))], 401);
-        check("0123456789abcdef0123456789abcdef", "/", &[("username", Some("ghost"))], 401);
+        check(
+            "0123456789abcdef0123456789abcdef",
+            "/",
+            &[("username", Some("ghost"))],
+            401,
+        );
         check("", "/", &[("username", Some("empty"))], 401);
-        for (name, value) in [("opaque", "x"), ("algorithm", "SHA-256"), ("qop", "auth-int"), ("nonce", "AAAAAAAAAAAAAAAA")] {
+        for (name, value) in [
+            ("opaque", "x"),
+            ("algorithm", "SHA-256"),
+            ("qop", "auth-int"),
+            ("nonce", "AAAAAAAAAAAAAAAA"),
+        ] {
             check(HA1, "/", &[(name, Some(value))], 401);
         }
-        for (name, want) in [("algorithm", 200), ("realm", 200), ("opaque", 401), ("qop", 401), ("nc", 401), ("username", 401)] {
+        for (name, want) in [
+            ("algorithm", 200),
+            ("realm", 200),
+            ("opaque", 401),
+            ("qop", 401),
+            ("nc", 401),
+            ("username", 401),
+        ] {
             check(HA1, "/", &[(name, None)], want);
         }
-        for (uri, want) in [("/a/b?q=1", 200), ("/a/b", 200), ("/a/c", 401), ("/a/b/c", 401), ("/other", 401)] {
+        for (uri, want) in [
+            ("/a/b?q=1", 200),
+            ("/a/b", 200),
+            ("/a/c", 401),
+            ("/a/b/c", 401),
+            ("/other", 401),
+        ] {
             check(HA1, "/a/b?q=1", &[("uri", Some(uri))], want);
         }
         check(HA1, "/pre/x", &[], 401);
@@ -314,22 +409,42 @@ mod tests {
 
     #[test]
     fn what_the_server_sees() {
-        let config = Config { header_field: "X-User".to_owned(), remove_header: true, ..config(&[DIG]) };
+        let config = Config {
+            header_field: "X-User".to_owned(),
+            remove_header: true,
+            ..config(&[DIG])
+        };
         let client = Client::new(&config);
         let out = client.answer("GET", "/", 1, HA1, &[]);
         assert_eq!((out.status, out.record.user.as_deref()), (200, Some("dig")));
         assert_eq!(testing::lines(&client.bench.last().headers), ["X-User: dig"]);
         let refused = client.answer("GET", "/", 2, "wrong", &[]);
-        assert_eq!((refused.status, refused.record.user.as_deref()), (401, Some("dig")));
+        assert_eq!(
+            (refused.status, refused.record.user.as_deref()),
+            (401, Some("dig"))
+        );
     }
 
     #[test]
     fn realms_and_no_users() {
-        let mine = Config { realm: "my realm".to_owned(), ..config(&[DIG, "dig:my realm:4c52c67f9e86e2ea1d80e0b037766db5"]) };
+        let mine = Config {
+            realm: "my realm".to_owned(),
+            ..config(&[DIG, "dig:my realm:4c52c67f9e86e2ea1d80e0b037766db5"])
+        };
         let client = Client::new(&mine);
-        assert_eq!(client.answer("GET", "/", 1, "4c52c67f9e86e2ea1d80e0b037766db5", &[]).status, 200);
+        assert_eq!(
+            client
+                .answer("GET", "/", 1, "4c52c67f9e86e2ea1d80e0b037766db5", &[])
+                .status,
+            200
+        );
         assert_eq!(client.answer("GET", "/", 2, HA1, &[]).status, 401);
-        assert_eq!(Client::new(&Config::default()).answer("GET", "/", 1, HA1, &[]).status, 401);
+        assert_eq!(
+            Client::new(&Config::default())
+                .answer("GET", "/", 1, HA1, &[])
+                .status,
+            401
+        );
         let bad = config(&["dig:5575836a6aeb8045911fc43726f401c3"]);
         assert_eq!(
             testing::build_error(|cx| build(&bad, cx)),
@@ -340,11 +455,16 @@ mod tests {
     #[test]
     fn quoted_lists() {
         let check = |line: &str, want: &[(&str, &str)]| {
-            let found = Parameters::of(&testing::get("/", &[("Authorization", line)])).expect("Digest").0;
+            let found = Parameters::of(&testing::get("/", &[("Authorization", line)]))
+                .expect("Digest")
+                .0;
             let found: Vec<_> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             assert_eq!(found, want);
         };
-        check("Digest a=1, b=\"x, y\",c=\"q\\\"\\\\\" , d", &[("a", "1"), ("b", "x, y"), ("c", "q\"\\")]);
+        check(
+            "Digest a=1, b=\"x, y\",c=\"q\\\"\\\\\" , d",
+            &[("a", "1"), ("b", "x, y"), ("c", "q\"\\")],
+        );
         check("Digest ,,a=\"\\", &[("a", "\"\\")]);
     }
 }

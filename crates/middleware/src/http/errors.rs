@@ -7,7 +7,8 @@ use super::prefixed::discard;
 use super::status_ranges::StatusRanges;
 use std::sync::Arc;
 use trilithon_flow::{
-    Build, BuildError, Exchange, Headers, Known, Next, Reply, Request, Response, Service, Step, Target, Wrap, status,
+    Build, BuildError, Exchange, Headers, Known, Next, Reply, Request, Response, Service, Step, Target, Wrap,
+    status,
 };
 use trilithon_model::dynamic::http::Errors as Config;
 
@@ -50,7 +51,10 @@ struct Errors {
 
 impl Errors {
     fn rewritten(&self, original: u16) -> u16 {
-        self.rewrites.iter().find(|(from, _)| from.contains(original)).map_or(original, |(_, to)| *to)
+        self.rewrites
+            .iter()
+            .find(|(from, _)| from.contains(original))
+            .map_or(original, |(_, to)| *to)
     }
 
     /// What is asked of the page's service; nothing if the configured path cannot be one.
@@ -62,24 +66,39 @@ impl Errors {
         if path.contains("{url}") {
             let scheme = if tls { "https" } else { "http" };
             let host = String::from_utf8_lossy(failed.host());
-            path = path.replace("{url}", &query_escape(&format!("{scheme}://{host}{}", failed.target)));
+            path = path.replace(
+                "{url}",
+                &query_escape(&format!("{scheme}://{host}{}", failed.target)),
+            );
         }
         let path = path.split('#').next().unwrap_or_default();
         is_escaped(path.split('?').next().unwrap_or_default()).then(|| Target::new(path))
     }
 
     fn page_request(&self, failed: &Request, target: Target) -> Request {
-        let mut headers = if self.request_headers.is_empty() { failed.headers.clone() } else { self.chosen(failed) };
+        let mut headers = if self.request_headers.is_empty() {
+            failed.headers.clone()
+        } else {
+            self.chosen(failed)
+        };
         for framing in [Known::ContentLength, Known::Upgrade, Known::Expect] {
             headers.remove_known(framing);
         }
-        Request { target, headers, ..Request::default() }
+        Request {
+            target,
+            headers,
+            ..Request::default()
+        }
     }
 
     fn chosen(&self, failed: &Request) -> Headers {
         let mut headers = Headers::new();
         headers.append(Known::Host.name(), failed.host());
-        for name in self.request_headers.iter().filter(|n| !n.eq_ignore_ascii_case("host")) {
+        for name in self
+            .request_headers
+            .iter()
+            .filter(|n| !n.eq_ignore_ascii_case("host"))
+        {
             for value in failed.headers.get_all(name.as_bytes()) {
                 headers.append(name, value);
             }
@@ -95,7 +114,10 @@ impl Errors {
         let mut side = cx.side();
         // The page's service is asked by the gateway; nobody stands in line before it.
         side.not_append_forwarded_for = true;
-        let mut res = self.service.call(self.page_request(failed, target), &mut side).await;
+        let mut res = self
+            .service
+            .call(self.page_request(failed, target), &mut side)
+            .await;
         res.status = code;
         res.fault = None;
         res
@@ -106,7 +128,10 @@ impl Errors {
 fn is_escaped(path: &str) -> bool {
     let hex = |b: Option<&u8>| b.is_some_and(u8::is_ascii_hexdigit);
     let bytes = path.as_bytes();
-    bytes.iter().enumerate().all(|(i, b)| *b != b'%' || (hex(bytes.get(i + 1)) && hex(bytes.get(i + 2))))
+    bytes
+        .iter()
+        .enumerate()
+        .all(|(i, b)| *b != b'%' || (hex(bytes.get(i + 1)) && hex(bytes.get(i + 2))))
 }
 
 /// As a value in a query: what is not unreserved is escaped, a space is `+`.
@@ -194,7 +219,11 @@ mod tests {
     fn what_is_asked() {
         let check = |query: &str, want: &str| {
             let (_, asked) = page(&config(query), 500, testing::get("/a%20b?x=1&y", &[]), vec![]);
-            assert_eq!(asked.map(|a| (a.method, a.target)), Some(("GET".to_owned(), want.to_owned())), "{query}");
+            assert_eq!(
+                asked.map(|a| (a.method, a.target)),
+                Some(("GET".to_owned(), want.to_owned())),
+                "{query}"
+            );
         };
         check("", "/");
         check("/e.html", "/e.html");
@@ -204,14 +233,20 @@ mod tests {
         check("/a b?c d", "/a%20b?c%20d");
         check("/a#b", "/a");
         let (out, asked) = page(&config("/%zz"), 500, testing::get("/", &[]), vec![]);
-        assert_eq!((out.text().as_str(), asked.is_none()), ("Internal Server Error\n", true));
+        assert_eq!(
+            (out.text().as_str(), asked.is_none()),
+            ("Internal Server Error\n", true)
+        );
     }
 
     #[test]
     fn rewritten_statuses() {
         let rewrites = [("404-499", 410), ("404", 200), ("500", 299)];
         let rewrites = rewrites.map(|(from, to)| (from.to_owned(), to)).into();
-        let config = Config { status_rewrites: rewrites, ..config("/{status}-{originalStatus}") };
+        let config = Config {
+            status_rewrites: rewrites,
+            ..config("/{status}-{originalStatus}")
+        };
         let check = |status: u16, want: (u16, &str)| {
             let (out, _) = page(&config, status, testing::get("/", &[]), vec![]);
             assert_eq!((out.status, out.text().as_str()), want);
@@ -223,16 +258,30 @@ mod tests {
 
     #[test]
     fn headers_of_the_page_request() {
-        let sent = [("Cookie", "c"), ("X-A", "1"), ("X-A", "2"), ("Content-Length", "9")];
+        let sent = [
+            ("Cookie", "c"),
+            ("X-A", "1"),
+            ("X-A", "2"),
+            ("Content-Length", "9"),
+        ];
         let headers = |config: &Config| {
             let (_, asked) = page(config, 500, testing::request("POST", "/", &sent), vec![]);
             let asked = asked.expect("asked");
-            assert_eq!((asked.header("host"), asked.forwarded_for), (Some("a.test"), false));
+            assert_eq!(
+                (asked.header("host"), asked.forwarded_for),
+                (Some("a.test"), false)
+            );
             testing::lines(&asked.headers)
         };
         assert_eq!(headers(&config("/")), ["Cookie: c", "X-A: 1", "X-A: 2"]);
         let chosen = vec!["x-a".to_owned(), "X-None".to_owned(), "Host".to_owned()];
-        assert_eq!(headers(&Config { error_request_headers: chosen, ..config("/") }), ["X-A: 1", "X-A: 2"]);
+        assert_eq!(
+            headers(&Config {
+                error_request_headers: chosen,
+                ..config("/")
+            }),
+            ["X-A: 1", "X-A: 2"]
+        );
     }
 
     struct Inner;
@@ -240,7 +289,11 @@ mod tests {
         fn request(&self, req: &mut Request, _cx: &mut Exchange) -> Result<(), Response> {
             req.target.set_path("/inner");
             req.headers.append("X-Inner", "1");
-            if req.headers.contains("X-Refuse") { Err(Response::new(500)) } else { Ok(()) }
+            if req.headers.contains("X-Refuse") {
+                Err(Response::new(500))
+            } else {
+                Ok(())
+            }
         }
     }
 
@@ -256,10 +309,16 @@ mod tests {
         let check = |inner: Vec<Step>, headers: &[(&str, &str)]| {
             let (_, asked) = page(&config("?{url}"), 500, testing::get("/outer", headers), inner);
             let asked = asked.expect("asked");
-            assert_eq!((asked.target.as_str(), asked.header("x-inner")), ("/?http%3A%2F%2Fa.test%2Finner", Some("1")));
+            assert_eq!(
+                (asked.target.as_str(), asked.header("x-inner")),
+                ("/?http%3A%2F%2Fa.test%2Finner", Some("1"))
+            );
         };
         check(vec![Step::edit(Inner)], &[]);
-        check(vec![Step::wrap(Through), Step::edit(Inner), Step::wrap(Through)], &[]);
+        check(
+            vec![Step::wrap(Through), Step::edit(Inner), Step::wrap(Through)],
+            &[],
+        );
         check(vec![Step::edit(Inner)], &[("X-Refuse", "1")]);
     }
 
@@ -270,7 +329,10 @@ mod tests {
         let mut bench = Bench::new(|_| Response::new(404));
         bench.name_service("pages", &pages);
         bench.name_service("outer", &outer_pages);
-        let outer = Config { service: "outer".to_owned(), ..config("/{url}") };
+        let outer = Config {
+            service: "outer".to_owned(),
+            ..config("/{url}")
+        };
         let steps = vec![
             bench.build(|cx| build(&outer, cx)).expect("valid"),
             bench.build(|cx| build(&config("/"), cx)).expect("valid"),
@@ -285,7 +347,13 @@ mod tests {
     fn what_cannot_be_built() {
         let check = |config: Config| assert!(!testing::build_error(|cx| build(&config, cx)).is_empty());
         check(config("/"));
-        check(Config { status: vec!["5xx".to_owned()], ..config("/") });
-        check(Config { status_rewrites: [("500".to_owned(), 7)].into(), ..config("/") });
+        check(Config {
+            status: vec!["5xx".to_owned()],
+            ..config("/")
+        });
+        check(Config {
+            status_rewrites: [("500".to_owned(), 7)].into(),
+            ..config("/")
+        });
     }
 }

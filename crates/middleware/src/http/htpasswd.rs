@@ -22,7 +22,10 @@ pub fn lines(list: &[Secret], file: &str) -> Result<Vec<Secret>, BuildError> {
     let mut all = Vec::new();
     if !file.is_empty() {
         let text = std::fs::read_to_string(file).map_err(|e| BuildError::new(unreadable(file, &e)))?;
-        let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty() && !l.starts_with('#'));
         all.extend(lines.map(Secret::from));
     }
     all.extend(list.iter().cloned());
@@ -75,33 +78,52 @@ impl Users {
 fn user(line: &Secret) -> Result<(Box<str>, Hash), BuildError> {
     match line.expose().split(':').collect::<Vec<_>>()[..] {
         [name, hash] => Ok((name.into(), Hash::of(hash))),
-        _ => Err(BuildError::new(format!("error parsing BasicUser: {}", line.expose()))
-            .help("write `name:hash`, as `htpasswd -nB name` prints it")),
+        _ => Err(
+            BuildError::new(format!("error parsing BasicUser: {}", line.expose()))
+                .help("write `name:hash`, as `htpasswd -nB name` prints it"),
+        ),
     }
 }
 
 #[derive(Clone)]
 enum Hash {
-    Bcrypt { text: Box<str>, rounds: u8 },
+    Bcrypt {
+        text: Box<str>,
+        rounds: u8,
+    },
     /// Base64 of the SHA-1.
     Sha(Box<str>),
     /// `$magic$salt$…`
-    Md5 { magic: Box<str>, salt: Box<str>, text: Box<str> },
+    Md5 {
+        magic: Box<str>,
+        salt: Box<str>,
+        text: Box<str>,
+    },
     Never,
 }
 
 impl Hash {
     fn of(text: &str) -> Hash {
-        if ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|p| text.starts_with(p)) {
+        if ["$2a$", "$2b$", "$2x$", "$2y$"]
+            .iter()
+            .any(|p| text.starts_with(p))
+        {
             let rounds = text.get(4..6).and_then(|n| n.parse().ok()).unwrap_or(0);
-            return Hash::Bcrypt { text: text.into(), rounds };
+            return Hash::Bcrypt {
+                text: text.into(),
+                rounds,
+            };
         }
         if let Some(sha) = text.strip_prefix("{SHA}") {
             return Hash::Sha(sha.into());
         }
         for magic in ["$apr1$", "$1$"] {
             if let Some((salt, _)) = text.strip_prefix(magic).and_then(|rest| rest.split_once('$')) {
-                return Hash::Md5 { magic: magic.into(), salt: salt.into(), text: text.into() };
+                return Hash::Md5 {
+                    magic: magic.into(),
+                    salt: salt.into(),
+                    text: text.into(),
+                };
             }
         }
         Hash::Never
@@ -134,8 +156,15 @@ impl Hash {
 /// Poul-Henning Kamp's MD5-crypt, with Apache's magic or the original one.
 fn md5_crypt(password: &[u8], salt: &str, magic: &str) -> String {
     let salt_bytes = salt.as_bytes();
-    let mut mixed = Md5::new().chain_update(password).chain_update(magic).chain_update(salt_bytes);
-    let inner = Md5::new().chain_update(password).chain_update(salt_bytes).chain_update(password).finalize();
+    let mut mixed = Md5::new()
+        .chain_update(password)
+        .chain_update(magic)
+        .chain_update(salt_bytes);
+    let inner = Md5::new()
+        .chain_update(password)
+        .chain_update(salt_bytes)
+        .chain_update(password)
+        .finalize();
     for chunk in password.chunks(inner.len()) {
         mixed.update(&inner[..chunk.len()]);
     }
@@ -152,12 +181,16 @@ fn md5_crypt(password: &[u8], salt: &str, magic: &str) -> String {
 }
 
 fn md5_round(round: u32, password: &[u8], salt: &[u8], sum: &[u8]) -> Md5 {
-    let (first, last) = if round & 1 == 1 { (password, sum) } else { (sum, password) };
+    let (first, last) = if round & 1 == 1 {
+        (password, sum)
+    } else {
+        (sum, password)
+    };
     let mut hash = Md5::new().chain_update(first);
-    if round % 3 != 0 {
+    if !round.is_multiple_of(3) {
         hash.update(salt);
     }
-    if round % 7 != 0 {
+    if !round.is_multiple_of(7) {
         hash.update(password);
     }
     hash.chain_update(last)
@@ -174,7 +207,10 @@ fn crypt_text(sum: &[u8]) -> String {
         }
     };
     for (a, b, c) in [(0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5)] {
-        push(u32::from(sum[a]) << 16 | u32::from(sum[b]) << 8 | u32::from(sum[c]), 4);
+        push(
+            u32::from(sum[a]) << 16 | u32::from(sum[b]) << 8 | u32::from(sum[c]),
+            4,
+        );
     }
     push(u32::from(sum[11]), 2);
     text
@@ -192,7 +228,11 @@ mod tests {
     #[test]
     fn hashes_of_each_kind() {
         let check = |hash: &str, password: &str, want: bool| {
-            assert_eq!(users(&[&format!("u:{hash}")]).verify("u", password.as_bytes()), want, "{hash} {password}");
+            assert_eq!(
+                users(&[&format!("u:{hash}")]).verify("u", password.as_bytes()),
+                want,
+                "{hash} {password}"
+            );
         };
         for kind in ["2a", "2b", "2y"] {
             let hash = format!("${kind}$04$abcdefghijklmnopqrstuufznL8bkzdtHwLhca4To/v9Lo9bA7fR6");
@@ -206,7 +246,15 @@ mod tests {
         check("$apr1$abcdefgh$L.PT565ESX4Tp2bqNs7Ie.", "", true);
         check("$1$abcdefgh$1s0bv7.OjNizlrMAOIQD7.", "pass", true);
         check("$1$abcdefgh$1s0bv7.OjNizlrMAOIQD7.", "", false);
-        for never in ["pass", "abccBcrPOxnLU", "", "$6$saltsalt$KN.twvCyfwE67paW76hS2", "$2y$04$short", "$apr1$nosalt", "{SHA}"] {
+        for never in [
+            "pass",
+            "abccBcrPOxnLU",
+            "",
+            "$6$saltsalt$KN.twvCyfwE67paW76hS2",
+            "$2y$04$short",
+            "$apr1$nosalt",
+            "{SHA}",
+        ] {
             check(never, "pass", false);
             check(never, "", false);
         }
@@ -214,16 +262,26 @@ mod tests {
 
     #[test]
     fn unknown_users_take_the_longest_way() {
-        let all = users(&["a:{SHA}x", "b:$2y$12$abcdefghijklmnopqrstuufznL8bkzdtHwLhca4To/v9Lo9bA7fR6", "c:$apr1$s$x"]);
+        let all = users(&[
+            "a:{SHA}x",
+            "b:$2y$12$abcdefghijklmnopqrstuufznL8bkzdtHwLhca4To/v9Lo9bA7fR6",
+            "c:$apr1$s$x",
+        ]);
         assert!(all.is_slow("nobody") && all.is_slow("b") && all.is_slow("c") && !all.is_slow("a"));
         let quick = users(&["a:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ="]);
         assert!(!quick.is_slow("nobody"));
-        assert!(!quick.verify("nobody", b"pass"), "the decoy's own password opens nothing");
+        assert!(
+            !quick.verify("nobody", b"pass"),
+            "the decoy's own password opens nothing"
+        );
     }
 
     #[test]
     fn the_later_line_counts() {
-        let twice = users(&["u:$apr1$abcdefgh$rK/lObuciIG5ziaV8BdHR/", "u:$apr1$abcdefgh$L.PT565ESX4Tp2bqNs7Ie."]);
+        let twice = users(&[
+            "u:$apr1$abcdefgh$rK/lObuciIG5ziaV8BdHR/",
+            "u:$apr1$abcdefgh$L.PT565ESX4Tp2bqNs7Ie.",
+        ]);
         assert!(twice.verify("u", b"") && !twice.verify("u", b"pass"));
     }
 
@@ -235,7 +293,7 @@ mod tests {
         }
         assert!(Users::parse(&[]).expect("valid").is_none());
         assert_eq!(
-            lines(&[], "/nonexistent/users").err().expect("refused").message,
+            lines(&[], "/nonexistent/users").expect_err("refused").message,
             "open /nonexistent/users: no such file or directory"
         );
     }

@@ -53,8 +53,17 @@ mod tests {
             assert_eq!(lines(&headers), want);
         };
         check(&[], &["X-Auth-user: me"]);
-        check(&[("A", "1"), ("x-auth-user", "root"), ("X-Auth-User", "root")], &["A: 1", "X-Auth-user: me"]);
-        check(&[("X_Auth_User", "root"), ("X.auth-USER", "root")], &["X-Auth-user: me"]);
-        check(&[("X-Auth-User2", "2"), ("XAuthUser", "3")], &["X-Auth-User2: 2", "Xauthuser: 3", "X-Auth-user: me"]);
+        check(
+            &[("A", "1"), ("x-auth-user", "root"), ("X-Auth-User", "root")],
+            &["A: 1", "X-Auth-user: me"],
+        );
+        check(
+            &[("X_Auth_User", "root"), ("X.auth-USER", "root")],
+            &["X-Auth-user: me"],
+        );
+        check(
+            &[("X-Auth-User2", "2"), ("XAuthUser", "3")],
+            &["X-Auth-User2: 2", "Xauthuser: 3", "X-Auth-user: me"],
+        );
     }
 }

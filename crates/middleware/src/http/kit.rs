@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use trilithon_flow::{
-    Body, Build, BuildError, Chain, Exchange, Fault, Headers, Keep, Record, Reply, Request, Response, Service, Services, Source,
-    Step,
+    Body, Build, BuildError, Chain, Exchange, Fault, Headers, Keep, Record, Reply, Request, Response,
+    Service, Services, Source, Step,
 };
 
 /// What the service was asked, its body read.
@@ -82,7 +82,8 @@ impl Service for Watched {
                 }
                 Answers::Read(answer) => {
                     let body = req.body.collect(1 << 30).await;
-                    asked.body = body.map_or_else(|e| format!("{e:?}"), |b| String::from_utf8_lossy(&b).into_owned());
+                    asked.body =
+                        body.map_or_else(|e| format!("{e:?}"), |b| String::from_utf8_lossy(&b).into_owned());
                     let res = answer(&asked);
                     self.asked.lock().unwrap().push(asked);
                     res
@@ -124,8 +125,22 @@ impl Bench {
 
     fn with(answers: Answers) -> Bench {
         let asked = Arc::default();
-        let service = Arc::new(Watched { answers, asked: Arc::clone(&asked) });
-        Bench { service, asked, named: Named::default(), keep: Keep::default(), warnings: Vec::new() }
+        let service = Arc::new(Watched {
+            answers,
+            asked: Arc::clone(&asked),
+        });
+        Bench {
+            service,
+            asked,
+            named: Named::default(),
+            keep: Keep::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The service itself.
+    pub fn service(&self) -> Arc<dyn Service> {
+        self.service.clone()
     }
 
     /// Makes another bench's service known by name.
@@ -149,7 +164,9 @@ impl Bench {
 
     /// The middleware that `make` builds in front of the service.
     pub fn around(&mut self, make: impl FnOnce(&mut Build<'_>) -> Result<Step, BuildError>) -> Chain {
-        let step = self.build(make).unwrap_or_else(|e| panic!("cannot be built: {e}"));
+        let step = self
+            .build(make)
+            .unwrap_or_else(|e| panic!("cannot be built: {e}"));
         self.chain(vec![step])
     }
 
@@ -220,7 +237,12 @@ pub struct Script {
 
 impl Script {
     pub fn new(acts: impl IntoIterator<Item = Act>) -> Script {
-        Script { acts: acts.into_iter().collect(), current: b"", trailers: None, length: None }
+        Script {
+            acts: acts.into_iter().collect(),
+            current: b"",
+            trailers: None,
+            length: None,
+        }
     }
     pub fn trailers(mut self, trailers: &[(&str, &str)]) -> Script {
         self.trailers = Some(trailers.iter().copied().collect());

@@ -57,12 +57,26 @@ mod tests {
 
     #[test]
     fn values() {
-        let check = |value: &str, want: Option<&str>| assert_eq!(media_type(value).as_deref(), want, "{value}");
+        let check =
+            |value: &str, want: Option<&str>| assert_eq!(media_type(value).as_deref(), want, "{value}");
         check("text/html", Some("text/html"));
         check(" Text/HTML ; charset=utf-8", Some("text/html"));
         check("text/html;", Some("text/html"));
         check("a; b=\"x; y\\\"\" ; c=d;", Some("a"));
-        for bad in ["", ";", "/", "a/", "a/b/c", "text html", "a/b; c", "a/b; =d", "a/b; c=", "a/b; c=\"", "a/b; c=d e", "a/b,c/d"] {
+        for bad in [
+            "",
+            ";",
+            "/",
+            "a/",
+            "a/b/c",
+            "text html",
+            "a/b; c",
+            "a/b; =d",
+            "a/b; c=",
+            "a/b; c=\"",
+            "a/b; c=d e",
+            "a/b,c/d",
+        ] {
             check(bad, None);
         }
     }

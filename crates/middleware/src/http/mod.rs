@@ -23,26 +23,33 @@ pub mod rate_limit;
 // Identity.
 pub mod basic_auth;
 pub mod digest_auth;
+pub mod forward_auth;
 
 // Bodies, failures and repetition.
+pub mod buffering;
 pub mod circuit_breaker;
+pub mod compress;
+pub mod errors;
+pub mod grpc_web;
 pub mod retry;
 
 // What several of them share.
 mod htpasswd;
 mod identity;
-#[cfg(test)]
-mod kit;
-mod predicate;
-mod prefixed;
-mod status_ranges;
 mod idle;
 pub mod ip_strategy;
+#[cfg(test)]
+mod kit;
 mod location;
+mod media_type;
 mod path;
+mod predicate;
+mod prefixed;
 mod redirect;
 pub(crate) mod regex_template;
 mod sniff;
 mod source_criterion;
+mod status_ranges;
 #[cfg(test)]
 pub(crate) mod testing;
+mod vary;

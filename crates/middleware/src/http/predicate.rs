@@ -60,7 +60,11 @@ impl<T> Expression<T> {
     /// A phrase for the configuration's report.
     pub fn parse(text: &str, term: impl Fn(Call<'_>) -> Result<T, String>) -> Result<Self, String> {
         let tokens = tokens(text)?;
-        let mut parser = Parser { tokens: &tokens, term: &term, depth: 0 };
+        let mut parser = Parser {
+            tokens: &tokens,
+            term: &term,
+            depth: 0,
+        };
         let expression = parser.any()?;
         match parser.next() {
             None => Ok(expression),
@@ -158,12 +162,17 @@ fn number(text: &str) -> Result<(Token<'_>, usize), String> {
     let digits = &text[..len];
     let literal = if digits.bytes().all(|b| b.is_ascii_digit()) {
         digits.parse().ok().map(Literal::Int)
-    } else if digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E')) {
+    } else if digits
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E'))
+    {
         digits.parse().ok().map(Literal::Float)
     } else {
         None
     };
-    literal.map(|l| (Token::Literal(l), len)).ok_or_else(|| format!("`{digits}` is not a number"))
+    literal
+        .map(|l| (Token::Literal(l), len))
+        .ok_or_else(|| format!("`{digits}` is not a number"))
 }
 
 fn quoted(text: &str) -> Result<(Token<'_>, usize), String> {
@@ -215,7 +224,11 @@ impl<'t, 'a, F> Parser<'t, 'a, F> {
         while self.take(&Token::Or) {
             parts.push(self.all()?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Expression::Any(parts) })
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            Expression::Any(parts)
+        })
     }
 
     fn all<T>(&mut self) -> Result<Expression<T>, String>
@@ -226,7 +239,11 @@ impl<'t, 'a, F> Parser<'t, 'a, F> {
         while self.take(&Token::And) {
             parts.push(self.one()?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Expression::All(parts) })
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            Expression::All(parts)
+        })
     }
 
     fn one<T>(&mut self) -> Result<Expression<T>, String>
@@ -238,7 +255,12 @@ impl<'t, 'a, F> Parser<'t, 'a, F> {
             Some(Token::Name(name)) => {
                 let arguments = self.arguments(name)?;
                 let compared = self.compared()?;
-                (self.term)(Call { name, arguments, compared }).map(Expression::Term)
+                (self.term)(Call {
+                    name,
+                    arguments,
+                    compared,
+                })
+                .map(Expression::Term)
             }
             Some(token) => Err(format!("unexpected {token}, a function must stand here")),
             None => Err("a function is missing".to_owned()),
@@ -255,7 +277,11 @@ impl<'t, 'a, F> Parser<'t, 'a, F> {
         }
         let inner = self.any()?;
         self.depth -= 1;
-        if self.take(&Token::Close) { Ok(inner) } else { Err("`)` is missing".to_owned()) }
+        if self.take(&Token::Close) {
+            Ok(inner)
+        } else {
+            Err("`)` is missing".to_owned())
+        }
     }
 
     fn arguments(&mut self, name: &str) -> Result<Vec<Literal>, String> {
@@ -277,7 +303,9 @@ impl<'t, 'a, F> Parser<'t, 'a, F> {
     }
 
     fn compared(&mut self) -> Result<Option<(Compare, Literal)>, String> {
-        let Some(&Token::Compare(compare)) = self.tokens.first() else { return Ok(None) };
+        let Some(&Token::Compare(compare)) = self.tokens.first() else {
+            return Ok(None);
+        };
         self.next();
         Ok(Some((compare, self.literal()?)))
     }
@@ -298,14 +326,18 @@ mod tests {
     /// Shape of an expression whose terms are shown as they were called.
     fn shape(text: &str) -> Result<String, String> {
         fn show(e: &Expression<String>) -> String {
-            let join = |parts: &[Expression<String>], with| parts.iter().map(show).collect::<Vec<_>>().join(with);
+            let join =
+                |parts: &[Expression<String>], with| parts.iter().map(show).collect::<Vec<_>>().join(with);
             match e {
                 Expression::All(parts) => format!("({})", join(parts, " and ")),
                 Expression::Any(parts) => format!("({})", join(parts, " or ")),
                 Expression::Term(t) => t.clone(),
             }
         }
-        Expression::parse(text, |c| Ok(format!("{}{:?}{:?}", c.name, c.arguments, c.compared))).map(|e| show(&e))
+        Expression::parse(text, |c| {
+            Ok(format!("{}{:?}{:?}", c.name, c.arguments, c.compared))
+        })
+        .map(|e| show(&e))
     }
 
     #[test]
@@ -313,14 +345,37 @@ mod tests {
         let check = |text: &str, want: Option<&str>| assert_eq!(shape(text).ok().as_deref(), want, "{text}");
         check("A()", Some("A[]None"));
         check("A() > 1", Some("A[]Some((Greater, Int(1)))"));
-        check("A(1, 2.5,\"x\")==`y`", Some("A[Int(1), Float(2.5), Text(\"x\")]Some((Equal, Text(\"y\")))"));
+        check(
+            "A(1, 2.5,\"x\")==`y`",
+            Some("A[Int(1), Float(2.5), Text(\"x\")]Some((Equal, Text(\"y\")))"),
+        );
         check("A() || B() && C()", Some("(A[]None or (B[]None and C[]None))"));
         check("(A() || B()) && C()", Some("((A[]None or B[]None) and C[]None)"));
         check("A() <= 1e3", Some("A[]Some((LessOrEqual, Float(1000.0)))"));
-        check(&format!("{}A(){}", "(".repeat(32), ")".repeat(32)), Some("A[]None"));
+        check(
+            &format!("{}A(){}", "(".repeat(32), ")".repeat(32)),
+            Some("A[]None"),
+        );
         for bad in [
-            "", "A", "A(", "A()>", "A() > -1", "!(A())", "1 < A()", "A() and B()", "A() B()", "(A()", "A())", "A() > B()",
-            "A(B())", "A() > 0x1g", "A() == \"x", "A() == \"\\n\"", "A(1,)", "A() && ", "A() > 1 > 2",
+            "",
+            "A",
+            "A(",
+            "A()>",
+            "A() > -1",
+            "!(A())",
+            "1 < A()",
+            "A() and B()",
+            "A() B()",
+            "(A()",
+            "A())",
+            "A() > B()",
+            "A(B())",
+            "A() > 0x1g",
+            "A() == \"x",
+            "A() == \"\\n\"",
+            "A(1,)",
+            "A() && ",
+            "A() > 1 > 2",
         ] {
             check(bad, None);
         }

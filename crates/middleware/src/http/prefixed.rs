@@ -6,7 +6,11 @@ use trilithon_flow::{Body, Fault, Headers, Source};
 
 /// Puts `prefix` back in front of `rest`.
 pub fn prefixed(prefix: Bytes, rest: Body) -> Body {
-    if prefix.is_empty() { rest } else { Body::from_source(Prefixed { prefix, rest }) }
+    if prefix.is_empty() {
+        rest
+    } else {
+        Body::from_source(Prefixed { prefix, rest })
+    }
 }
 
 struct Prefixed {
@@ -16,10 +20,18 @@ struct Prefixed {
 
 impl Source for Prefixed {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
-        if self.prefix.is_empty() { self.rest.poll_fill(cx) } else { Poll::Ready(Ok(&self.prefix)) }
+        if self.prefix.is_empty() {
+            self.rest.poll_fill(cx)
+        } else {
+            Poll::Ready(Ok(&self.prefix))
+        }
     }
     fn consume(&mut self, n: usize) {
-        if self.prefix.is_empty() { self.rest.consume(n) } else { self.prefix.advance(n) }
+        if self.prefix.is_empty() {
+            self.rest.consume(n)
+        } else {
+            self.prefix.advance(n)
+        }
     }
     fn length(&self) -> Option<u64> {
         self.rest.length().map(|n| n + self.prefix.len() as u64)
@@ -84,7 +96,9 @@ mod tests {
     use super::*;
 
     fn script() -> Body {
-        Script::new([Act::Data(b"ab"), Act::Pause, Act::Data(b"cd")]).trailers(&[("x", "y")]).body()
+        Script::new([Act::Data(b"ab"), Act::Pause, Act::Data(b"cd")])
+            .trailers(&[("x", "y")])
+            .body()
     }
 
     #[test]
@@ -94,7 +108,9 @@ mod tests {
             assert_eq!(matches!(read, Beginning::Whole(..)), whole, "limit {limit}");
             let (all, trailers) = match read {
                 Beginning::Whole(all, trailers) => (all, trailers),
-                Beginning::Larger(mut body) => (block_on(body.collect(9)).expect("not broken"), body.trailers()),
+                Beginning::Larger(mut body) => {
+                    (block_on(body.collect(9)).expect("not broken"), body.trailers())
+                }
             };
             assert_eq!(&all[..], b"abcd");
             assert_eq!(trailers.expect("kept").get_str("x"), Some("y"));
@@ -102,10 +118,20 @@ mod tests {
         check(4, true);
         check(3, false);
         check(0, false);
-        let broken = Script::new([Act::Data(b"a"), Act::Fail(Fault::new(trilithon_flow::FaultKind::ClientGone, "gone"))]);
+        let broken = Script::new([
+            Act::Data(b"a"),
+            Act::Fail(Fault::new(trilithon_flow::FaultKind::ClientGone, "gone")),
+        ]);
         assert!(block_on(read_up_to(broken.body(), 9)).is_err());
-        let long = Script::new([Act::Fail(Fault::new(trilithon_flow::FaultKind::Internal, "must not be read"))]).length(5);
-        assert!(matches!(block_on(read_up_to(long.body(), 4)), Ok(Beginning::Larger(_))), "a declared length decides");
+        let long = Script::new([Act::Fail(Fault::new(
+            trilithon_flow::FaultKind::Internal,
+            "must not be read",
+        ))])
+        .length(5);
+        assert!(
+            matches!(block_on(read_up_to(long.body(), 4)), Ok(Beginning::Larger(_))),
+            "a declared length decides"
+        );
     }
 
     #[test]

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use trilithon_flow::{
-    Body, Build, BuildError, Exchange, Fault, Headers, Method, Next, Reply, Request, Response, Step, Wrap, metrics,
+    Body, Build, BuildError, Exchange, Fault, Headers, Method, Next, Reply, Request, Response, Step, Wrap,
+    metrics,
 };
 use trilithon_model::dynamic::http::Retry as Config;
 
@@ -27,13 +28,21 @@ const DEFAULT_BODY_BYTES: i64 = 2 << 20;
 /// # Errors
 /// Less than one attempt, nothing to retry on, and statuses that cannot be read.
 pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
-    let attempts = u32::try_from(config.attempts).ok().filter(|n| *n > 0).ok_or_else(|| {
-        BuildError::new(format!("incorrect (or empty) value for attempt ({})", config.attempts))
+    let attempts = u32::try_from(config.attempts)
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| {
+            BuildError::new(format!(
+                "incorrect (or empty) value for attempt ({})",
+                config.attempts
+            ))
             .help("`attempts` counts the first one as well: 2 asks once again")
-    })?;
+        })?;
     let statuses = StatusRanges::parse(&config.status).map_err(BuildError::new)?;
     if config.disable_retry_on_network_error && statuses.is_empty() {
-        return Err(BuildError::new("retry has no HTTP status codes and network errors are disabled: nothing to retry on"));
+        return Err(BuildError::new(
+            "retry has no HTTP status codes and network errors are disabled: nothing to retry on",
+        ));
     }
     let body_bytes = config.max_request_body_bytes.unwrap_or(DEFAULT_BODY_BYTES);
     Ok(Step::wrap(Retry {
@@ -43,7 +52,10 @@ pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
         any_method: config.retry_non_idempotent_method,
         body_bytes: u64::try_from(body_bytes).unwrap_or(u64::MAX),
         timeout: config.timeout.to_std_opt(),
-        backoff: config.initial_interval.to_std_opt().map(|first| Backoff::new(first, attempts)),
+        backoff: config
+            .initial_interval
+            .to_std_opt()
+            .map(|first| Backoff::new(first, attempts)),
     }))
 }
 
@@ -147,7 +159,9 @@ impl Wrap for Retry {
                 if !self.calls_for_another(&res, by_status) {
                     return res;
                 }
-                let Some(untouched) = bodies.next() else { return res };
+                let Some(untouched) = bodies.next() else {
+                    return res;
+                };
                 if !self.wait(attempt, started).await {
                     return res;
                 }
@@ -167,7 +181,9 @@ pub(super) fn count(cx: &mut Exchange) {
     cx.record.retries += 1;
     if let Some(service) = &cx.record.service {
         const HELP: &str = "How many request retries happened on a service.";
-        metrics::registry().counter("traefik_service_retries_total", HELP, &[("service", service)]).inc();
+        metrics::registry()
+            .counter("traefik_service_retries_total", HELP, &[("service", service)])
+            .inc();
     }
 }
 
@@ -181,12 +197,23 @@ mod tests {
     use trilithon_model::duration::Duration as Time;
 
     fn config(attempts: i64, status: &[&str]) -> Config {
-        Config { attempts, status: status.iter().map(|s| (*s).to_owned()).collect(), ..Config::default() }
+        Config {
+            attempts,
+            status: status.iter().map(|s| (*s).to_owned()).collect(),
+            ..Config::default()
+        }
     }
 
     fn request(method: &str, body: &'static str) -> Request {
-        let body = if body.is_empty() { Body::empty() } else { Script::new([Act::Data(body.as_bytes())]).body() };
-        Request { body, ..testing::request(method, "/", &[]) }
+        let body = if body.is_empty() {
+            Body::empty()
+        } else {
+            Script::new([Act::Data(body.as_bytes())]).body()
+        };
+        Request {
+            body,
+            ..testing::request(method, "/", &[])
+        }
     }
 
     fn refused() -> Response {
@@ -213,11 +240,23 @@ mod tests {
     #[test]
     fn statuses_and_methods() {
         let st = config(3, &["500-502", "504", "429"]);
-        let any = Config { retry_non_idempotent_method: true, ..st.clone() };
+        let any = Config {
+            retry_non_idempotent_method: true,
+            ..st.clone()
+        };
         let check = |config: &Config, method: &str, status: u16, want: usize| {
             assert_eq!(tries(config, method, "", status).1, want, "{method} {status}");
         };
-        for (status, want) in [(200, 1), (404, 1), (429, 3), (500, 3), (501, 3), (502, 3), (503, 1), (504, 3)] {
+        for (status, want) in [
+            (200, 1),
+            (404, 1),
+            (429, 3),
+            (500, 3),
+            (501, 3),
+            (502, 3),
+            (503, 1),
+            (504, 3),
+        ] {
             check(&st, "GET", status, want);
         }
         for method in ["GET", "PUT", "DELETE", "OPTIONS", "FOO"] {
@@ -234,7 +273,10 @@ mod tests {
     #[test]
     fn bodies_are_sent_again_up_to_the_limit() {
         let check = |limit: Option<i64>, body: &'static str, want: usize| {
-            let config = Config { max_request_body_bytes: limit, ..config(3, &["500"]) };
+            let config = Config {
+                max_request_body_bytes: limit,
+                ..config(3, &["500"])
+            };
             let (status, n, bodies) = tries(&config, "PUT", body, 500);
             assert_eq!((status, n), (500, want), "{body}");
             assert!(bodies.iter().all(|b| b == body), "{bodies:?}");
@@ -264,7 +306,11 @@ mod tests {
                 }
                 seen.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk));
             }
-            if call < failures { refused() } else { Response::bare(200, "ok") }
+            if call < failures {
+                refused()
+            } else {
+                Response::bare(200, "ok")
+            }
         });
         let chain = bench.around(|cx| build(config, cx));
         let out = bench.send(&chain, req);
@@ -283,7 +329,10 @@ mod tests {
         check(&config(4, &[]), 9, false, "hello", (502, 4, ""));
         check(&config(4, &[]), 1, true, "hello", (502, 1, "hello"));
         check(&config(2, &[]), 1, false, "", (200, 2, ""));
-        let off = Config { disable_retry_on_network_error: true, ..config(3, &["503"]) };
+        let off = Config {
+            disable_retry_on_network_error: true,
+            ..config(3, &["503"])
+        };
         check(&off, 1, false, "", (502, 1, ""));
     }
 
@@ -292,18 +341,27 @@ mod tests {
         let check = |res: fn() -> Response, want: usize| {
             let mut bench = Bench::raw(move |_| res());
             let chain = bench.around(|cx| build(&config(3, &[]), cx));
-            bench.get(&chain, "/");
-            assert_eq!(bench.asked(), want);
+            let out = bench.get(&chain, "/");
+            assert_eq!((bench.asked(), out.upgraded), (want, out.status == 101));
         };
         check(refused, 3);
         check(|| Response::from(Fault::new(FaultKind::Closed, "closed")), 1);
-        check(|| Response::from(Fault::new(FaultKind::Internal, "ours").unsent()), 1);
+        check(
+            || Response::from(Fault::new(FaultKind::Internal, "ours").unsent()),
+            1,
+        );
         check(|| Response::error(503, "no available server"), 1);
         check(
             || {
                 let (io, _) = tokio::io::duplex(1);
-                let upgraded = trilithon_flow::Upgraded { io: Box::new(io), early: Bytes::new() };
-                Response { upgraded: Some(upgraded), ..Response::new(101) }
+                let upgraded = trilithon_flow::Upgraded {
+                    io: Box::new(io),
+                    early: Bytes::new(),
+                };
+                Response {
+                    upgraded: Some(upgraded),
+                    ..Response::new(101)
+                }
             },
             1,
         );
@@ -314,24 +372,45 @@ mod tests {
         let check = |config: &Config, tries: std::ops::RangeInclusive<usize>, ms: std::ops::Range<u128>| {
             let mut bench = Bench::new(|_| Response::new(500));
             let chain = bench.around(|cx| build(config, cx));
-            let (_, took) =
-                testing::block_on(testing::timed(super::super::kit::send(&chain, request("GET", ""))));
-            assert!(tries.contains(&bench.asked()) && ms.contains(&took.as_millis()), "{} {took:?}", bench.asked());
+            let (_, took) = testing::block_on(testing::timed(super::super::kit::send(
+                &chain,
+                request("GET", ""),
+            )));
+            assert!(
+                tries.contains(&bench.asked()) && ms.contains(&took.as_millis()),
+                "{} {took:?}",
+                bench.asked()
+            );
         };
         check(&config(3, &["500"]), 3..=3, 0..5);
-        let wait = Config { initial_interval: Time::from_millis(300), ..config(3, &["500"]) };
+        let wait = Config {
+            initial_interval: Time::from_millis(300),
+            ..config(3, &["500"])
+        };
         check(&wait, 3..=3, 300..1_200);
-        let limit =
-            Config { initial_interval: Time::from_millis(100), timeout: Time::from_millis(500), ..config(30, &["500"]) };
+        let limit = Config {
+            initial_interval: Time::from_millis(100),
+            timeout: Time::from_millis(500),
+            ..config(30, &["500"])
+        };
         check(&limit, 4..=12, 400..600);
     }
 
     #[test]
     fn what_cannot_be_built() {
-        let check = |config: Config| assert!(Bench::new(|_| Response::new(200)).build(|cx| build(&config, cx)).is_err());
+        let check = |config: Config| {
+            assert!(
+                Bench::new(|_| Response::new(200))
+                    .build(|cx| build(&config, cx))
+                    .is_err()
+            )
+        };
         check(config(0, &[]));
         check(config(-1, &["500"]));
         check(config(2, &["5xx"]));
-        check(Config { disable_retry_on_network_error: true, ..config(3, &[]) });
+        check(Config {
+            disable_retry_on_network_error: true,
+            ..config(3, &[])
+        });
     }
 }

@@ -10,7 +10,11 @@ impl StatusRanges {
     /// # Errors
     /// A phrase that names what is not a status code.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<StatusRanges, String> {
-        texts.iter().map(|t| range(t.as_ref())).collect::<Result<_, _>>().map(StatusRanges)
+        texts
+            .iter()
+            .map(|t| range(t.as_ref()))
+            .collect::<Result<_, _>>()
+            .map(StatusRanges)
     }
 
     /// Whether there is no code in the set.
@@ -26,12 +30,18 @@ impl StatusRanges {
 
     /// How many codes there are: the narrower of two sets is the more specific one.
     pub fn width(&self) -> u32 {
-        self.0.iter().map(|&(low, high)| u32::from(high.saturating_sub(low)) + 1).sum()
+        self.0
+            .iter()
+            .map(|&(low, high)| u32::from(high.saturating_sub(low)) + 1)
+            .sum()
     }
 }
 
 fn range(text: &str) -> Result<(u16, u16), String> {
-    let code = |t: &str| t.parse::<u16>().map_err(|_| format!("strconv.Atoi: parsing {t:?}: invalid syntax"));
+    let code = |t: &str| {
+        t.parse::<u16>()
+            .map_err(|_| format!("strconv.Atoi: parsing {t:?}: invalid syntax"))
+    };
     let (low, high) = text.split_once('-').unwrap_or((text, text));
     // What follows a second dash is not looked at, as ever.
     let high = high.split('-').next().unwrap_or(high);
@@ -46,7 +56,10 @@ mod tests {
     fn ranges() {
         let check = |texts: &[&str], inside: &[u16], outside: &[u16]| {
             let set = StatusRanges::parse(texts).expect("valid");
-            assert!(inside.iter().all(|s| set.contains(*s)) && !outside.iter().any(|s| set.contains(*s)), "{texts:?}");
+            assert!(
+                inside.iter().all(|s| set.contains(*s)) && !outside.iter().any(|s| set.contains(*s)),
+                "{texts:?}"
+            );
         };
         check(&[], &[], &[200, 500]);
         check(&["500-502", "504"], &[500, 501, 502, 504], &[499, 503, 505]);

@@ -28,7 +28,11 @@ impl Spool {
     /// [`FaultKind::TooLarge`] for more than `max` bytes, the body's own faults, and [`FaultKind::Internal`] for a file
     /// that cannot be made or written.
     pub async fn read(mut body: Body, memory: u64, max: u64) -> Result<Spool, Fault> {
-        let mut spool = Writer { max, memory: usize::try_from(memory).unwrap_or(usize::MAX), ..Writer::default() };
+        let mut spool = Writer {
+            max,
+            memory: usize::try_from(memory).unwrap_or(usize::MAX),
+            ..Writer::default()
+        };
         while let Some(chunk) = body.chunk().await.transpose()? {
             spool.push(chunk).await?;
         }
@@ -73,7 +77,10 @@ impl Writer {
     async fn push(&mut self, chunk: Bytes) -> Result<(), Fault> {
         self.read += chunk.len() as u64;
         if self.read > self.max {
-            return Err(Fault::new(FaultKind::TooLarge, format!("body is larger than {} bytes", self.max)));
+            return Err(Fault::new(
+                FaultKind::TooLarge,
+                format!("body is larger than {} bytes", self.max),
+            ));
         }
         if self.read == chunk.len() as u64 && chunk.len() <= self.memory {
             self.first = chunk;
@@ -85,7 +92,11 @@ impl Writer {
         let room = self.memory.saturating_sub(self.head.len()).min(chunk.len());
         self.head.extend_from_slice(&chunk[..room]);
         self.waiting.extend_from_slice(&chunk[room..]);
-        if self.waiting.len() >= PIECE { self.write().await } else { Ok(()) }
+        if self.waiting.len() >= PIECE {
+            self.write().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn write(&mut self) -> Result<(), Fault> {
@@ -105,8 +116,16 @@ impl Writer {
         if !self.waiting.is_empty() {
             self.write().await?;
         }
-        let memory = if self.first.is_empty() { self.head.freeze() } else { self.first };
-        Ok(Spool { memory, file: self.file, trailers })
+        let memory = if self.first.is_empty() {
+            self.head.freeze()
+        } else {
+            self.first
+        };
+        Ok(Spool {
+            memory,
+            file: self.file,
+            trailers,
+        })
     }
 }
 
@@ -140,7 +159,9 @@ impl Source for Reader {
     }
     fn length(&self) -> Option<u64> {
         // A length leaves no place for trailers.
-        self.trailers.is_none().then(|| self.ready.len() as u64 + self.length - self.at)
+        self.trailers
+            .is_none()
+            .then(|| self.ready.len() as u64 + self.length - self.at)
     }
     fn trailers(&mut self) -> Option<Headers> {
         self.trailers.take()
@@ -149,7 +170,8 @@ impl Source for Reader {
 
 fn flatten<T>(done: Result<io::Result<T>, tokio::task::JoinError>) -> Result<T, Fault> {
     let failed = |why: String| Fault::new(FaultKind::Internal, format!("buffering to a file failed: {why}"));
-    done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))
+    done.map_err(|e| failed(e.to_string()))?
+        .map_err(|e| failed(e.to_string()))
 }
 
 /// A new file that only its handle leads to.
@@ -157,7 +179,11 @@ fn nameless_file() -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create_new(true);
     options.mode(0o600);
-    let path = std::env::temp_dir().join(format!("trilithon-{:x}-{:016x}", std::process::id(), fastrand::u64(..)));
+    let path = std::env::temp_dir().join(format!(
+        "trilithon-{:x}-{:016x}",
+        std::process::id(),
+        fastrand::u64(..)
+    ));
     let file = options.open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)
@@ -176,7 +202,11 @@ mod tests {
     use super::*;
 
     fn large() -> &'static [u8] {
-        (0..=255u8).cycle().take(3 * PIECE + 77).collect::<Vec<_>>().leak()
+        (0..=255u8)
+            .cycle()
+            .take(3 * PIECE + 77)
+            .collect::<Vec<_>>()
+            .leak()
     }
 
     #[test]
@@ -185,12 +215,17 @@ mod tests {
         let check = |memory: u64, in_file: bool| {
             block_on(async {
                 let acts = all.chunks(10_001).flat_map(|c| [Act::Data(c), Act::Pause]);
-                let spool = Spool::read(Script::new(acts).body(), memory, u64::MAX).await.expect("read");
+                let spool = Spool::read(Script::new(acts).body(), memory, u64::MAX)
+                    .await
+                    .expect("read");
                 assert_eq!((spool.file.is_some(), spool.is_empty()), (in_file, false));
                 for _ in 0..2 {
                     let mut body = spool.body();
                     assert_eq!(body.length(), Some(all.len() as u64));
-                    assert!(body.collect(u64::MAX).await.expect("read") == all, "memory {memory}");
+                    assert!(
+                        body.collect(u64::MAX).await.expect("read") == all,
+                        "memory {memory}"
+                    );
                 }
             });
         };

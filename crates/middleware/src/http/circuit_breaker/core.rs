@@ -25,8 +25,14 @@ pub enum Verdict {
 
 enum Mode {
     Standby,
-    Tripped { until: Duration },
-    Recovering { since: Duration, allowed: u64, denied: u64 },
+    Tripped {
+        until: Duration,
+    },
+    Recovering {
+        since: Duration,
+        allowed: u64,
+        denied: u64,
+    },
 }
 
 /// One breaker. All times are since one fixed moment, and never go back.
@@ -59,9 +65,20 @@ impl Core {
             if now < until {
                 return false;
             }
-            self.mode = Mode::Recovering { since: now, allowed: 0, denied: 0 };
+            self.mode = Mode::Recovering {
+                since: now,
+                allowed: 0,
+                denied: 0,
+            };
         }
-        let Mode::Recovering { since, allowed, denied } = &mut self.mode else { return true };
+        let Mode::Recovering {
+            since,
+            allowed,
+            denied,
+        } = &mut self.mode
+        else {
+            return true;
+        };
         let passed = now.saturating_sub(*since);
         if passed > self.limits.recovery {
             self.mode = Mode::Standby;
@@ -88,7 +105,9 @@ impl Core {
         if matches!(self.mode, Mode::Tripped { .. }) || !self.condition_holds(now) {
             return Verdict::Unchanged;
         }
-        self.mode = Mode::Tripped { until: now + self.limits.fallback };
+        self.mode = Mode::Tripped {
+            until: now + self.limits.fallback,
+        };
         self.codes = Codes::default();
         if let Some(latencies) = &mut self.latencies {
             *latencies = Latencies::default();
@@ -104,11 +123,18 @@ impl Core {
         let (codes, latencies) = (&self.codes, &self.latencies);
         self.condition.holds(&|term| match term {
             Term::NetworkErrorRatio((compare, value)) => compare.holds(&codes.network_error_ratio(), value),
-            Term::ResponseCodeRatio { part, whole, compares: (compare, value) } => {
-                compare.holds(&codes.ratio(*part, *whole), value)
-            }
-            Term::LatencyAtQuantileMs { quantile, compares: (compare, value) } => {
-                let latency = latencies.as_ref().map_or(Duration::ZERO, |l| l.at_quantile(*quantile));
+            Term::ResponseCodeRatio {
+                part,
+                whole,
+                compares: (compare, value),
+            } => compare.holds(&codes.ratio(*part, *whole), value),
+            Term::LatencyAtQuantileMs {
+                quantile,
+                compares: (compare, value),
+            } => {
+                let latency = latencies
+                    .as_ref()
+                    .map_or(Duration::ZERO, |l| l.at_quantile(*quantile));
                 compare.holds(&(latency.as_millis() as i64), value)
             }
         })
@@ -154,7 +180,12 @@ impl Codes {
     }
 
     fn count(&self, is: impl Fn(u16) -> bool) -> u64 {
-        self.buckets.iter().flat_map(|b| &b.counts).filter(|(s, _)| is(*s)).map(|(_, n)| n).sum()
+        self.buckets
+            .iter()
+            .flat_map(|b| &b.counts)
+            .filter(|(s, _)| is(*s))
+            .map(|(_, n)| n)
+            .sum()
     }
 
     /// The ratio of two ranges whose upper ends are outside; nothing by nothing is zero.
@@ -167,7 +198,11 @@ impl Codes {
     /// Share of answers that tell of the network: 502 and 504, whoever said them.
     fn network_error_ratio(&self) -> f64 {
         let all = self.count(|_| true);
-        if all == 0 { 0.0 } else { self.count(|s| matches!(s, 502 | 504)) as f64 / all as f64 }
+        if all == 0 {
+            0.0
+        } else {
+            self.count(|s| matches!(s, 502 | 504)) as f64 / all as f64
+        }
     }
 }
 
@@ -178,7 +213,11 @@ mod tests {
 
     fn breaker(text: &str, check_ms: u64, fallback_ms: u64, recovery_ms: u64) -> Core {
         let ms = Duration::from_millis;
-        let limits = Limits { check_period: ms(check_ms), fallback: ms(fallback_ms), recovery: ms(recovery_ms) };
+        let limits = Limits {
+            check_period: ms(check_ms),
+            fallback: ms(fallback_ms),
+            recovery: ms(recovery_ms),
+        };
         Core::new(Expression::parse(text, term).expect("valid"), limits)
     }
 
@@ -199,8 +238,13 @@ mod tests {
 
     #[test]
     fn states() {
-        let check = |mut core: Core, steps: &[(u64, u16)], want: &[u16]| assert_eq!(play(&mut core, steps), want);
-        check(breaker(RATIO, 100, 10_000, 10_000), &[(0, 500), (1, 200), (9_999, 200)], &[500, 0, 0]);
+        let check =
+            |mut core: Core, steps: &[(u64, u16)], want: &[u16]| assert_eq!(play(&mut core, steps), want);
+        check(
+            breaker(RATIO, 100, 10_000, 10_000),
+            &[(0, 500), (1, 200), (9_999, 200)],
+            &[500, 0, 0],
+        );
         check(
             breaker(RATIO, 100, 500, 200),
             &[(0, 500), (1, 200), (701, 200), (1_001, 200), (1_002, 200)],
@@ -208,17 +252,40 @@ mod tests {
         );
         check(
             breaker(RATIO, 30_000, 10_000, 10_000),
-            &[(0, 200), (1, 500), (2, 500), (3, 500), (40_000, 500), (40_001, 200)],
+            &[
+                (0, 200),
+                (1, 500),
+                (2, 500),
+                (3, 500),
+                (40_000, 500),
+                (40_001, 200),
+            ],
             &[200, 500, 500, 500, 500, 0],
         );
         check(
             breaker("NetworkErrorRatio() > 0.5", 100, 10_000, 10_000),
-            &[(0, 503), (150, 500), (300, 503), (450, 504), (600, 502), (750, 502), (900, 502), (901, 200)],
+            &[
+                (0, 503),
+                (150, 500),
+                (300, 503),
+                (450, 504),
+                (600, 502),
+                (750, 502),
+                (900, 502),
+                (901, 200),
+            ],
             &[503, 500, 503, 504, 502, 502, 502, 0],
         );
         check(
             breaker("ResponseCodeRatio(400, 500, 0, 600) > 0.5", 100, 10_000, 10_000),
-            &[(0, 500), (150, 500), (300, 404), (450, 404), (600, 404), (750, 404)],
+            &[
+                (0, 500),
+                (150, 500),
+                (300, 404),
+                (450, 404),
+                (600, 404),
+                (750, 404),
+            ],
             &[500, 500, 404, 404, 404, 0],
         );
         check(
@@ -234,13 +301,18 @@ mod tests {
         let ok: Vec<_> = (0..20).map(|i| (i, 200)).collect();
         play(&mut core, &ok);
         assert_eq!(play(&mut core, &[(9_000, 500), (9_001, 200)]), [500, 200]);
-        assert_eq!(play(&mut core, &[(10_500, 500), (10_501, 200)]), [500, 0], "the 20 are gone");
+        assert_eq!(
+            play(&mut core, &[(10_500, 500), (10_501, 200)]),
+            [500, 0],
+            "the 20 are gone"
+        );
     }
 
     #[test]
     fn latency() {
         let mut core = breaker("LatencyAtQuantileMS(50.0) > 100", 0, 10_000, 10_000);
-        let record = |core: &mut Core, at, ms| core.record(Duration::from_millis(at), 200, Duration::from_millis(ms));
+        let record =
+            |core: &mut Core, at, ms| core.record(Duration::from_millis(at), 200, Duration::from_millis(ms));
         for at in 0..10 {
             assert_eq!(record(&mut core, at, 50), Verdict::Unchanged);
         }
@@ -254,7 +326,9 @@ mod tests {
     #[test]
     fn recovering_lets_a_growing_share_through() {
         let mut core = breaker(RATIO, 100, 200, 1_000);
-        let steps: Vec<_> = std::iter::once((0, 500)).chain((300..1_300).step_by(10).map(|at| (at, 200))).collect();
+        let steps: Vec<_> = std::iter::once((0, 500))
+            .chain((300..1_300).step_by(10).map(|at| (at, 200)))
+            .collect();
         let passed = play(&mut core, &steps);
         let count = |from: usize, to: usize| passed[from..to].iter().filter(|s| **s == 200).count();
         let (early, middle, late) = (count(1, 34), count(34, 67), count(67, 101));
@@ -266,6 +340,9 @@ mod tests {
     #[test]
     fn no_recovery_time_means_at_once() {
         let mut core = breaker(RATIO, 100, 200, 0);
-        assert_eq!(play(&mut core, &[(0, 500), (100, 200), (200, 200), (201, 200)]), [500, 0, 0, 200]);
+        assert_eq!(
+            play(&mut core, &[(0, 500), (100, 200), (200, 200), (201, 200)]),
+            [500, 0, 0, 200]
+        );
     }
 }

@@ -62,7 +62,12 @@ impl Latencies {
         let longest = self.parts.iter().map(|p| p.counts.len()).max().unwrap_or(0);
         let mut seen = 0;
         for bucket in 0..longest {
-            seen += self.parts.iter().filter_map(|p| p.counts.get(bucket)).map(|n| u64::from(*n)).sum::<u64>();
+            seen += self
+                .parts
+                .iter()
+                .filter_map(|p| p.counts.get(bucket))
+                .map(|n| u64::from(*n))
+                .sum::<u64>();
             if seen >= wanted && seen > 0 {
                 return Duration::from_micros(top_of(bucket));
             }
@@ -103,7 +108,10 @@ mod tests {
             assert!(bucket >= last, "{value}");
             last = bucket;
             let top = top_of(bucket);
-            assert!(top >= value && (top - value) as f64 <= value as f64 / 100.0, "{value} in a bucket up to {top}");
+            assert!(
+                top >= value && (top - value) as f64 <= value as f64 / 100.0,
+                "{value} in a bucket up to {top}"
+            );
         }
         assert_eq!(bucket_of(u64::MAX), bucket_of(MAX));
     }

@@ -47,7 +47,10 @@ impl Offer {
         if !default.is_empty() && chosen.is_none() {
             return Err(format!("unsupported default encoding: {default}"));
         }
-        Ok(Offer { codings, default: chosen })
+        Ok(Offer {
+            codings,
+            default: chosen,
+        })
     }
 
     /// The coding for these request headers; nothing means that the answer is sent as it is.
@@ -61,7 +64,9 @@ impl Offer {
             asked.extend(text.split(',').filter_map(|item| self.item(item)));
         }
         let best = |a: &&(Asked, f32), b: &&(Asked, f32)| {
-            a.1.partial_cmp(&b.1).unwrap_or(Ordering::Equal).then(b.0.rank().cmp(&a.0.rank()))
+            a.1.partial_cmp(&b.1)
+                .unwrap_or(Ordering::Equal)
+                .then(b.0.rank().cmp(&a.0.rank()))
         };
         match asked.iter().filter(|(_, weight)| *weight > 0.0).max_by(best)?.0 {
             Asked::Coding(at) => Some(self.codings[at]),
@@ -72,9 +77,20 @@ impl Offer {
 
     /// The default, or the first that was not refused by name.
     fn any(&self, asked: &[(Asked, f32)]) -> Option<Coding> {
-        let refused = |at: usize| asked.iter().any(|(a, weight)| *a == Asked::Coding(at) && *weight <= 0.0);
-        let open = |coding: &Coding| self.codings.iter().position(|c| c == coding).is_some_and(|at| !refused(at));
-        self.default.filter(open).or_else(|| self.codings.iter().copied().find(open))
+        let refused = |at: usize| {
+            asked
+                .iter()
+                .any(|(a, weight)| *a == Asked::Coding(at) && *weight <= 0.0)
+        };
+        let open = |coding: &Coding| {
+            self.codings
+                .iter()
+                .position(|c| c == coding)
+                .is_some_and(|at| !refused(at))
+        };
+        self.default
+            .filter(open)
+            .or_else(|| self.codings.iter().copied().find(open))
     }
 
     /// One item with its weight; nothing for what is not offered or not readable. Names are told apart by case.
@@ -98,7 +114,11 @@ mod tests {
     use super::*;
 
     fn offer(names: &[&str], default: &str) -> Offer {
-        Offer::new(&names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>(), default).expect("valid")
+        Offer::new(
+            &names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>(),
+            default,
+        )
+        .expect("valid")
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub enum Coding {
 impl Coding {
     /// The coding with this name, which is told apart by case.
     pub fn of(name: &str) -> Option<Coding> {
-        [Coding::Gzip, Coding::Brotli, Coding::Zstd].into_iter().find(|c| c.name() == name)
+        [Coding::Gzip, Coding::Brotli, Coding::Zstd]
+            .into_iter()
+            .find(|c| c.name() == name)
     }
 
     pub fn name(self) -> &'static str {
@@ -59,9 +61,12 @@ impl Encoder {
     pub fn new(coding: Coding) -> Result<Encoder, Fault> {
         Ok(match coding {
             Coding::Gzip => Encoder::Gzip(Gzip::new()),
-            Coding::Brotli => {
-                Encoder::Brotli(Box::new(CompressorWriter::new(Vec::new(), ROOM, BROTLI_QUALITY, BROTLI_WINDOW)))
-            }
+            Coding::Brotli => Encoder::Brotli(Box::new(CompressorWriter::new(
+                Vec::new(),
+                ROOM,
+                BROTLI_QUALITY,
+                BROTLI_WINDOW,
+            ))),
             Coding::Zstd => Encoder::Zstd(ZstdFrame::new().map_err(failed)?),
         })
     }
@@ -118,7 +123,11 @@ impl Gzip {
     fn new() -> Gzip {
         let spare = SPARE_GZIP.with_borrow_mut(Vec::pop);
         let deflate = spare.unwrap_or_else(|| Compress::new(Compression::new(GZIP_LEVEL), false));
-        Gzip { deflate: Some(deflate), sum: Crc::new(), begun: false }
+        Gzip {
+            deflate: Some(deflate),
+            sum: Crc::new(),
+            begun: false,
+        }
     }
 
     fn write(&mut self, input: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
@@ -147,7 +156,9 @@ impl Gzip {
     }
 
     fn run(&mut self, mut input: &[u8], out: &mut Vec<u8>, flush: FlushCompress) -> io::Result<()> {
-        let Some(deflate) = &mut self.deflate else { return Ok(()) };
+        let Some(deflate) = &mut self.deflate else {
+            return Ok(());
+        };
         loop {
             out.reserve(ROOM);
             let before = deflate.total_in();
@@ -155,7 +166,9 @@ impl Gzip {
             input = &input[(deflate.total_in() - before) as usize..];
             // Output that did not fill its room was all there is.
             let more = out.len() == out.capacity();
-            if status == Status::StreamEnd || (input.is_empty() && !more && !matches!(flush, FlushCompress::Finish)) {
+            if status == Status::StreamEnd
+                || (input.is_empty() && !more && !matches!(flush, FlushCompress::Finish))
+            {
                 return Ok(());
             }
         }
@@ -201,7 +214,11 @@ impl ZstdFrame {
             out.reserve(ROOM);
             let at = out.len();
             let mut room = OutBuffer::around_pos(out, at);
-            let left = if finish { encoder.finish(&mut room, true)? } else { encoder.flush(&mut room)? };
+            let left = if finish {
+                encoder.finish(&mut room, true)?
+            } else {
+                encoder.flush(&mut room)?
+            };
             if left == 0 {
                 return Ok(());
             }
@@ -240,7 +257,9 @@ pub mod tests {
         let read = match Coding::of(coding) {
             Some(Coding::Gzip) => flate2::read::GzDecoder::new(body).read_to_end(&mut out),
             Some(Coding::Brotli) => brotli::Decompressor::new(body, 4096).read_to_end(&mut out),
-            Some(Coding::Zstd) => zstd::stream::read::Decoder::new(body).and_then(|mut d| d.read_to_end(&mut out)),
+            Some(Coding::Zstd) => {
+                zstd::stream::read::Decoder::new(body).and_then(|mut d| d.read_to_end(&mut out))
+            }
             None => Ok(0),
         };
         if let Err(error) = read {
@@ -267,7 +286,11 @@ pub mod tests {
                         encoder.write(piece, &mut out).expect("written");
                     }
                     encoder.finish(&mut out).expect("ended");
-                    assert!(decode(coding.name(), &out) == input, "{coding:?} {} bytes", input.len());
+                    assert!(
+                        decode(coding.name(), &out) == input,
+                        "{coding:?} {} bytes",
+                        input.len()
+                    );
                 }
             }
         };
@@ -296,7 +319,9 @@ pub mod tests {
     fn an_abandoned_context_leaves_nothing_behind() {
         for coding in ALL {
             let mut encoder = Encoder::new(coding).expect("made");
-            encoder.write(b"secret of another answer", &mut Vec::new()).expect("written");
+            encoder
+                .write(b"secret of another answer", &mut Vec::new())
+                .expect("written");
             drop(encoder);
             let mut out = Vec::new();
             let mut encoder = Encoder::new(coding).expect("made");

@@ -7,7 +7,14 @@ use trilithon_flow::{Body, Fault, Headers, Source};
 /// `inner` in this coding. With `flush`, everything read so far is sent on when `inner` pauses.
 pub fn compressed(inner: Body, coding: Coding, flush: bool) -> Body {
     let out = Vec::new();
-    Body::from_source(Compressed { inner, state: State::New(coding), flush, dirty: false, out, sent: 0 })
+    Body::from_source(Compressed {
+        inner,
+        state: State::New(coding),
+        flush,
+        dirty: false,
+        out,
+        sent: 0,
+    })
 }
 
 enum State {
@@ -29,7 +36,7 @@ struct Compressed {
 }
 
 impl Compressed {
-    fn encoder<'a>(state: &'a mut State) -> Result<Option<&'a mut Encoder>, Fault> {
+    fn encoder(state: &mut State) -> Result<Option<&mut Encoder>, Fault> {
         if let State::New(coding) = state {
             *state = State::Running(Encoder::new(*coding)?);
         }
@@ -41,7 +48,9 @@ impl Compressed {
 
     /// Reads on. Ready when there is output, or nothing more to come.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let Poll::Ready(input) = self.inner.poll_fill(cx) else { return self.pause() };
+        let Poll::Ready(input) = self.inner.poll_fill(cx) else {
+            return self.pause();
+        };
         let input = input?;
         if input.is_empty() {
             Self::encoder(&mut self.state)?;
@@ -67,7 +76,11 @@ impl Compressed {
         if let Some(encoder) = Self::encoder(&mut self.state)? {
             encoder.flush(&mut self.out)?;
         }
-        if self.out.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+        if self.out.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 }
 
@@ -129,17 +142,36 @@ mod tests {
 
     #[test]
     fn events_arrive_when_the_server_pauses() {
-        let acts = || vec![Act::Data(b"one."), Act::Data(b"two."), Act::Pause, Act::Pause, Act::Data(b"three."), Act::Pause];
+        let acts = || {
+            vec![
+                Act::Data(b"one."),
+                Act::Data(b"two."),
+                Act::Pause,
+                Act::Pause,
+                Act::Data(b"three."),
+                Act::Pause,
+            ]
+        };
         for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
             let (seen, mut body) = polls(coding, true, acts());
-            let at = |text: &str| seen.iter().position(|s| s == text).unwrap_or_else(|| panic!("{coding:?} {text} {seen:?}"));
+            let at = |text: &str| {
+                seen.iter()
+                    .position(|s| s == text)
+                    .unwrap_or_else(|| panic!("{coding:?} {text} {seen:?}"))
+            };
             let pause = at("pause");
-            assert!(at("one.two.") < pause && pause < at("one.two.three."), "{coding:?} {seen:?}");
+            assert!(
+                at("one.two.") < pause && pause < at("one.two.three."),
+                "{coding:?} {seen:?}"
+            );
             assert_eq!(seen.last().map(String::as_str), Some("one.two.three."));
             assert_eq!(body.trailers().expect("kept").get_str("x"), Some("y"));
             let (held, _) = polls(coding, false, acts());
             let first = held.iter().position(|s| s.contains("one.")).expect("in the end");
-            assert!(held[..first].iter().filter(|s| *s == "pause").count() == 3, "{coding:?} {held:?}");
+            assert!(
+                held[..first].iter().filter(|s| *s == "pause").count() == 3,
+                "{coding:?} {held:?}"
+            );
         }
     }
 

@@ -42,7 +42,10 @@ struct Nonce {
 
 impl Nonces {
     pub fn new() -> Nonces {
-        Nonces { opaque: random(), table: Mutex::default() }
+        Nonces {
+            opaque: random(),
+            table: Mutex::default(),
+        }
     }
 
     /// What a client must send back with a nonce of this middleware.

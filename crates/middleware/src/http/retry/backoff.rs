@@ -13,7 +13,10 @@ impl Backoff {
     /// `first` before the second attempt, about twice that before the last of `attempts`.
     pub fn new(first: Duration, attempts: u32) -> Backoff {
         let steps = f64::from(attempts.saturating_sub(1).max(1));
-        Backoff { first, factor: 2f64.powf(1.0 / steps) }
+        Backoff {
+            first,
+            factor: 2f64.powf(1.0 / steps),
+        }
     }
 
     /// The wait before the attempt numbered `next`, the second being 1.
@@ -23,7 +26,8 @@ impl Backoff {
 
     fn scaled(&self, next: u32, jitter: f64) -> Duration {
         let exponent = i32::try_from(next.saturating_sub(1)).unwrap_or(i32::MAX);
-        Duration::try_from_secs_f64(self.first.as_secs_f64() * self.factor.powi(exponent) * jitter).unwrap_or(self.first)
+        Duration::try_from_secs_f64(self.first.as_secs_f64() * self.factor.powi(exponent) * jitter)
+            .unwrap_or(self.first)
     }
 }
 

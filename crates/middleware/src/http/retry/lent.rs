@@ -20,7 +20,10 @@ impl Slot {
     /// The body, if it is here.
     pub fn lend(&self) -> Option<Body> {
         let body = self.0.take()?;
-        Some(Body::from_source(Lent { body, slot: Some(self.0.clone()) }))
+        Some(Body::from_source(Lent {
+            body,
+            slot: Some(self.0.clone()),
+        }))
     }
 }
 
