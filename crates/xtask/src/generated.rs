@@ -1,4 +1,5 @@
-//! The generated part of the manual: the reference of every option, problem codes, what is not built, JSON Schemas.
+//! The generated part of the manual: the reference of every option, problem codes, limits, what is not built, JSON
+//! Schemas.
 
 use std::fmt::Write as _;
 
@@ -15,6 +16,21 @@ const MARK: &str =
 const CODES: [&str; 2] = [
     include_str!("../../model/src/problem.rs"),
     include_str!("../../trilithon/src/commands/state.rs"),
+];
+/// Where limits are, and what they are of.
+const LIMITS: [(&str, &str); 3] = [
+    (
+        "Exchanges and connections",
+        include_str!("../../flow/src/limits.rs"),
+    ),
+    (
+        "Floods over HTTP/2",
+        include_str!("../../engine/src/door/flood.rs"),
+    ),
+    (
+        "Configuration files",
+        include_str!("../../model/src/dialect/mod.rs"),
+    ),
 ];
 const SUPPORT: &str = include_str!("../../model/src/support.rs");
 
@@ -33,6 +49,7 @@ pub fn files() -> anyhow::Result<Files> {
     }
     out.insert("reference/README.md".into(), index(&pages));
     out.insert("reference/problems.md".into(), problems()?);
+    out.insert("reference/limits.md".into(), limits()?);
     out.insert("reference/not-built.md".into(), not_built()?);
     out.insert("schema/install.json".into(), format!("{:#}\n", schema::install()));
     out.insert("schema/routing.json".into(), format!("{:#}\n", schema::routing()));
@@ -42,7 +59,7 @@ pub fn files() -> anyhow::Result<Files> {
 fn index(pages: &[Page]) -> String {
     let mut text = format!(
         "{MARK}# Reference\n\nEvery option, with its type, default and spellings. [Problems](problems.md) lists the codes that \
-         `trilithon check` prints, [Not built](not-built.md) what is accepted and does nothing yet. For editors there are JSON \
+         `trilithon check` prints, [Limits](limits.md) the numbers that bound things, [Not built](not-built.md) what is accepted and does nothing yet. For editors there are JSON \
          Schemas of the [install](../schema/install.json) and the [routing](../schema/routing.json) configuration.\n"
     );
     let mut folders: Vec<&str> = Vec::new();
@@ -88,6 +105,20 @@ fn problems() -> anyhow::Result<String> {
     for source in CODES {
         for code in listing::codes(source)? {
             let _ = writeln!(text, "| `{}` | {} |", code.code, code.meaning);
+        }
+    }
+    Ok(text)
+}
+
+fn limits() -> anyhow::Result<String> {
+    let mut text = format!("{MARK}# Limits\n\nThe numbers that bound what others can make the gateway do.\n");
+    for (title, source) in LIMITS {
+        let _ = write!(
+            text,
+            "\n## {title}\n\n| Name in the code | Value | Meaning |\n|---|---|---|\n"
+        );
+        for limit in listing::limits(source)? {
+            let _ = writeln!(text, "| `{}` | {} | {} |", limit.name, limit.value, limit.meaning);
         }
     }
     Ok(text)

@@ -1,4 +1,4 @@
-//! Lists that stand in the source as plain rows: problem codes with their meaning, and what is not built.
+//! Lists that stand in the source as plain rows: problem codes with their meaning, limits, and what is not built.
 
 use anyhow::ensure;
 
@@ -8,6 +8,17 @@ pub struct Code {
     /// `TRI0101`.
     pub code: String,
     /// One sentence.
+    pub meaning: String,
+}
+
+/// A number that bounds something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// `MAX_HEADER_FIELDS`.
+    pub name: String,
+    /// In the unit that the meaning says.
+    pub value: u64,
+    /// What it bounds, and why.
     pub meaning: String,
 }
 
@@ -45,6 +56,71 @@ pub fn codes(source: &str) -> anyhow::Result<Vec<Code>> {
     }
     ensure!(!found.is_empty(), "no problem code found");
     Ok(found)
+}
+
+/// Constants of whole numbers with the documentation above each; what is said of the first of a group holds for all of it.
+///
+/// # Errors
+/// None at all, or a number that is not written as a product or a shift.
+pub fn limits(source: &str) -> anyhow::Result<Vec<Limit>> {
+    let (mut found, mut doc, mut fresh) = (Vec::new(), String::new(), true);
+    for line in source.lines().map(str::trim) {
+        if let Some(text) = line.strip_prefix("///") {
+            if fresh {
+                doc.clear();
+            }
+            doc.push_str(text);
+            fresh = false;
+            continue;
+        }
+        fresh = true;
+        match number(line)? {
+            Some((name, value)) if !doc.is_empty() => {
+                let meaning = doc.trim().replace("[`", "`").replace("`]", "`");
+                found.push(Limit {
+                    name: name.to_owned(),
+                    value,
+                    meaning,
+                });
+            }
+            _ => doc.clear(),
+        }
+    }
+    ensure!(!found.is_empty(), "no limit found");
+    Ok(found)
+}
+
+/// Name and value of `const NAME: TYPE = VALUE;` where the type is one of whole numbers.
+fn number(line: &str) -> anyhow::Result<Option<(&str, u64)>> {
+    let parts = line
+        .trim_start_matches("pub ")
+        .strip_prefix("const ")
+        .and_then(|rest| {
+            rest.split_once(": ")?
+                .1
+                .split_once(" = ")
+                .map(|(kind, value)| (rest, kind, value))
+        });
+    match parts {
+        Some((rest, "usize" | "u64" | "u32", value)) => {
+            let name = rest.split(':').next().unwrap_or_default();
+            Ok(Some((name, evaluate(value.trim_end_matches(';'))?)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// `1 << 20`, `256 * 1024`, `100_000`.
+fn evaluate(text: &str) -> anyhow::Result<u64> {
+    if let Some((base, bits)) = text.split_once("<<") {
+        return Ok(evaluate(base)? << evaluate(bits)?);
+    }
+    let factors = text
+        .split('*')
+        .map(|factor| factor.trim().replace('_', "").parse::<u64>());
+    factors
+        .product::<Result<u64, _>>()
+        .map_err(|_| anyhow::anyhow!("`{text}` is no number"))
 }
 
 /// Rows of the form `Unbuilt("option", Severity, "what")` of the table `name`. An empty table is good news.
@@ -93,6 +169,19 @@ mod tests {
         assert_eq!(codes(source).expect("read"), [expected]);
         assert!(codes("const A: &str = \"TRI0001\";").is_err());
         assert!(codes("").is_err());
+    }
+
+    #[test]
+    fn limits_are_read_by_group() {
+        let source = "/// One.\n/// More.\npub const A: usize = 2 * 1_024;\nconst B: u32 = 1 << 4;\n\nconst C: u64 = 1;\n/// F.\nfn f() {}\n";
+        let limit = |name: &str, value| Limit {
+            name: name.into(),
+            value,
+            meaning: "One. More.".into(),
+        };
+        assert_eq!(limits(source).expect("read"), [limit("A", 2048), limit("B", 16)]);
+        assert!(limits("/// A.\nconst A: usize = SIZE;").is_err());
+        assert!(limits("").is_err());
     }
 
     #[test]
