@@ -609,6 +609,62 @@ mod tests {
         assert!(bench.warnings.iter().any(|w| w.contains("is no URL")));
     }
 
+    /// Asks a server that answers one question with literal bytes; the question as it came.
+    fn over_the_wire(req: Request, said: &'static str) -> (u16, String) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+            let address = listener.local_addr().expect("bound");
+            let config = Config {
+                address: format!("http://{address}/check?a=1"),
+                ..config()
+            };
+            let mut bench = Bench::new(|_| Response::new(200));
+            let chain = bench.around(|cx| build(&config, cx));
+            let server = async {
+                let (mut socket, _) = listener.accept().await.expect("a connection");
+                let mut question = Vec::new();
+                while !question.ends_with(b"\r\n\r\n") {
+                    socket.read_buf(&mut question).await.expect("read");
+                }
+                socket.write_all(said.as_bytes()).await.expect("written");
+                String::from_utf8_lossy(&question).replace(&address.to_string(), "AUTH")
+            };
+            let (out, question) = tokio::join!(super::super::kit::send(&chain, req), server);
+            (out.status, question)
+        })
+    }
+
+    #[test]
+    fn the_question_on_the_wire() {
+        let said = "HTTP/1.1 204 No Content\r\nX-User: me\r\n\r\n";
+        let headers = [("User-Agent", "test"), ("Content-Length", "2"), ("Cookie", "c=d")];
+        let req = Request {
+            body: Body::from("hi"),
+            ..testing::request("POST", "/x?y", &headers)
+        };
+        let (status, question) = over_the_wire(req, said);
+        let mut lines: Vec<&str> = question.trim_end().split("\r\n").collect();
+        assert_eq!((status, lines.remove(0)), (200, "GET /check?a=1 HTTP/1.1"));
+        lines.sort_unstable();
+        let want = [
+            "Cookie: c=d",
+            "Host: AUTH",
+            "User-Agent: test",
+            "X-Forwarded-For: 10.0.0.9",
+            "X-Forwarded-Host: a.test",
+            "X-Forwarded-Method: POST",
+            "X-Forwarded-Port: 80",
+            "X-Forwarded-Proto: http",
+            "X-Forwarded-Uri: /x?y",
+        ];
+        assert_eq!(lines, want);
+    }
+
     #[test]
     fn what_cannot_be_built() {
         let check = |config: Config| assert!(!testing::build_error(|cx| build(&config, cx)).is_empty());

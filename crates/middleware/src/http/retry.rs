@@ -139,40 +139,53 @@ impl Retry {
     }
 }
 
-impl Wrap for Retry {
-    fn call<'a>(&'a self, mut req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
-        Box::pin(async move {
-            if self.attempts == 1 {
-                return next.run(req, cx).await;
+impl Retry {
+    /// Makes attempts until one is answered for good. Up to the last one, the answer may be thrown away.
+    async fn attempts(&self, mut req: Request, cx: &mut Exchange, next: Next<'_>) -> Response {
+        let (bodies, by_status) = match self.prepare(&mut req).await {
+            Ok(prepared) => prepared,
+            Err(fault) => return Response::from(fault),
+        };
+        let started = Instant::now();
+        let outer = cx.attempt;
+        let mut body = bodies.next().unwrap_or_default();
+        for attempt in 1..self.attempts {
+            cx.attempt = attempt;
+            let res = next
+                .run(
+                    Request {
+                        body,
+                        ..req.clone_head()
+                    },
+                    cx,
+                )
+                .await;
+            cx.attempt = outer;
+            if !self.calls_for_another(&res, by_status) {
+                return res;
             }
-            let (bodies, by_status) = match self.prepare(&mut req).await {
-                Ok(prepared) => prepared,
-                Err(fault) => return Response::from(fault),
+            let Some(untouched) = bodies.next() else {
+                return res;
             };
-            let started = Instant::now();
-            let mut body = bodies.next().unwrap_or_default();
-            for attempt in 1..self.attempts {
-                cx.attempt = attempt;
-                let mut trial = req.clone_head();
-                trial.body = body;
-                let res = next.run(trial, cx).await;
-                if !self.calls_for_another(&res, by_status) {
-                    return res;
-                }
-                let Some(untouched) = bodies.next() else {
-                    return res;
-                };
-                if !self.wait(attempt, started).await {
-                    return res;
-                }
-                body = untouched;
-                discard(res.body);
-                count(cx);
+            if !self.wait(attempt, started).await {
+                return res;
             }
-            cx.attempt = 0;
-            req.body = body;
-            next.run(req, cx).await
-        })
+            body = untouched;
+            discard(res.body);
+            count(cx);
+        }
+        req.body = body;
+        next.run(req, cx).await
+    }
+}
+
+impl Wrap for Retry {
+    fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
+        if self.attempts == 1 {
+            next.reply(req, cx)
+        } else {
+            Box::pin(self.attempts(req, cx, next))
+        }
     }
 }
 
