@@ -31,6 +31,8 @@ pub struct Route {
     /// The service is one of the gateway's own.
     pub internal: bool,
     pub observe: Observe,
+    /// Name of the TLS options that a connection must have been made with.
+    pub tls_options: Arc<str>,
     /// Characters that may not stand encoded in the path (entry point `http.encodedCharacters`).
     pub denied: DeniedCharacters,
 }
@@ -78,10 +80,6 @@ impl HostOptions {
         }
         let parent = host.split_once('.').map(|(_, parent)| parent);
         parent.and_then(|p| self.wildcard.get(p)).map_or("default", |o| o)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.wildcard.is_empty()
     }
 }
 
@@ -132,7 +130,8 @@ impl Facts for RequestFacts<'_> {
         self.path
     }
     fn any_header(&self, name: &str, see: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-        self.req.headers.get_all(name.as_bytes()).any(see)
+        // The host is no header here: it has matchers of its own.
+        !name.eq_ignore_ascii_case("host") && self.req.headers.get_all(name.as_bytes()).any(see)
     }
     fn query(&self) -> &[u8] {
         self.req.target.query().unwrap_or_default().as_bytes()
@@ -155,21 +154,10 @@ impl Routes {
         if !route.denied.allow(req.target.path()) {
             return Err(Response::error(400, "Bad Request"));
         }
-        if let Some(tls) = tls
-            && !self.tls_options.is_empty()
-            && self.misdirected(req, tls.sni.as_deref())
-        {
+        if tls.is_some_and(|tls| tls.options != route.tls_options) {
             return Err(Response::error(421, "Misdirected Request"));
         }
         Ok(route)
-    }
-
-    /// Whether the host asked for wants other TLS options than the name that the connection was made for.
-    fn misdirected(&self, req: &Request, sni: Option<&str>) -> bool {
-        let host = canonical_host(req.host());
-        let host = std::str::from_utf8(&host).unwrap_or_default();
-        let sni = sni.unwrap_or_default();
-        host != sni && self.tls_options.of(host) != self.tls_options.of(sni)
     }
 }
 

@@ -136,11 +136,15 @@ impl Body {
         if self.length().is_some_and(|n| n > limit) {
             return Err(too_large());
         }
-        let Some(first) = self.chunk().await.transpose()? else { return Ok(Bytes::new()) };
+        let Some(first) = self.chunk().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
         if first.len() as u64 > limit {
             return Err(too_large());
         }
-        let Some(second) = self.chunk().await.transpose()? else { return Ok(first) };
+        let Some(second) = self.chunk().await.transpose()? else {
+            return Ok(first);
+        };
         let mut all = BytesMut::from(&first[..]);
         all.extend_from_slice(&second);
         loop {
@@ -162,7 +166,11 @@ impl Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Body {
-        if bytes.is_empty() { Body::empty() } else { Body(Repr::Bytes(bytes, None)) }
+        if bytes.is_empty() {
+            Body::empty()
+        } else {
+            Body(Repr::Bytes(bytes, None))
+        }
     }
 }
 

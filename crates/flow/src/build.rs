@@ -15,7 +15,10 @@ pub struct BuildError {
 
 impl BuildError {
     pub fn new(message: impl Into<String>) -> BuildError {
-        BuildError { message: message.into(), help: None }
+        BuildError {
+            message: message.into(),
+            help: None,
+        }
     }
     pub fn help(mut self, help: impl Into<String>) -> BuildError {
         self.help = Some(help.into());

@@ -63,14 +63,23 @@ impl Chain {
     /// Runs the whole chain.
     #[inline]
     pub async fn run(&self, req: Request, cx: &mut Exchange) -> Response {
-        Next { steps: &self.steps, service: &*self.service }.run(req, cx).await
+        Next {
+            steps: &self.steps,
+            service: &*self.service,
+        }
+        .run(req, cx)
+        .await
     }
 }
 
 /// A chain with nothing in front is its service; a chain can itself be one (a service's own middlewares).
 impl Service for Chain {
     fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> Reply<'a> {
-        if self.steps.is_empty() { self.service.call(req, cx) } else { Box::pin(self.run(req, cx)) }
+        if self.steps.is_empty() {
+            self.service.call(req, cx)
+        } else {
+            Box::pin(self.run(req, cx))
+        }
     }
 }
 
@@ -95,7 +104,10 @@ impl<'a> Next<'a> {
                     }
                 },
                 Some(Step::Wrap(wrap)) => {
-                    let next = Next { steps: &self.steps[passed + 1..], service: self.service };
+                    let next = Next {
+                        steps: &self.steps[passed + 1..],
+                        service: self.service,
+                    };
                     cx.keep_head(&req);
                     break wrap.call(req, cx, next).await;
                 }

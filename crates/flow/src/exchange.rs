@@ -39,9 +39,21 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(peer: SocketAddr, local: SocketAddr, entry_point: Arc<str>, tls: Option<TlsInfo>) -> Connection {
+    pub fn new(
+        peer: SocketAddr,
+        local: SocketAddr,
+        entry_point: Arc<str>,
+        tls: Option<TlsInfo>,
+    ) -> Connection {
         let peer_ip = peer.ip().to_canonical().to_string().into_boxed_str();
-        Connection { peer, local, peer_ip, entry_point, tls, dedicated: RefCell::new(None) }
+        Connection {
+            peer,
+            local,
+            peer_ip,
+            entry_point,
+            tls,
+            dedicated: RefCell::new(None),
+        }
     }
 
     /// The client's address.

@@ -54,7 +54,11 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(kind: FaultKind, detail: impl Into<Cow<'static, str>>) -> Fault {
-        Fault { kind, detail: detail.into(), unsent: false }
+        Fault {
+            kind,
+            detail: detail.into(),
+            unsent: false,
+        }
     }
 
     /// The same, with nothing written to the upstream yet.

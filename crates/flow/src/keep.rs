@@ -21,7 +21,12 @@ struct Entry {
 
 impl Keep {
     /// The state of the thing called `name` with this configuration: the one that is in use, or a new one.
-    pub fn get<T: Send + Sync + 'static>(&self, name: &str, config: &impl Hash, new: impl FnOnce() -> T) -> Arc<T> {
+    pub fn get<T: Send + Sync + 'static>(
+        &self,
+        name: &str,
+        config: &impl Hash,
+        new: impl FnOnce() -> T,
+    ) -> Arc<T> {
         let mut hasher = DefaultHasher::new();
         config.hash(&mut hasher);
         let config = hasher.finish();
@@ -37,7 +42,8 @@ impl Keep {
             return state;
         }
         let state = Arc::new(new());
-        let weak: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(state.clone() as Arc<dyn Any + Send + Sync>));
+        let weak: Weak<dyn Any + Send + Sync> =
+            Arc::downgrade(&(state.clone() as Arc<dyn Any + Send + Sync>));
         entries.insert(key, Entry { config, state: weak });
         state
     }
@@ -51,8 +57,15 @@ mod tests {
     fn kept_while_used_and_unchanged() {
         let keep = Keep::default();
         let a = keep.get("x", &1, || 10u32);
-        assert!(Arc::ptr_eq(&a, &keep.get("x", &1, || 11u32)), "same thing, same state");
-        assert_eq!(*keep.get("x", &2, || 12u32), 12, "changed configuration, new state");
+        assert!(
+            Arc::ptr_eq(&a, &keep.get("x", &1, || 11u32)),
+            "same thing, same state"
+        );
+        assert_eq!(
+            *keep.get("x", &2, || 12u32),
+            12,
+            "changed configuration, new state"
+        );
         assert_eq!(*keep.get("y", &1, || 13u32), 13, "another name, another state");
         assert_eq!(*keep.get("x", &2, || 14u64), 14, "another type, another state");
         drop(a);

@@ -2,8 +2,8 @@
 
 /// Bytes of a request head, where the entry point does not say (`http.maxHeaderBytes`): Traefik's default.
 pub const MAX_HEADER_BYTES: usize = 1 << 20;
-/// Header fields of one message. A list longer than this is an attack or a mistake; it is refused, never cut.
-pub const MAX_HEADER_FIELDS: usize = 256;
+/// Header fields of one message. Traefik takes as many as fit into the bytes; a longer list is refused, never cut.
+pub const MAX_HEADER_FIELDS: usize = 8192;
 /// Bytes of an upstream's response head. An upstream is hostile input too.
 pub const MAX_RESPONSE_HEAD: usize = 256 * 1024;
 /// Fields of an upstream's response head. Traefik knows no limit; the bytes above bound it already.
@@ -22,6 +22,8 @@ pub const H2_MAX_RESETS: u32 = 100;
 pub const H2_MAX_STREAMS: u32 = 100_000;
 /// HTTP/2: the window of the flood budgets.
 pub const H2_WINDOW_SECONDS: u64 = 1;
+/// HTTP/2: fields of one header list, cookie crumbs included: a byte on the wire may stand for a whole field.
+pub const H2_MAX_HEADER_FIELDS: usize = 256;
 /// HTTP/2: bytes of one header list.
 pub const H2_MAX_HEADER_LIST: u32 = 64 * 1024;
 /// HTTP/2: resets that the server was made to send, over the life of a connection.

@@ -50,24 +50,48 @@ const MAX_SERIES: usize = 1_000;
 
 impl Registry {
     /// The counter `name` with these labels; the same one for the same labels.
-    pub fn counter(&self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)]) -> Arc<Value> {
+    pub fn counter(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Arc<Value> {
         self.value(Kind::Counter, name, help, labels)
     }
 
     /// The gauge `name` with these labels.
-    pub fn gauge(&self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)]) -> Arc<Value> {
+    pub fn gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Arc<Value> {
         self.value(Kind::Gauge, name, help, labels)
     }
 
-    fn value(&self, kind: Kind, name: &'static str, help: &'static str, labels: &[(&'static str, &str)]) -> Arc<Value> {
+    fn value(
+        &self,
+        kind: Kind,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Arc<Value> {
         let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = families.entry(name).or_insert_with(|| Family { help, kind, series: BTreeMap::new() });
+        let family = families.entry(name).or_insert_with(|| Family {
+            help,
+            kind,
+            series: BTreeMap::new(),
+        });
         let full = family.series.len() >= MAX_SERIES;
         let key: Labels = labels.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
         if let Some(value) = family.series.get(&key) {
             return value.clone();
         }
-        let key = if full { labels.iter().map(|(k, _)| (*k, "__other__".to_owned())).collect() } else { key };
+        let key = if full {
+            labels.iter().map(|(k, _)| (*k, "__other__".to_owned())).collect()
+        } else {
+            key
+        };
         family.series.entry(key).or_default().clone()
     }
 
@@ -80,7 +104,10 @@ impl Registry {
     }
 
     /// Shows every series in order: name, help, kind, labels, value.
-    pub fn visit(&self, mut see: impl FnMut(&'static str, &'static str, Kind, &[(&'static str, String)], i64)) {
+    pub fn visit(
+        &self,
+        mut see: impl FnMut(&'static str, &'static str, Kind, &[(&'static str, String)], i64),
+    ) {
         let families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, family) in families.iter() {
             for (labels, value) in &family.series {

@@ -98,12 +98,20 @@ pub struct Record {
 impl Record {
     /// Empties the record for the next exchange, keeping its strings' memory.
     pub fn reset(&mut self) {
-        let (mut method, mut host, mut target) =
-            (std::mem::take(&mut self.method), std::mem::take(&mut self.host), std::mem::take(&mut self.target));
+        let (mut method, mut host, mut target) = (
+            std::mem::take(&mut self.method),
+            std::mem::take(&mut self.host),
+            std::mem::take(&mut self.target),
+        );
         method.clear();
         host.clear();
         target.clear();
-        *self = Record { method, host, target, ..Record::default() };
+        *self = Record {
+            method,
+            host,
+            target,
+            ..Record::default()
+        };
     }
 
     /// The facts of the connection.
@@ -156,7 +164,10 @@ impl Telemetry {
             wants.origin_headers |= w.origin_headers;
             wants.response_headers |= w.response_headers;
         }
-        Telemetry { observers: observers.into(), wants }
+        Telemetry {
+            observers: observers.into(),
+            wants,
+        }
     }
 
     /// Tells every observer.

@@ -60,11 +60,15 @@ impl Request {
 
     /// Whether this is a gRPC call by its content type.
     pub fn is_grpc(&self) -> bool {
-        self.headers.known(Known::ContentType).is_some_and(|t| t.starts_with(b"application/grpc"))
+        self.headers
+            .known(Known::ContentType)
+            .is_some_and(|t| t.starts_with(b"application/grpc"))
     }
 
     /// Whether the client asked for a WebSocket.
     pub fn is_websocket(&self) -> bool {
-        self.upgrade.as_deref().is_some_and(|p| p.eq_ignore_ascii_case("websocket"))
+        self.upgrade
+            .as_deref()
+            .is_some_and(|p| p.eq_ignore_ascii_case("websocket"))
     }
 }

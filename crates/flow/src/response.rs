@@ -32,12 +32,19 @@ pub struct Response {
 impl Response {
     /// A response with no headers and no body.
     pub fn new(status: u16) -> Response {
-        Response { status, headers: Headers::new(), ..Response::default() }
+        Response {
+            status,
+            headers: Headers::new(),
+            ..Response::default()
+        }
     }
 
     /// A status with `body` as it is, and no content type.
     pub fn bare(status: u16, body: impl Into<Bytes>) -> Response {
-        Response { body: Body::from(body.into()), ..Response::new(status) }
+        Response {
+            body: Body::from(body.into()),
+            ..Response::new(status)
+        }
     }
 
     /// A status with its own text as body and no content type: what Traefik says when a backend fails.
@@ -48,7 +55,8 @@ impl Response {
     /// A plain-text error as Go's `http.Error` writes it: content type, `nosniff`, and a line end after the text.
     pub fn error(status: u16, text: &str) -> Response {
         let mut res = Response::bare(status, format!("{text}\n"));
-        res.headers.set_known(Known::ContentType, "text/plain; charset=utf-8");
+        res.headers
+            .set_known(Known::ContentType, "text/plain; charset=utf-8");
         res.headers.append("X-Content-Type-Options", "nosniff");
         res
     }

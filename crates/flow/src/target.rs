@@ -21,7 +21,11 @@ impl Target {
     pub fn new(text: &str) -> Target {
         let text = escape_invalid(text).into_owned();
         let query_at = text.find('?').map(|at| at as u32);
-        Target { text, query_at, bare: false }
+        Target {
+            text,
+            query_at,
+            bare: false,
+        }
     }
 
     /// From a path without query.
@@ -139,13 +143,24 @@ fn push_escaped(out: &mut String, b: u8) {
 /// Escapes the bytes that may not stand in a target at all: controls, space, quotes, angle brackets, `\`, `^`, `` ` ``,
 /// `{|}`, and everything that is not ASCII.
 pub fn escape_invalid(text: &str) -> Cow<'_, str> {
-    let bad = |b: u8| b <= b' ' || b >= 0x7f || matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | b'#');
+    let bad = |b: u8| {
+        b <= b' '
+            || b >= 0x7f
+            || matches!(
+                b,
+                b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | b'#'
+            )
+    };
     if !text.bytes().any(bad) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for b in text.bytes() {
-        if bad(b) { push_escaped(&mut out, b) } else { out.push(b as char) }
+        if bad(b) {
+            push_escaped(&mut out, b)
+        } else {
+            out.push(b as char)
+        }
     }
     Cow::Owned(out)
 }
@@ -155,7 +170,11 @@ pub fn escape_path(path: &[u8]) -> String {
     let mut out = String::with_capacity(path.len() + 8);
     for &b in path {
         let stays = b.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@!'()*[]".contains(&b);
-        if stays { out.push(b as char) } else { push_escaped(&mut out, b) }
+        if stays {
+            out.push(b as char)
+        } else {
+            push_escaped(&mut out, b)
+        }
     }
     out
 }

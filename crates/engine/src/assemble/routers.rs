@@ -82,6 +82,7 @@ impl RouterBuilder<'_> {
             chain: Chain::new(steps, service),
             internal: own,
             observe: self.observe(router),
+            tls_options: options_of(router, name).into(),
             denied: if router.parent_refs.is_empty() {
                 self.denied(router)
             } else {

@@ -2,7 +2,7 @@
 
 use crate::stream::Stream;
 use crate::timer::Deadline;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -27,6 +27,8 @@ pub struct Client {
     /// Longest time without progress in a write.
     pub write_timeout: Duration,
     body: RefCell<BodyState>,
+    /// Body bytes of the current request that were used.
+    received: Cell<u64>,
 }
 
 /// Where the current request's body is.
@@ -60,6 +62,7 @@ impl Client {
             deadline,
             write_timeout,
             body: RefCell::new(BodyState::Done),
+            received: Cell::new(0),
         })
     }
 
@@ -93,6 +96,7 @@ impl Client {
     /// Lends out the body of the request whose head was just taken off the buffer.
     pub fn lend_body(self: &Rc<Client>, framing: Framing, awaiting_continue: bool) -> RequestBody {
         *self.body.borrow_mut() = BodyState::Out;
+        self.received.set(0);
         RequestBody {
             client: self.clone(),
             buffer: std::mem::take(&mut *self.buffer.borrow_mut()),
@@ -101,6 +105,11 @@ impl Client {
             awaiting_continue,
             broken: false,
         }
+    }
+
+    /// Body bytes of the current request that were used.
+    pub fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// What is left of the body, once the exchange is over.
@@ -242,6 +251,7 @@ impl Source for RequestBody {
         self.buffer.consume(n);
         self.decoder.consumed(n);
         self.lent -= n;
+        self.client.received.set(self.client.received.get() + n as u64);
     }
 
     fn length(&self) -> Option<u64> {

@@ -132,7 +132,7 @@ impl Http1 {
             &self.interim,
             &req,
         );
-        let declared = req.body.length();
+        let has_body = !req.body.is_empty();
         let Some(mut res) = self.drive(req, &mut cx).await else {
             cx.record.fault = Some(Fault::new(
                 FaultKind::ClientGone,
@@ -145,7 +145,7 @@ impl Http1 {
             serve::finish(&self.worker, &mut cx, 408, 0);
             return Ok(After::Close);
         }
-        cx.record.request_bytes = declared.unwrap_or(0);
+        cx.record.request_bytes = if has_body { self.client.received() } else { 0 };
         if let Some(upgraded) = res.upgraded.take() {
             return self.upgrade(res, upgraded, &mut cx).await;
         }

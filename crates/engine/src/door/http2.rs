@@ -148,7 +148,9 @@ enum Event {
 /// One stream: request, response, record.
 async fn exchange(shared: Rc<Shared>, req: http::Request<RecvStream>, mut respond: SendResponse<Bytes>) {
     let _active = Active(shared.clone());
-    let (req, tunnel_in) = match request(req) {
+    let interim: Rc<Interim> = Rc::default();
+    let received: Rc<Cell<u64>> = Rc::default();
+    let (req, tunnel_in) = match request(req, &interim, &received) {
         Ok(req) => req,
         Err((code, reason)) => {
             refuse::report(&shared.entry_point, &shared.connection, reason);
@@ -156,7 +158,6 @@ async fn exchange(shared: Rc<Shared>, req: http::Request<RecvStream>, mut respon
             return;
         }
     };
-    let interim: Rc<Interim> = Rc::default();
     let is_head = req.method == Method::Head;
     let mut cx = serve::begin(
         &shared.worker,
@@ -165,7 +166,6 @@ async fn exchange(shared: Rc<Shared>, req: http::Request<RecvStream>, mut respon
         &interim,
         &req,
     );
-    let declared = req.body.length();
     let Some(mut res) = drive(&shared, req, &mut cx, &interim, &mut respond).await else {
         cx.record.fault = Some(Fault::new(
             FaultKind::ClientGone,
@@ -174,7 +174,7 @@ async fn exchange(shared: Rc<Shared>, req: http::Request<RecvStream>, mut respon
         serve::finish(&shared.worker, &mut cx, 499, 0);
         return;
     };
-    cx.record.request_bytes = declared.unwrap_or(0);
+    cx.record.request_bytes = received.get();
     if shared.worker.telemetry.wants.response_headers {
         cx.record.response_headers = Some(res.headers.clone());
     }
@@ -233,7 +233,11 @@ async fn drive(
 }
 
 /// A stream's head as a request; beside it the incoming bytes of a stream that is to become a tunnel.
-fn request(req: http::Request<RecvStream>) -> Result<(Request, Option<RecvStream>), (u16, &'static str)> {
+fn request(
+    req: http::Request<RecvStream>,
+    interim: &Rc<Interim>,
+    received: &Rc<Cell<u64>>,
+) -> Result<(Request, Option<RecvStream>), (u16, &'static str)> {
     let (parts, body) = req.into_parts();
     let mut headers = Headers::new();
     headers.append(
@@ -268,9 +272,17 @@ fn request(req: http::Request<RecvStream>) -> Result<(Request, Option<RecvStream
             length,
             trailers: None,
             ended: false,
+            awaiting_continue: awaits_continue(&req.headers).then(|| interim.clone()),
+            received: received.clone(),
         });
     }
     Ok((req, None))
+}
+
+fn awaits_continue(headers: &Headers) -> bool {
+    headers
+        .known(Known::Expect)
+        .is_some_and(|v| v.eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// The host asked for: `:authority`, else the one `host` field (RFC 9113 §8.3.1).
@@ -283,13 +295,14 @@ fn host<'a>(
         (_, _, Some(_)) => Err((400, "repeated-host")),
         (Some(authority), _, None) => Ok(authority.as_bytes()),
         (None, Some(host), None) => Ok(host.as_bytes()),
-        (None, None, None) => Err((400, "no-host")),
+        // As Traefik: such a request has an empty host, which only a rule without one can take.
+        (None, None, None) => Ok(b""),
     }
 }
 
 /// Fields in order; cookie crumbs become one line again (RFC 9113 §8.2.3).
 fn copy_headers(from: &http::HeaderMap, to: &mut Headers) -> Result<(), (u16, &'static str)> {
-    if from.len() > limits::MAX_HEADER_FIELDS {
+    if from.len() > limits::H2_MAX_HEADER_FIELDS {
         return Err((431, "too-many-headers"));
     }
     if from.get_all(http::header::CONTENT_LENGTH).iter().count() > 1 {
@@ -341,6 +354,9 @@ struct StreamBody {
     length: Option<u64>,
     trailers: Option<Headers>,
     ended: bool,
+    /// Where to say `100 Continue` once somebody wants the body.
+    awaiting_continue: Option<Rc<Interim>>,
+    received: Rc<Cell<u64>>,
 }
 
 impl StreamBody {
@@ -351,6 +367,9 @@ impl StreamBody {
                 format!("the client broke its stream: {error}"),
             )
         };
+        if let Some(interim) = self.awaiting_continue.take() {
+            interim.push(100, Headers::new());
+        }
         while self.chunk.is_empty() && !self.ended {
             match ready!(self.body.poll_data(cx)) {
                 Some(chunk) => {
@@ -372,6 +391,7 @@ impl StreamBody {
     fn used(&mut self, n: usize) {
         // Fails only for a stream that is gone, which the next read reports.
         let _ = self.body.flow_control().release_capacity(n);
+        self.received.set(self.received.get() + n as u64);
         if let Some(left) = &mut self.length {
             *left = left.saturating_sub(n as u64);
         }

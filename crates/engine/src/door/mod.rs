@@ -172,7 +172,12 @@ async fn secure(
         Err(_) => return rejected(&entry_point, peer, "slow-tls-handshake"),
     };
     let session = stream.get_ref().1;
-    let http2 = session.alpn_protocol() == Some(b"h2");
+    let http2 = match session.alpn_protocol() {
+        Some(b"h2") => true,
+        None | Some(b"http/1.1" | b"http/1.0") => false,
+        // Agreed on by configuration, but nothing here speaks it.
+        Some(_) => return rejected(&entry_point, peer, "unknown-alpn-protocol"),
+    };
     let (version, cipher) = trilithon_tls::facts(session);
     let info = TlsInfo {
         sni,

@@ -3,7 +3,7 @@
 use crate::entry_point::EntryPoint;
 use ipnet::IpNet;
 use std::net::IpAddr;
-use trilithon_flow::{Connection, Known, Request};
+use trilithon_flow::{Connection, Headers, Known, Request};
 
 /// Peers that are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,28 +45,33 @@ pub fn apply(req: &mut Request, connection: &Connection, entry_point: &EntryPoin
     join_forwarded_for(req);
     let tls = connection.tls.is_some();
     let headers = &mut req.headers;
-    if !headers.has(Known::XRealIp) {
-        headers.append(Known::XRealIp.name(), connection.peer_ip.as_bytes());
+    if is_missing(headers, Known::XRealIp) {
+        headers.set_known(Known::XRealIp, connection.peer_ip.as_bytes());
     }
-    if !headers.has(Known::XForwardedProto) {
+    if is_missing(headers, Known::XForwardedProto) {
         let websocket = req
             .upgrade
             .as_deref()
             .is_some_and(|p| p.eq_ignore_ascii_case("websocket"));
-        headers.append(Known::XForwardedProto.name(), scheme(tls, websocket));
+        headers.set_known(Known::XForwardedProto, scheme(tls, websocket));
     }
-    if !headers.has(Known::XForwardedPort) {
+    if is_missing(headers, Known::XForwardedPort) {
         let port = forwarded_port(req, tls).to_vec();
-        req.headers.append(Known::XForwardedPort.name(), port);
+        req.headers.set_known(Known::XForwardedPort, port);
     }
-    if !req.headers.has(Known::XForwardedHost) && !req.host().is_empty() {
+    if is_missing(&req.headers, Known::XForwardedHost) && !req.host().is_empty() {
         // The host is lent by the list that is about to change.
         let host: smallvec::SmallVec<[u8; 64]> = req.host().into();
-        req.headers.append(Known::XForwardedHost.name(), &host);
+        req.headers.set_known(Known::XForwardedHost, &host);
     }
     req.headers
         .set_known(Known::XForwardedServer, entry_point.hostname.as_bytes());
     keep_listed(req, entry_point);
+}
+
+/// An empty value says nothing.
+fn is_missing(headers: &Headers, known: Known) -> bool {
+    headers.known(known).is_none_or(<[u8]>::is_empty)
 }
 
 fn scheme(tls: bool, websocket: bool) -> &'static str {
@@ -80,20 +85,19 @@ fn scheme(tls: bool, websocket: bool) -> &'static str {
 
 /// Deletes every managed header, in the spellings with `_` too, which some servers take for the same name.
 fn drop_claims(req: &mut Request) {
-    let alias = |name: &[u8]| {
-        name.first().is_some_and(|b| b.eq_ignore_ascii_case(&b'x')) && name.contains(&b'_') && {
-            let folded: Vec<u8> = name.iter().map(|&b| if b == b'_' { b'-' } else { b }).collect();
-            Known::of(&folded).is_forwarding()
-        }
-    };
-    let claims = req.headers.has_forwarding()
-        || req
-            .headers
-            .iter_known()
-            .any(|(k, n, _)| k == Known::Other && alias(n));
-    if claims {
-        req.headers
-            .retain(|known, name, _| !(known.is_forwarding() || known == Known::Other && alias(name)));
+    let managed =
+        |known: Known, name: &[u8]| known.is_forwarding() || known == Known::Other && is_alias(name);
+    if req.headers.has_forwarding() || req.headers.iter_known().any(|(k, n, _)| managed(k, n)) {
+        req.headers.retain(|known, name, _| !managed(known, name));
+    }
+}
+
+/// Whether a name with `_` is another spelling of a managed header.
+fn is_alias(name: &[u8]) -> bool {
+    let starts = name.first().is_some_and(|b| b.eq_ignore_ascii_case(&b'x'));
+    starts && name.contains(&b'_') && {
+        let folded: Vec<u8> = name.iter().map(|&b| if b == b'_' { b'-' } else { b }).collect();
+        Known::of(&folded).is_forwarding()
     }
 }
 
@@ -151,7 +155,8 @@ fn keep_listed(req: &mut Request, entry_point: &EntryPoint) {
             .filter(|n| !n.is_empty())
         {
             let known = Known::of(name);
-            if known.is_forwarding() || matches!(known, Known::Upgrade | Known::Connection) {
+            if known.is_forwarding() || is_alias(name) || matches!(known, Known::Upgrade | Known::Connection)
+            {
                 continue;
             }
             if entry_point

@@ -19,13 +19,10 @@ pub struct Refusal {
 }
 
 fn refuse(status: u16, reason: &'static str) -> Refusal {
-    let mut response = Response::error(status, trilithon_flow::status::text(status));
-    response.headers.remove("X-Content-Type-Options");
-    response = Response {
-        body: trilithon_flow::status::text(status).into(),
-        ..response
-    };
-    Refusal { response, reason }
+    Refusal {
+        response: Response::error(status, trilithon_flow::status::text(status)),
+        reason,
+    }
 }
 
 /// Makes the request canonical, or refuses it.
