@@ -5,7 +5,13 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+mod answer;
+pub mod api;
+mod dashboard;
+mod internal;
+pub mod log;
 pub mod metrics;
 
 pub use access_log::AccessLog;
+pub use internal::{Context, internals};
 pub use metrics::Metrics;

@@ -24,11 +24,8 @@ use trilithon_model::install;
 use trilithon_model::install::INTERNAL_ENTRY_POINT;
 use writer::{Target, Writer};
 
-/// The access log of the process. A handle: copies are the same log.
-#[derive(Clone)]
-pub struct AccessLog(Arc<Inner>);
-
-struct Inner {
+/// The access log of the process.
+pub struct AccessLog {
     format: Format,
     fields: Fields,
     filter: Filter,
@@ -53,7 +50,7 @@ impl AccessLog {
     ///
     /// # Errors
     /// The file cannot be opened, or the thread cannot be started.
-    pub fn start(config: &install::AccessLog) -> io::Result<AccessLog> {
+    pub fn start(config: &install::AccessLog) -> io::Result<Arc<AccessLog>> {
         let target = match config.file_path.as_str() {
             "" => Target::Stdout,
             path => Target::File(PathBuf::from(path)),
@@ -61,31 +58,31 @@ impl AccessLog {
         if config.otlp.is_some() {
             tracing::warn!("`accessLog.otlp` is not built yet: lines go to the file or standard output instead");
         }
-        Ok(AccessLog(Arc::new(Inner {
+        Ok(Arc::new(AccessLog {
             format: Format::of(&config.format),
             fields: Fields::of(config.fields.as_ref()),
             filter: Filter::of(config.filters.as_ref()),
             add_internals: config.add_internals,
             requests: AtomicU64::new(0),
             writer: Writer::start(target)?,
-        })))
+        }))
     }
 
     /// Closes the file and opens it anew by its name: what log rotation asks for with SIGUSR1. Lines written before go to
     /// the old file.
     pub fn reopen(&self) {
-        self.0.writer.reopen();
+        self.writer.reopen();
     }
 
     /// Waits until all lines so far are written.
     pub fn flush(&self) {
-        self.0.writer.flush();
+        self.writer.flush();
     }
 }
 
 impl Observer for AccessLog {
     fn observe(&self, record: &Record) {
-        let log = &*self.0;
+        let log = self;
         if !record.access_log || (!log.add_internals && is_internal(record)) {
             return;
         }
@@ -102,8 +99,8 @@ impl Observer for AccessLog {
     }
 
     fn wants(&self) -> Wants {
-        let fields = &self.0.fields;
-        match self.0.format {
+        let fields = &self.fields;
+        match self.format {
             Format::Json => {
                 let any = fields.any_header();
                 Wants { request_headers: any, origin_headers: any, response_headers: any }

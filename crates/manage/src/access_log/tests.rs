@@ -182,6 +182,7 @@ fn all_lines_of_all_threads_and_a_new_file_when_asked() {
     std::fs::rename(&path, dir.join("access.1")).unwrap();
     log.observe(&record());
     log.reopen();
+    log.flush();
     log.observe(&record());
     drop(log);
     assert_eq!(std::fs::read_to_string(dir.join("access.1")).unwrap().lines().count(), 2_001);

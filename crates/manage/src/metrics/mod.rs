@@ -14,17 +14,13 @@ use arc_swap::ArcSwapOption;
 use shard::{Labels, Shards};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::SystemTime;
-use trilithon_flow::metrics::registry;
+use trilithon_engine::report::Report;
 use trilithon_flow::record::Wants;
 use trilithon_flow::{Observer, Record};
 use trilithon_model::install;
 
-/// The metrics of the process. A handle: copies are the same metrics.
-#[derive(Clone)]
-pub struct Metrics(Arc<Inner>);
-
-struct Inner {
+/// The metrics of the process.
+pub struct Metrics {
     settings: Settings,
     shards: Shards,
     /// Routers and services of the current configuration; series of others are not shown. `None`: all are.
@@ -54,7 +50,7 @@ struct Shown {
 
 impl Metrics {
     /// Metrics as `metrics.prometheus` describes them; its defaults where it is absent.
-    pub fn new(config: &install::Metrics) -> Metrics {
+    pub fn new(config: &install::Metrics) -> Arc<Metrics> {
         let prometheus = config.prometheus.clone().unwrap_or_default();
         let mut buckets: Vec<f64> = prometheus.buckets.iter().copied().filter(|b| b.is_finite()).collect();
         buckets.sort_by(f64::total_cmp);
@@ -68,21 +64,26 @@ impl Metrics {
             buckets,
             header_labels: prometheus.header_labels.into_iter().collect(),
         };
-        Metrics(Arc::new(Inner { shards: Shards::new(&settings), settings, shown: ArcSwapOption::empty() }))
+        Arc::new(Metrics { shards: Shards::new(&settings), settings, shown: ArcSwapOption::empty() })
     }
 
     /// After a reload: routers and services that are no longer there are no longer shown, and their counters are given up.
     /// What they counted stays in the entry points' counters.
-    pub fn retain<'a>(&self, routers: impl IntoIterator<Item = &'a str>, services: impl IntoIterator<Item = &'a str>) {
-        let names = |names: &mut dyn Iterator<Item = &'a str>| names.map(str::to_owned).collect();
-        let shown = Shown { routers: names(&mut routers.into_iter()), services: names(&mut services.into_iter()) };
-        self.0.shown.store(Some(Arc::new(shown)));
-        self.0.shards.grow_old();
+    pub fn retain(&self, report: &Report) {
+        self.show_only(Shown {
+            routers: report.routers.keys().cloned().collect(),
+            services: report.services.keys().cloned().collect(),
+        });
+    }
+
+    fn show_only(&self, shown: Shown) {
+        self.shown.store(Some(Arc::new(shown)));
+        self.shards.grow_old();
     }
 
     /// The page for Prometheus, in its text format 0.0.4. Takes time in proportion to the series: not for a worker thread.
     pub fn page(&self, certificates: &[Expiry]) -> String {
-        prometheus::page(&self.0, certificates)
+        prometheus::page(self, certificates)
     }
 }
 
@@ -100,15 +101,15 @@ pub struct Expiry {
 
 impl Observer for Metrics {
     fn observe(&self, record: &Record) {
-        request::count(&self.0, record);
+        request::count(self, record);
     }
 
     fn wants(&self) -> Wants {
-        Wants { request_headers: !self.0.settings.header_labels.is_empty(), ..Wants::default() }
+        Wants { request_headers: !self.settings.header_labels.is_empty(), ..Wants::default() }
     }
 }
 
-impl Inner {
+impl Metrics {
     /// Whether all routers and services that labels name are there.
     fn shows(&self, labels: &Labels) -> bool {
         let shown = self.shown.load();
@@ -123,14 +124,6 @@ impl Inner {
 fn layers(name: &str) -> impl Iterator<Item = (&str, bool)> {
     let count = name.split(" -> ").count();
     name.split(" -> ").enumerate().map(move |(i, part)| (part, i + 1 == count))
-}
-
-/// Counts a configuration that was applied.
-pub fn config_reloaded() {
-    registry().counter("traefik_config_reloads_total", "Config reloads", &[]).inc();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    registry().gauge("traefik_config_last_reload_success", "Last config reload success", &[]).set(seconds);
 }
 
 #[cfg(test)]

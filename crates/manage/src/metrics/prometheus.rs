@@ -2,12 +2,12 @@
 
 use super::families::{Families, Histogram, Kind, LabelSet, Sample};
 use super::shard::{Labels, Series};
-use super::{Expiry, Inner, layers, process};
+use super::{Expiry, Metrics, layers, process};
 use std::sync::atomic::Ordering;
 use trilithon_flow::metrics::{Kind as ValueKind, registry};
 
 /// The page.
-pub fn page(metrics: &Inner, certificates: &[Expiry]) -> String {
+pub fn page(metrics: &Metrics, certificates: &[Expiry]) -> String {
     let mut families = Families::new(&metrics.settings.buckets);
     metrics.shards.visit(|labels, series| requests(&mut families, metrics, labels, series));
     values(&mut families);
@@ -42,13 +42,13 @@ struct Scope {
     response_bytes: u64,
 }
 
-fn requests(families: &mut Families, metrics: &Inner, labels: &Labels, series: &Series) {
+fn requests(families: &mut Families, metrics: &Metrics, labels: &Labels, series: &Series) {
     for scope in scopes(metrics, labels, series) {
         scope.add_to(families, metrics, labels, series);
     }
 }
 
-fn scopes(metrics: &Inner, labels: &Labels, series: &Series) -> Vec<Scope> {
+fn scopes(metrics: &Metrics, labels: &Labels, series: &Series) -> Vec<Scope> {
     let load = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
     let mut all = Vec::new();
     if let Some(entry_point) = labels.entry_point.as_ref().filter(|_| metrics.settings.entry_points) {
@@ -72,7 +72,7 @@ fn scopes(metrics: &Inner, labels: &Labels, series: &Series) -> Vec<Scope> {
 }
 
 impl Scope {
-    fn add_to(&self, families: &mut Families, metrics: &Inner, labels: &Labels, series: &Series) {
+    fn add_to(&self, families: &mut Families, metrics: &Metrics, labels: &Labels, series: &Series) {
         let load = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
         let count = load(&series.requests);
         let mut common = self.labels.clone();

@@ -1,13 +1,13 @@
 //! Counting one exchange.
 
-use super::Inner;
+use super::Metrics;
 use super::shard::{Key, Labels, add, header_value};
 use trilithon_flow::Record;
 use trilithon_flow::record::{Name, Protocol};
 use trilithon_model::install::INTERNAL_ENTRY_POINT;
 
 /// Counts it, unless it is one of those that are not.
-pub fn count(metrics: &Inner, record: &Record) {
+pub fn count(metrics: &Metrics, record: &Record) {
     let settings = &metrics.settings;
     if !record.metrics || (!settings.add_internals && is_internal(record)) {
         return;
@@ -89,7 +89,7 @@ fn method(method: &str) -> (u8, &'static str) {
     (at as u8, METHODS[at])
 }
 
-fn headers(metrics: &Inner, record: &Record) -> Option<std::sync::Arc<[Name]>> {
+fn headers(metrics: &Metrics, record: &Record) -> Option<std::sync::Arc<[Name]>> {
     let labels = &metrics.settings.header_labels;
     let value = |(label, (_, header)): (usize, &(String, String))| {
         metrics.shards.values.share(label, &header_value(record.request_headers.as_ref(), header))

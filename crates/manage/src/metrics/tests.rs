@@ -3,7 +3,7 @@ use std::time::Duration;
 use trilithon_flow::Headers;
 use trilithon_flow::record::{Name, Protocol};
 
-fn metrics(edit: impl FnOnce(&mut install::Prometheus)) -> Metrics {
+fn metrics(edit: impl FnOnce(&mut install::Prometheus)) -> Arc<Metrics> {
     let mut prometheus = install::Prometheus { add_routers_labels: true, ..Default::default() };
     edit(&mut prometheus);
     Metrics::new(&install::Metrics { prometheus: Some(prometheus), ..install::Metrics::default() })
@@ -125,7 +125,7 @@ fn what_a_reload_removed_is_not_shown_and_stays_counted() {
     let (stays, goes): (Name, Name) = ("r@file".into(), "gone@file".into());
     metrics.observe(&Record { router: Some(stays.clone()), ..record() });
     metrics.observe(&Record { router: Some(goes.clone()), ..record() });
-    metrics.retain(["r@file"], ["s@file"]);
+    metrics.show_only(Shown { routers: ["r@file".to_owned()].into(), services: ["s@file".to_owned()].into() });
     let router = |n: u64| format!(r#"traefik_router_requests_total{{code="200",method="GET",protocol="http",router="r@file",service="s@file"}} {n}"#);
     let entry_point = |n: u64| format!(r#"traefik_entrypoint_requests_total{{code="200",entrypoint="web",method="GET",protocol="http"}} {n}"#);
     let both = ["traefik_entrypoint_requests_total", "traefik_router_requests_total"];
@@ -164,7 +164,7 @@ fn header_labels_are_on_request_counters_only_and_bounded() {
 
 #[test]
 fn certificates_and_values_of_the_process() {
-    config_reloaded();
+    trilithon_flow::metrics::registry().counter("traefik_config_reloads_total", "Config reloads", &[]).inc();
     let expiry = Expiry { common_name: "a.test".into(), serial: "12".into(), names: "a.test,b.test".into(), not_after: 1_800_000_000 };
     let page = metrics(|_| ()).page(&[expiry]);
     assert!(page.contains("traefik_tls_certs_not_after{cn=\"a.test\",sans=\"a.test,b.test\",serial=\"12\"} 1.8e+09\n"), "{page}");

@@ -1,0 +1,214 @@
+use super::*;
+use serde_json::{Value, json};
+use std::rc::Rc;
+use std::sync::OnceLock;
+use trilithon_engine::report::Entry;
+use trilithon_flow::{Connection, Target};
+use trilithon_model::dynamic::Configuration;
+use trilithon_model::dynamic::http::Router;
+use trilithon_model::{Problems, Source, dialect};
+
+/// A routing configuration out of YAML.
+fn routing(yaml: &str) -> Configuration {
+    let (configuration, problems) = trilithon_model::routing_file(&Source::text("t.yml", yaml));
+    assert!(!problems.has_errors(), "{problems:?}");
+    configuration
+}
+
+fn report() -> Report {
+    let configuration = routing(
+        "http:\n  routers:\n    b: {rule: 'Host(`b.test`)', service: s, entryPoints: [web], middlewares: [m], tls: {}}\n    a: {rule: Path(`/`), service: s@x}\n  services:\n    s: {loadBalancer: {servers: [{url: 'http://a'}]}}\n  middlewares:\n    m: {chain: {middlewares: [n]}}\n",
+    );
+    let mut report = Report::default();
+    for (name, router) in &configuration.http.routers {
+        let mut entry: Entry<Router> = Entry::new(router.clone());
+        entry.priority = router.rule.len() as i64;
+        entry.using = vec!["web".into()];
+        report.routers.insert(format!("{name}@file"), entry);
+    }
+    report.routers.get_mut("a@file").unwrap().disable("no luck");
+    let service = configuration.http.services["s"].clone();
+    report.services.insert("s@file".into(), Entry::new(service));
+    let mut chain = Entry::new(configuration.http.middlewares["m"].clone());
+    chain.used_by = vec!["b@file".into()];
+    report.middlewares.insert("m@file".into(), chain);
+    report
+}
+
+fn names(items: Vec<Item<'_>>, query: &str) -> Value {
+    let all: Value = serde_json::from_slice(&list::answer(items, &Params::of(query)).body).unwrap();
+    all.as_array().map_or(all.clone(), |l| l.iter().map(|v| v["name"].clone()).collect())
+}
+
+#[test]
+fn objects() {
+    let report = report();
+    let one = |items: Vec<Item<'_>>, name: &str| items.iter().find(|i| i.name == name).unwrap().render();
+    assert_eq!(
+        one(http::routers(&report), "b@file"),
+        json!({
+            "entryPoints": ["web"], "middlewares": ["m@file"], "service": "s", "rule": "Host(`b.test`)", "priority": 14, "priorityStr": "14",
+            "tls": {"options": "default"}, "status": "enabled", "using": ["web"], "name": "b@file", "provider": "file",
+            "observability": {"accessLogs": true, "metrics": true, "tracing": true, "traceVerbosity": "minimal"},
+        })
+    );
+    assert_eq!(one(http::routers(&report), "a@file")["error"], json!(["no luck"]));
+    assert_eq!(
+        one(http::middlewares(&report), "m@file"),
+        json!({"chain": {"middlewares": ["n@file"]}, "status": "enabled", "usedBy": ["b@file"], "name": "m@file", "provider": "file", "type": "chain"})
+    );
+    let raw = raw_data(&report, &Streams::default());
+    assert_eq!(raw.as_object().unwrap().keys().collect::<Vec<_>>(), ["routers", "middlewares", "services"]);
+    for key in ["name", "provider", "priorityStr", "type"] {
+        assert_eq!(raw["routers"]["b@file"].get(key), None, "{key}");
+    }
+}
+
+#[test]
+fn lists() {
+    let report = report();
+    let check = |query: &str, want: Value| assert_eq!(names(http::routers(&report), query), want, "{query}");
+    check("", json!(["a@file", "b@file"]));
+    check("direction=desc", json!(["b@file", "a@file"]));
+    check("status=disabled", json!(["a@file"]));
+    check("search=B.TEST", json!(["b@file"]));
+    check("sortBy=status", json!(["a@file", "b@file"]));
+    check("sortBy=priority&direction=desc", json!(["b@file", "a@file"]));
+    check("serviceName=s@file", json!(["b@file"]));
+    check("serviceName=s@x", json!(["a@file", "b@file"]));
+    check("middlewareName=m@file", json!(["b@file"]));
+    check("middlewareName=m", json!([]));
+    check("page=2", json!(null));
+    assert_eq!(names(http::services(&report), "serviceName=zzz"), json!(["s@file"]));
+}
+
+fn context(yaml: &str) -> Context {
+    let mut problems = Problems::default();
+    let node = dialect::parse(&Source::text("install.yml", yaml), &mut problems).unwrap();
+    let (mut install, more) = trilithon_model::decode_static(&node);
+    assert!(problems.is_empty() && more.is_empty(), "{more:?}");
+    install.finish(&node);
+    Context::new(Arc::new(install), Arc::new(OnceLock::new()), None)
+}
+
+/// Asks the service: status, content type, body.
+fn ask(context: &Context, method: &str, target: &str) -> (u16, String, String) {
+    let api = Api::new(context.clone(), Some(Arc::new(Dashboard::new())));
+    let req = Request { method: Method::of(method.as_bytes()), target: Target::new(target), ..Request::default() };
+    let peer = "127.0.0.1:1".parse().unwrap();
+    let mut cx = Exchange::new(Rc::new(Connection::new(peer, peer, "web".into(), None)), Rc::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let res = runtime.block_on(api.call(req, &mut cx));
+    let body = res.body.bytes().map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default();
+    (res.status, res.headers.get_str("Content-Type").or(res.headers.get_str("Location")).unwrap_or_default().to_owned(), body)
+}
+
+const INSTALL: &str = "entryPoints: {web: {address: ':80'}, quic: {address: ':81/udp'}}\napi: {dashboardName: Mine, basePath: /base}\nproviders: {file: {filename: x}, rest: {}}\nmetrics: {prometheus: {}}\n";
+
+#[test]
+fn paths_and_methods() {
+    let context = context(INSTALL);
+    let check = |method: &str, path: &str, want: u16| assert_eq!(ask(&context, method, path).0, want, "{method} {path}");
+    check("GET", "/base/api/overview", 200);
+    check("GET", "/base/api/rawdata", 200);
+    check("GET", "/base/api/support-dump", 200);
+    check("GET", "/api/overview", 404);
+    for method in ["HEAD", "POST", "OPTIONS", "DELETE"] {
+        check(method, "/base/api/overview", 405);
+    }
+    for path in ["/base/api", "/base/api/", "/base/api/nope", "/base/api/http", "/base/api/http/routers/", "/base/api/entrypoints/web/", "/base/api/entrypoints/w%2Fb"] {
+        check("GET", path, 404);
+    }
+    check("GET", "/base/api/entrypoints/w%65b", 200);
+    check("GET", "/base", 302);
+    check("GET", "/base/dashboard/", 200);
+    check("GET", "/base/dashboard/nope", 404);
+}
+
+#[test]
+fn answers() {
+    let context = context(INSTALL);
+    let (status, kind, body) = ask(&context, "GET", "/base/api/http/routers/nope@file");
+    assert_eq!((status, kind.as_str(), body.as_str()), (404, "text/plain; charset=utf-8", "{\"message\":\"router not found: nope@file\"}\n"));
+    let (_, kind, body) = ask(&context, "GET", "/base/api/version");
+    assert_eq!(kind, "application/json; charset=UTF-8");
+    let version: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(version.as_object().unwrap().keys().collect::<Vec<_>>(), ["Version", "Codename", "startDate", "dashboardName"]);
+    let (_, kind, body) = ask(&context, "GET", "/base/api/overview");
+    assert_eq!(kind, "application/json");
+    let none = json!({"total": 0, "warnings": 0, "errors": 0});
+    let all = json!({"routers": none, "services": none, "middlewares": none});
+    assert_eq!(
+        serde_json::from_str::<Value>(&body).unwrap(),
+        json!({
+            "http": all, "tcp": all, "udp": {"routers": none, "services": none}, "certificates": none,
+            "features": {"tracing": "", "metrics": "Prometheus", "accessLog": false}, "providers": ["File", "Rest"],
+        })
+    );
+    let (_, _, body) = ask(&context, "GET", "/base/api/entrypoints/web");
+    assert_eq!(
+        serde_json::from_str::<Value>(&body).unwrap(),
+        json!({
+            "address": ":80", "forwardedHeaders": {}, "name": "web", "udp": {"timeout": "3s"},
+            "http": {"maxHeaderBytes": 1048576, "sanitizePath": true, "underscoreHeadersStrategy": "keep"},
+            "http2": {"maxConcurrentStreams": 250, "maxDecoderHeaderTableSize": 4096, "maxEncoderHeaderTableSize": 4096},
+            "transport": {"lifeCycle": {"graceTimeOut": "10s"}, "respondingTimeouts": {"idleTimeout": "3m0s", "readTimeout": "1m0s"}},
+        })
+    );
+    assert_eq!(ask(&context, "GET", "/base").1, "text/html; charset=utf-8");
+}
+
+const STREAMS: &str = "
+tcp:
+  routers:
+    t: {rule: 'HostSNI(`*`)', service: t, entryPoints: [web], middlewares: [tin]}
+    no: {rule: 'HostSNI(`*`)', service: missing, entryPoints: [web]}
+    bad: {rule: 'HostSNI(`v.test`)', service: t, entryPoints: [web]}
+  services:
+    t: {loadBalancer: {servers: [{address: '127.0.0.1:1'}], serversTransport: tr}}
+  middlewares:
+    tin: {inFlightConn: {amount: 5}}
+udp:
+  routers:
+    u: {service: u}
+    no: {service: missing, entryPoints: [quic]}
+  services:
+    u: {loadBalancer: {servers: [{address: '127.0.0.1:1'}]}}
+";
+
+#[test]
+fn streams() {
+    let context = context(INSTALL);
+    let configuration = routing(STREAMS);
+    let check = |served: bool, path: &str, want: Value| {
+        context.show_streams(Streams::of([("file", &configuration)], &context.install, served));
+        let (_, _, body) = ask(&context, "GET", &format!("/base/api/{path}"));
+        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), want, "{path}");
+    };
+    check(
+        true,
+        "tcp/routers/t@file",
+        json!({
+            "entryPoints": ["web"], "middlewares": ["tin@file"], "name": "t@file", "priority": -1, "priorityStr": "-1", "provider": "file",
+            "rule": "HostSNI(`*`)", "service": "t", "status": "enabled", "using": ["web"],
+        }),
+    );
+    check(
+        true,
+        "tcp/services/t@file",
+        json!({
+            "loadBalancer": {"servers": [{"address": "127.0.0.1:1"}], "serversTransport": "tr@file"}, "name": "t@file", "provider": "file",
+            "serverStatus": {"127.0.0.1:1": "UP"}, "status": "enabled", "type": "loadbalancer", "usedBy": ["bad@file", "t@file"],
+        }),
+    );
+    check(true, "udp/routers/u@file", json!({"entryPoints": ["quic"], "name": "u@file", "provider": "file", "service": "u", "status": "enabled", "using": ["quic"]}));
+    let error = |served: bool, path: &str, want: &str| {
+        context.show_streams(Streams::of([("file", &configuration)], &context.install, served));
+        let body: Value = serde_json::from_str(&ask(&context, "GET", &format!("/base/api/{path}")).2).unwrap();
+        assert_eq!((&body["status"], &body["error"]), (&json!("disabled"), &json!([want])), "{path}");
+    };
+    error(true, "tcp/routers/no@file", "the service \"missing@file\" does not exist");
+    error(true, "tcp/routers/bad@file", "invalid rule: \"HostSNI(`v.test`)\" , has HostSNI matcher, but no TLS on router");
+    error(true, "udp/routers/no@file", "the UDP service \"missing@file\" does not exist");
+    error(false, "tcp/routers/t@file", "not built yet");
+}

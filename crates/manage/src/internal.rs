@@ -1,0 +1,198 @@
+//! The gateway's own services, by the names that routers use for them.
+
+use crate::answer::{self, Page};
+use crate::api::{Api, Streams};
+use crate::dashboard::Dashboard;
+use crate::metrics::{Expiry, Metrics};
+use arc_swap::ArcSwap;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+use trilithon_engine::assemble::Internals;
+use trilithon_engine::live::{Live, Snapshot};
+use trilithon_flow::{Exchange, Reply, Request, Response, Service};
+use trilithon_model::install::Static;
+
+/// What the services answer from. A handle: copies are the same.
+#[derive(Clone)]
+pub struct Context {
+    pub install: Arc<Static>,
+    /// The live snapshot. Made after the services, as the first snapshot needs them; empty until then.
+    pub live: Arc<OnceLock<Arc<Live>>>,
+    pub metrics: Option<Arc<Metrics>>,
+    pub started: SystemTime,
+    /// TCP and UDP objects, see [`Context::show_streams`].
+    pub(crate) streams: Arc<ArcSwap<Streams>>,
+}
+
+impl Context {
+    /// A context of a gateway that starts now.
+    pub fn new(install: Arc<Static>, live: Arc<OnceLock<Arc<Live>>>, metrics: Option<Arc<Metrics>>) -> Context {
+        Context { install, live, metrics, started: SystemTime::now(), streams: Arc::default() }
+    }
+
+    /// From now on the API shows these TCP and UDP objects.
+    pub fn show_streams(&self, streams: Streams) {
+        self.streams.store(Arc::new(streams));
+    }
+
+    /// The snapshot in force; none before the first.
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.live.get().map(|live| live.get())
+    }
+
+    fn is_draining(&self) -> bool {
+        self.live.get().is_some_and(|live| live.is_draining())
+    }
+}
+
+/// The services that the install configuration turns on. A router that names another one is told that it does not exist.
+pub fn internals(context: &Context) -> Internals {
+    let install = &context.install;
+    let mut all: BTreeMap<String, Arc<dyn Service>> = BTreeMap::new();
+    let mut add = |name: &str, service: Arc<dyn Service>| drop(all.insert(format!("{name}@internal"), service));
+    add("noop", Arc::new(Noop));
+    if let Some(api) = &install.api {
+        let dashboard = api.dashboard.then(|| Arc::new(Dashboard::new()));
+        add("api", Arc::new(Api::new(context.clone(), dashboard.clone())));
+        if let Some(dashboard) = dashboard {
+            add("dashboard", dashboard);
+        }
+    }
+    if let Some(ping) = &install.ping {
+        let terminating = u16::try_from(ping.terminating_status_code).unwrap_or(503);
+        add("ping", Arc::new(Ping { context: context.clone(), terminating }));
+    }
+    if let Some(metrics) = &context.metrics {
+        add("prometheus", Arc::new(Prometheus { context: context.clone(), metrics: metrics.clone() }));
+    }
+    if install.providers.as_ref().is_some_and(|p| p.rest.is_some()) {
+        add("rest", Arc::new(Rest));
+    }
+    if install.certificates_resolvers.values().any(|r| r.acme.as_ref().is_some_and(|a| a.http_challenge.is_some())) {
+        add("acme-http", Arc::new(AcmeHttp));
+    }
+    all
+}
+
+fn ready<'a>(res: Response) -> Reply<'a> {
+    Box::pin(std::future::ready(res))
+}
+
+/// What stands behind routers that only redirect.
+struct Noop;
+
+impl Service for Noop {
+    fn call<'a>(&'a self, _: Request, _: &'a mut Exchange) -> Reply<'a> {
+        ready(Response::new(418))
+    }
+}
+
+/// `/ping`.
+struct Ping {
+    context: Context,
+    terminating: u16,
+}
+
+impl Service for Ping {
+    fn call<'a>(&'a self, _: Request, _: &'a mut Exchange) -> Reply<'a> {
+        let status = if self.context.is_draining() { self.terminating } else { 200 };
+        let page = Page::new("text/plain; charset=utf-8", trilithon_flow::status::text(status));
+        ready(Page { status, ..page }.into())
+    }
+}
+
+/// Configuration by HTTP.
+struct Rest;
+
+impl Service for Rest {
+    fn call<'a>(&'a self, _: Request, _: &'a mut Exchange) -> Reply<'a> {
+        ready(Response::error(501, "the provider `rest` is not built yet"))
+    }
+}
+
+/// Answers to ACME HTTP challenges. No certificate is asked for yet, so that there is none.
+struct AcmeHttp;
+
+impl Service for AcmeHttp {
+    fn call<'a>(&'a self, _: Request, _: &'a mut Exchange) -> Reply<'a> {
+        ready(answer::not_found())
+    }
+}
+
+/// `/metrics`.
+struct Prometheus {
+    context: Context,
+    metrics: Arc<Metrics>,
+}
+
+/// As Go's client says it where the scraper asks for nothing else.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+
+impl Service for Prometheus {
+    fn call<'a>(&'a self, req: Request, _: &'a mut Exchange) -> Reply<'a> {
+        let gzip = req.headers.get_all(b"accept-encoding").any(accepts_gzip);
+        Box::pin(async move {
+            let (metrics, context) = (self.metrics.clone(), self.context.clone());
+            aside(move || {
+                let text = metrics.page(&expiries(context.snapshot().as_deref())).into_bytes();
+                match gzip.then(|| compress(&text)) {
+                    Some(Ok(small)) => Page::new(METRICS_TYPE, small).with("Content-Encoding", "gzip"),
+                    _ => Page::new(METRICS_TYPE, text),
+                }
+            })
+            .await
+        })
+    }
+}
+
+fn expiries(snapshot: Option<&Snapshot>) -> Vec<Expiry> {
+    let certificates = snapshot.map(|s| &s.report.certificates[..]).unwrap_or_default();
+    let expiry = |c: &trilithon_tls::CertificateFacts| Expiry {
+        common_name: c.common_name.clone(),
+        serial: c.serial_number.clone(),
+        names: c.dns_names.join(","),
+        not_after: c.not_after,
+    };
+    certificates.iter().map(expiry).collect()
+}
+
+/// Whether one of the codings of an `Accept-Encoding` value is gzip, and not refused by `q=0`.
+fn accepts_gzip(value: &[u8]) -> bool {
+    let refused = |rest: &str| rest.trim_start().strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
+    let text = String::from_utf8_lossy(value);
+    text.split(',').any(|coding| match coding.split_once(';') {
+        Some((name, rest)) => name.trim().eq_ignore_ascii_case("gzip") && !refused(rest),
+        None => coding.trim().eq_ignore_ascii_case("gzip"),
+    })
+}
+
+/// `data` in the gzip format.
+pub(crate) fn compress(data: &[u8]) -> io::Result<Vec<u8>> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(data)?;
+    gzip.finish()
+}
+
+/// Makes a page that takes long beside the worker.
+pub(crate) async fn aside(work: impl FnOnce() -> Page + Send + 'static) -> Response {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(page) => page.into(),
+        Err(_) => Response::status_text(500),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codings() {
+        for (value, want) in [("gzip", true), ("br, GZIP;q=0.5", true), ("gzip;q=0", false), ("gzip; q=0.0, br", false), ("identity", false), ("", false)] {
+            assert_eq!(accepts_gzip(value.as_bytes()), want, "{value}");
+        }
+    }
+}
