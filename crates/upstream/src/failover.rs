@@ -48,6 +48,7 @@ impl Failover {
         fallback: Child,
         _keep: &Keep,
     ) -> Result<Failover, BuildError> {
+        let (main, fallback) = (main.called(&config.service), fallback.called(&config.fallback));
         let errors = config
             .errors
             .as_ref()
@@ -170,7 +171,8 @@ mod tests {
         Config {
             health_check: reports.then(ChildHealth::default),
             errors,
-            ..Config::default()
+            service: "s".into(),
+            fallback: "f".into(),
         }
     }
 
@@ -267,7 +269,7 @@ mod tests {
     #[test]
     fn refused() {
         let check = |config: Config, main: Option<Arc<Status>>, want: &str| {
-            let (main, fallback) = (Fake::new("s", 200, main), Fake::new("f", 200, None));
+            let (main, fallback) = (Fake::new("s@file", 200, main), Fake::new("f@file", 200, None));
             let built = Failover::build(
                 "fo@file",
                 &config,
