@@ -1,10 +1,11 @@
 //! One exchange with one server, whatever it speaks: a kept connection or a new one, HTTP/1.1 or HTTP/2.
 
-use crate::http1::{self, Answer, Ask, Home, Size};
+use crate::http1::{Answer, Ask, Home, Size, Waiting};
 use crate::pool::{self, Dedicated, Key, Room};
 use crate::stream::Stream;
 use crate::upload::Upload;
 use crate::{Origin, Scheme, Transport, connect, http2};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Instant;
 use trilithon_flow::{Exchange, Fault, FaultKind, Headers, Known, Method, Request, Response};
@@ -22,11 +23,22 @@ const MAX_REFUSALS: usize = 3;
 pub async fn send(
     transport: &Arc<Transport>,
     origin: &Origin,
-    req: Request,
+    mut req: Request,
+    cx: &mut Exchange,
+) -> Result<Response, Fault> {
+    dispatch(transport, origin, &mut req, cx).await
+}
+
+/// The same with a borrowed request, of which only the head is left: futures stay small when nothing big moves into them.
+pub(crate) async fn dispatch(
+    transport: &Transport,
+    origin: &Origin,
+    req: &mut Request,
     cx: &mut Exchange,
 ) -> Result<Response, Fault> {
     let started = Instant::now();
     cx.record.server_addr = Some(origin.authority.clone());
+    cx.origin_streamed = None;
     let outcome = exchange(transport, origin, req, cx).await;
     cx.record.origin_duration = started.elapsed();
     let Answer { response, bytes } = outcome?;
@@ -48,9 +60,9 @@ pub async fn send(
 }
 
 async fn exchange(
-    transport: &Arc<Transport>,
+    transport: &Transport,
     origin: &Origin,
-    req: Request,
+    req: &mut Request,
     cx: &Exchange,
 ) -> Result<Answer, Fault> {
     let key = Key {
@@ -58,20 +70,23 @@ async fn exchange(
         origin: origin.key,
         owner: owner(cx),
     };
-    match origin.scheme {
-        Scheme::Http => over_http1(transport, origin, key, req, cx, None).await,
+    let http1_only = match origin.scheme {
         Scheme::Unsupported => {
             let why = format!(
                 "`{}` cannot be asked: its scheme or host is missing or unknown",
                 origin.url
             );
-            Err(Fault::new(FaultKind::Unsupported, why).unsent())
+            return Err(Fault::new(FaultKind::Unsupported, why).unsent());
         }
+        Scheme::Http => true,
         // An upgrade leaves HTTP, which only HTTP/1.1 connections can.
-        _ if req.upgrade.is_some() || transport.settings.tls.http1_only && origin.scheme == Scheme::Https => {
-            Box::pin(over_http1(transport, origin, key, req, cx, None)).await
-        }
-        _ => Box::pin(over_either(transport, origin, key, req, cx)).await,
+        Scheme::Https => transport.settings.tls.http1_only || req.upgrade.is_some(),
+        Scheme::H2c => req.upgrade.is_some(),
+    };
+    if http1_only {
+        over_http1(transport, origin, key, req, cx, None).await
+    } else {
+        Box::pin(over_either(transport, origin, key, req, cx)).await
     }
 }
 
@@ -93,46 +108,45 @@ fn asks_for_a_connection(headers: &Headers) -> bool {
 
 /// On `stream`, a kept connection, or a new one. A kept one that turns out to be gone is replaced by a new one, once.
 async fn over_http1(
-    transport: &Arc<Transport>,
+    transport: &Transport,
     origin: &Origin,
     key: Key,
-    mut req: Request,
+    req: &mut Request,
     cx: &Exchange,
     stream: Option<Stream>,
 ) -> Result<Answer, Fault> {
     let room = transport.room;
-    // A dedicated connection that is not kept would be no use.
-    let room = if key.owner == 0 {
-        room
-    } else {
-        Room {
-            max: room.max.max(1),
-            ..room
-        }
-    };
-    let mut upload = Upload::new(origin, &mut req);
-    let mut ask = Ask {
-        home: Home { key, room },
+    let upload = Upload::new(origin, req);
+    let ask = Ask {
+        // A dedicated connection that is not kept would be no use.
+        home: Home {
+            key,
+            room: if key.owner == 0 {
+                room
+            } else {
+                Room {
+                    max: room.max.max(1),
+                    ..room
+                }
+            },
+        },
         head_time: transport.settings.response_header_timeout,
         reused: stream.is_none(),
         to_head: req.method == Method::Head,
-        replayable: replayable(&req),
+        replayable: replayable(req),
         upgrade: req.upgrade.as_deref(),
         interim: &cx.interim,
     };
-    let mut stream = stream.or_else(|| pool::take(&key));
+    let mut waiting = Waiting::new(stream.or_else(|| pool::take(&key)), upload, ask);
     loop {
-        let connection = match stream.take() {
-            Some(connection) => connection,
-            None => {
-                ask.reused = false;
-                Box::pin(connect::dial(transport, origin, true)).await?.stream
-            }
-        };
-        match http1::exchange(connection, upload, &ask).await {
-            Ok(answer) => return Ok(answer),
-            Err(http1::Failure::Fault(fault)) => return Err(fault),
-            Err(http1::Failure::Stale(again)) => upload = again,
+        if waiting.needs_connection() {
+            let dialled = Box::pin(connect::dial(transport, origin, true)).await?;
+            waiting.connect(dialled.stream);
+        }
+        match poll_fn(|cx| waiting.poll(cx)).await {
+            Ok(head) => return waiting.answer(head),
+            Err(why) if waiting.is_stale(&why) => waiting.restart(),
+            Err(why) => return Err(waiting.fault(why)),
         }
     }
 }
@@ -151,18 +165,18 @@ enum Link {
 
 /// To a server that may speak HTTP/2.
 async fn over_either(
-    transport: &Arc<Transport>,
+    transport: &Transport,
     origin: &Origin,
     key: Key,
-    req: Request,
+    req: &mut Request,
     cx: &Exchange,
 ) -> Result<Answer, Fault> {
-    let mut req = Box::new(req);
+    let mut req = Box::new(std::mem::take(req));
     let head_time = transport.settings.response_header_timeout;
     let mut refusals = 0;
     loop {
         let lease = match link(transport, origin, key).await? {
-            Link::Http1(stream) => return over_http1(transport, origin, key, *req, cx, stream).await,
+            Link::Http1(stream) => return over_http1(transport, origin, key, &mut req, cx, stream).await,
             Link::Http2(lease) => lease,
         };
         match http2::exchange(lease, origin, req, head_time, &cx.interim).await {
@@ -175,7 +189,7 @@ async fn over_either(
     }
 }
 
-async fn link(transport: &Arc<Transport>, origin: &Origin, key: Key) -> Result<Link, Fault> {
+async fn link(transport: &Transport, origin: &Origin, key: Key) -> Result<Link, Fault> {
     loop {
         let dialling = match http2::claim(&key) {
             http2::Claim::Ready(lease) => return Ok(Link::Http2(lease)),

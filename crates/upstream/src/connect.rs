@@ -19,6 +19,8 @@ use trilithon_flow::{Fault, FaultKind, limits};
 const NAME_TIME: Duration = Duration::from_secs(3);
 /// Names remembered per thread.
 const MAX_NAMES: usize = 1024;
+/// How long one of several addresses is tried before the next.
+const ADDRESS_TIME: Duration = Duration::from_secs(5);
 /// Time between TCP keep-alive probes.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Bytes of a proxy's answer to CONNECT.
@@ -96,13 +98,17 @@ fn connect_fault(error: &io::Error, place: &str) -> Fault {
 pub async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let addresses = resolve(host).await?;
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "no such host");
-    for &ip in addresses.iter() {
-        match TcpStream::connect(SocketAddr::new(ip, port)).await {
-            Ok(stream) => {
+    for (at, &ip) in addresses.iter().enumerate() {
+        let connect = TcpStream::connect(SocketAddr::new(ip, port));
+        // The last one has all the time that the caller gives.
+        let limit = (at + 1 < addresses.len()).then_some(ADDRESS_TIME);
+        match within(limit, connect).await {
+            Some(Ok(stream)) => {
                 tune(&stream);
                 return Ok(stream);
             }
-            Err(error) => failed = error,
+            Some(Err(error)) => failed = error,
+            None => failed = io::ErrorKind::TimedOut.into(),
         }
     }
     // The name may have moved: ask again next time.

@@ -2,7 +2,8 @@
 //!
 //! Nothing here chooses a server, and nothing here touches a socket.
 
-use crate::{Origin, Transport, hop, send};
+use crate::client::dispatch;
+use crate::{Origin, Transport, hop};
 use std::sync::Arc;
 use trilithon_flow::{Exchange, Fault, Headers, Known, Method, Reply, Request, Response, Service, Target};
 
@@ -17,22 +18,20 @@ pub struct Forward {
 }
 
 impl Service for Forward {
-    fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> Reply<'a> {
-        Box::pin(self.forward(req, cx))
+    fn call<'a>(&'a self, mut req: Request, cx: &'a mut Exchange) -> Reply<'a> {
+        cx.record.server_url = Some(self.origin.url.clone());
+        cx.keep_head(&req);
+        self.rewrite(&mut req, cx);
+        Box::pin(async move {
+            match dispatch(&self.transport, &self.origin, &mut req, cx).await {
+                Ok(response) => response,
+                Err(fault) => failed(fault, cx),
+            }
+        })
     }
 }
 
 impl Forward {
-    async fn forward(&self, mut req: Request, cx: &mut Exchange) -> Response {
-        cx.record.server_url = Some(self.origin.url.clone());
-        cx.keep_head(&req);
-        self.rewrite(&mut req, cx);
-        match send(&self.transport, &self.origin, req, cx).await {
-            Ok(response) => response,
-            Err(fault) => failed(fault, cx),
-        }
-    }
-
     /// Makes the client's request the one that the server gets.
     fn rewrite(&self, req: &mut Request, cx: &Exchange) {
         append_forwarded_for(&mut req.headers, cx);

@@ -10,7 +10,7 @@ use crate::stream::Stream;
 use crate::upload::{Upload, UploadError};
 use bytes::Bytes;
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -63,22 +63,6 @@ pub(crate) enum Size {
     Counted(Rc<Cell<u64>>),
 }
 
-/// Why there is no answer.
-pub(crate) enum Failure {
-    /// The kept connection was gone. The same request may go out on another one.
-    Stale(Upload),
-    Fault(Fault),
-}
-
-/// One exchange. Dropping it closes the connection.
-pub(crate) async fn exchange(stream: Stream, upload: Upload, ask: &Ask<'_>) -> Result<Answer, Failure> {
-    let mut waiting = Waiting::new(stream, upload, ask);
-    match poll_fn(|cx| waiting.poll(cx)).await {
-        Ok(head) => waiting.answer(head).map_err(Failure::Fault),
-        Err(why) => Err(waiting.failure(why)),
-    }
-}
-
 /// Reads into `buf`. While nothing comes, no memory is held.
 fn read(stream: &mut Stream, buf: &mut Buffer, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
     let polled = pin!(stream.read_buf(buf.reading())).poll(cx);
@@ -90,8 +74,9 @@ fn read(stream: &mut Stream, buf: &mut Buffer, cx: &mut Context<'_>) -> Poll<io:
 
 // ── up to the head ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-struct Waiting<'a> {
-    stream: Stream,
+/// One exchange up to the head of the answer. Dropping it closes the connection.
+pub(crate) struct Waiting<'a> {
+    stream: Option<Stream>,
     upload: Upload,
     /// All of the request is written, or no more of it can be.
     sent: bool,
@@ -103,11 +88,11 @@ struct Waiting<'a> {
     headers: Headers,
     interims: usize,
     timer: Option<Pin<Box<Sleep>>>,
-    ask: &'a Ask<'a>,
+    ask: Ask<'a>,
 }
 
 /// What ends an exchange before there is a head.
-enum Why {
+pub(crate) enum Why {
     /// The connection ended or broke; the error if there was one.
     Closed(Option<io::Error>),
     Refused(Reject),
@@ -117,7 +102,8 @@ enum Why {
 }
 
 impl<'a> Waiting<'a> {
-    fn new(stream: Stream, upload: Upload, ask: &'a Ask<'a>) -> Waiting<'a> {
+    /// Without a connection it [needs](Waiting::needs_connection) one first.
+    pub fn new(stream: Option<Stream>, upload: Upload, ask: Ask<'a>) -> Waiting<'a> {
         let timer = upload
             .is_held()
             .then(|| Box::pin(tokio::time::sleep(CONTINUE_TIME)));
@@ -135,12 +121,43 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Why>> {
+    /// Whether there is no connection to go out on.
+    pub fn needs_connection(&self) -> bool {
+        self.stream.is_none()
+    }
+
+    /// Goes out on a new connection.
+    pub fn connect(&mut self, stream: Stream) {
+        self.ask.reused = false;
+        self.stream = Some(stream);
+    }
+
+    /// Whether a kept connection was gone before it said a word, and the same request may go out on another one.
+    pub fn is_stale(&self, why: &Why) -> bool {
+        self.ask.reused
+            && matches!(why, Why::Closed(_))
+            && self.buf.is_empty()
+            && self.interims == 0
+            && self.upload.can_rewind(self.ask.replayable)
+    }
+
+    /// Back to where a connection is needed.
+    pub fn restart(&mut self) {
+        self.stream = None;
+        self.sent = false;
+        self.broken = false;
+        self.upload.rewind();
+    }
+
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Why>> {
         loop {
             if !self.sent {
                 self.poll_upload(cx)?;
             }
-            match read(&mut self.stream, &mut self.buf, cx) {
+            let Some(stream) = &mut self.stream else {
+                return Poll::Ready(Err(Why::Closed(None)));
+            };
+            match read(stream, &mut self.buf, cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Why::Closed(None))),
                 Poll::Ready(Ok(_)) => {
                     if let Some(head) = self.parse()? {
@@ -164,7 +181,10 @@ impl<'a> Waiting<'a> {
     }
 
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<(), Why> {
-        match self.upload.poll(&mut self.stream, cx) {
+        let Some(stream) = &mut self.stream else {
+            return Ok(());
+        };
+        match self.upload.poll(stream, cx) {
             Poll::Pending => return Ok(()),
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(UploadError::Write)) => self.broken = true,
@@ -220,11 +240,8 @@ impl<'a> Waiting<'a> {
         Ok(())
     }
 
-    fn failure(self, why: Why) -> Failure {
-        let untouched = self.ask.reused && self.buf.is_empty() && self.interims == 0;
-        if untouched && matches!(why, Why::Closed(_)) && self.upload.can_rewind(self.ask.replayable) {
-            return Failure::Stale(self.upload.rewind());
-        }
+    /// What is told of it.
+    pub fn fault(self, why: Why) -> Fault {
         let fault = match why {
             Why::Closed(Some(error)) if self.buf.is_empty() => Fault::new(
                 FaultKind::Closed,
@@ -245,14 +262,14 @@ impl<'a> Waiting<'a> {
             Why::Late => Fault::new(FaultKind::ResponseTimeout, "the server gave no answer in time"),
             Why::Body(fault) => fault,
         };
-        Failure::Fault(Fault {
+        Fault {
             unsent: !self.upload.wrote(),
             ..fault
-        })
+        }
     }
 
     /// Makes the response, and decides what becomes of the connection.
-    fn answer(mut self, head: ResponseHead) -> Result<Answer, Fault> {
+    pub fn answer(mut self, head: ResponseHead) -> Result<Answer, Fault> {
         let mut response = Response {
             status: head.status,
             ..Response::default()
@@ -285,7 +302,7 @@ impl<'a> Waiting<'a> {
             _ => Size::Counted(Rc::default()),
         };
         response.body = Body::from_source(Rest {
-            stream: Some(self.stream),
+            stream: self.stream,
             buf: self.buf,
             decoder: BodyDecoder::new(head.framing),
             lent: 0,
@@ -322,8 +339,8 @@ impl<'a> Waiting<'a> {
         // Hop-by-hop, but what the client must be told.
         response.headers.append("Upgrade", to);
         let early = Bytes::copy_from_slice(self.buf.filled());
-        response.upgraded = Some(Upgraded {
-            io: Box::new(self.stream),
+        response.upgraded = self.stream.map(|stream| Upgraded {
+            io: Box::new(stream),
             early,
         });
         Ok(Answer {
@@ -343,8 +360,8 @@ fn whole(framing: Framing, buf: &Buffer) -> Option<usize> {
 }
 
 /// Back to the pool, or closed when it has no home.
-fn keep(stream: Stream, home: Option<Home>) {
-    if let Some(home) = home {
+fn keep(stream: Option<Stream>, home: Option<Home>) {
+    if let (Some(stream), Some(home)) = (stream, home) {
         pool::put(home.key, stream, home.room);
     }
 }
@@ -444,10 +461,8 @@ impl Rest {
     /// The body has ended. The connection is free if the request has ended too and nothing is left over.
     fn finish(&mut self) {
         self.trailers = self.decoder.take_trailers();
-        if let Some(stream) = self.stream.take()
-            && self.upload.take().is_none()
-            && self.buf.is_empty()
-        {
+        let stream = self.stream.take();
+        if self.upload.take().is_none() && self.buf.is_empty() {
             keep(stream, self.home);
         }
     }

@@ -156,13 +156,17 @@ pub(crate) fn sweep() {
     if SWEEPING.get() {
         return;
     }
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return;
+    };
     let sweeping = Sweeping::start();
-    tokio::task::spawn_local(async move {
+    // A worker's runtime has one thread, so this stays on it.
+    runtime.spawn(async move {
         loop {
             tokio::time::sleep(TICK).await;
-            let idle = POOL.with_borrow_mut(|pool| pool.tick(Stream::is_quiet));
-            let idle2 = crate::http2::tick();
-            if !idle && !idle2 {
+            let http1 = POOL.with_borrow_mut(|pool| pool.tick(Stream::is_quiet));
+            let http2 = crate::http2::tick();
+            if !http1 && !http2 {
                 break;
             }
         }

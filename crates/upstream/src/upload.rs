@@ -93,10 +93,9 @@ impl Upload {
     }
 
     /// Back to the start. Only if it [can](Upload::can_rewind).
-    pub fn rewind(mut self) -> Upload {
+    pub fn rewind(&mut self) {
         self.at = 0;
         self.wrote = false;
-        self
     }
 
     /// Writes what can be written; ready when nothing is left.

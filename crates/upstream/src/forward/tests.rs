@@ -165,3 +165,11 @@ fn no_server_to_ask() {
     check("http://", "500 Unsupported unsent");
     check("http://no-such-name.invalid", "502 Connect unsent");
 }
+
+#[test]
+fn a_request_under_way_is_small() {
+    let (forward, mut cx) = (forward("http://a.test"), exchange());
+    let call = forward.call(get(), &mut cx);
+    let size = std::mem::size_of_val(&*call);
+    assert!(size <= 1024, "{size} bytes");
+}
