@@ -207,6 +207,9 @@ fn tell(snapshot: &Snapshot, metrics: Option<&Metrics>) {
             _ => tracing::warn!(%place, "{noun} `{name}`: {}", complaint.text),
         }
     }
+    for problem in snapshot.tls.problems() {
+        tracing::error!("{problem}");
+    }
     for note in &snapshot.report.notes {
         tracing::warn!("{note}");
     }

@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Huge pages would cost each idle connection tens of KiB: its few small objects each touch another 2 MiB.
-    if let Err(error) = rustix::process::disable_transparent_huge_pages(true) {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
         tracing::debug!(%error, "transparent huge pages stay on");
     }
     match cli::parse(std::env::args().skip(1).collect()) {

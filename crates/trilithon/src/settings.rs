@@ -85,7 +85,7 @@ pub fn settings(config: &Static, internals: Internals, thorough: bool) -> anyhow
         precedence: config.providers.as_ref().map(|p| p.precedence.iter().map(|n| n.to_ascii_lowercase()).collect()).unwrap_or_default(),
         default_transport: Arc::new(default_transport),
         internals,
-        tls: trilithon_tls::Builder::new(),
+        tls: trilithon_tls::Builder::new(trilithon_tls::Reader::default()),
         thorough,
     })
 }

@@ -29,12 +29,13 @@ fn item(facts: &CertificateFacts, now: i64) -> Item<'_> {
 
 fn json(facts: &CertificateFacts, status: &str) -> Object {
     let mut object = Object::new();
+    object.insert("name".into(), facts.fingerprint.as_str().into());
+    put_list(&mut object, "sans", &facts.sans);
     let mut text = |key: &str, value: &str| {
         if !value.is_empty() {
             object.insert(key.into(), value.into());
         }
     };
-    text("name", &facts.fingerprint);
     text("notAfter", &time(facts.not_after));
     text("notBefore", &time(facts.not_before));
     text("serialNumber", &facts.serial_number);
@@ -50,7 +51,6 @@ fn json(facts: &CertificateFacts, status: &str) -> Object {
     text("certFingerprint", &facts.fingerprint);
     text("publicKeyFingerprint", &facts.public_key_fingerprint);
     text("status", status);
-    put_list(&mut object, "sans", &facts.sans);
     if facts.key_size > 0 {
         object.insert("keySize".into(), facts.key_size.into());
     }

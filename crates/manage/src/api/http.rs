@@ -18,10 +18,10 @@ fn router<'a>(name: &'a str, entry: &'a Entry<Router>) -> Item<'a> {
     item.route = Some(Route {
         service: &entry.config.service,
         middlewares: qualified(&entry.config.middlewares, name),
-        priority: entry.priority,
+        priority: priority(entry),
         entry_points: entry.config.entry_points.len(),
     });
-    item.extra.insert("priorityStr".into(), entry.priority.to_string().into());
+    item.extra.insert("priorityStr".into(), priority(entry).to_string().into());
     item
 }
 
@@ -30,8 +30,8 @@ fn router_json(name: &str, entry: &Entry<Router>) -> Object {
     let mut object = config(router);
     put_list(&mut object, "middlewares", &qualified(&router.middlewares, name));
     put_list(&mut object, "parentRefs", &qualified(&router.parent_refs, name));
-    if entry.priority != 0 {
-        object.insert("priority".into(), entry.priority.into());
+    if priority(entry) != 0 {
+        object.insert("priority".into(), priority(entry).into());
     }
     if let Some(tls) = inside(&mut object, &["tls"]) {
         tls.entry("options").or_insert_with(|| "default".into());
@@ -41,6 +41,12 @@ fn router_json(name: &str, entry: &Entry<Router>) -> Object {
     }
     add_state(&mut object, entry);
     object
+}
+
+/// The priority; where a router is served nowhere, only what it was given.
+fn priority(entry: &Entry<Router>) -> i64 {
+    let served = !entry.using.is_empty() || !entry.config.parent_refs.is_empty();
+    if served { entry.priority } else { entry.config.priority }
 }
 
 /// What is observed, with what holds where nothing is said.
@@ -100,6 +106,15 @@ fn middleware<'a>(name: &'a str, entry: &'a Entry<Middleware>) -> Item<'a> {
 
 fn middleware_json(name: &str, entry: &Entry<Middleware>) -> Object {
     let mut object = config(&entry.config.value);
+    let basic = entry.config.basic_auth.as_ref().map(|c| ("basicAuth", &c.users));
+    let digest = entry.config.digest_auth.as_ref().map(|c| ("digestAuth", &c.users));
+    for (kind, users) in basic.into_iter().chain(digest) {
+        // Names and hashes, which Traefik shows and its users look for here.
+        if let Some(shown) = inside(&mut object, &[kind]) {
+            let users: Vec<String> = users.iter().map(|u| u.expose().to_owned()).collect();
+            put_list(shown, "users", &users);
+        }
+    }
     if !entry.used_by.is_empty()
         && let Some(chain) = &entry.config.chain
         && let Some(shown) = inside(&mut object, &["chain"])

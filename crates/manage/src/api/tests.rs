@@ -11,7 +11,7 @@ use trilithon_model::{Problems, Source, dialect};
 /// A routing configuration out of YAML.
 fn routing(yaml: &str) -> Configuration {
     let (configuration, problems) = trilithon_model::routing_file(&Source::text("t.yml", yaml));
-    assert!(!problems.has_errors(), "{problems:?}");
+    assert!(!problems.void_file(), "{problems:?}");
     configuration
 }
 
@@ -78,8 +78,28 @@ fn lists() {
     check("serviceName=s@x", json!(["a@file", "b@file"]));
     check("middlewareName=m@file", json!(["b@file"]));
     check("middlewareName=m", json!([]));
-    check("page=2", json!(null));
+    check("page=2", json!({"message": "invalid request: page: 2, per_page: 100"}));
     assert_eq!(names(http::services(&report), "serviceName=zzz"), json!(["s@file"]));
+}
+
+#[test]
+fn a_router_that_is_served_nowhere_has_the_priority_it_was_given() {
+    let mut report = report();
+    report.routers.get_mut("b@file").unwrap().using.clear();
+    let b = http::routers(&report).pop().unwrap().render();
+    assert_eq!((b.get("priority"), &b["priorityStr"]), (None, &json!("0")));
+}
+
+#[test]
+fn users_are_shown_and_other_secrets_are_not() {
+    let configuration = routing("http:\n  middlewares:\n    b: {basicAuth: {users: ['u:h']}}\n    r: {rateLimit: {redis: {password: secret}}}\n");
+    let mut report = Report::default();
+    for (name, middleware) in &configuration.http.middlewares {
+        report.middlewares.insert(format!("{name}@file"), Entry::new(middleware.clone()));
+    }
+    let shown: Vec<Value> = http::middlewares(&report).iter().map(Item::render).collect();
+    assert_eq!(shown[0]["basicAuth"], json!({"users": ["u:h"]}));
+    assert_eq!(shown[1]["rateLimit"]["redis"]["password"], "xxxx");
 }
 
 fn context(yaml: &str) -> Context {

@@ -85,7 +85,7 @@ async fn samples() -> std::io::Result<Vec<(&'static str, String)>> {
 /// A free port for each mark. It is free now; another process may still be quicker, and then the start says so.
 fn ports() -> anyhow::Result<Vec<(&'static str, u16)>> {
     let mut taken = Vec::new();
-    for (mark, wanted) in PORTS {
+    for (_, wanted) in PORTS {
         let free = (wanted..wanted + 100).find(|p| !taken.contains(p) && TcpListener::bind(("127.0.0.1", *p)).is_ok());
         let port = free.with_context(|| format!("no port from {wanted} to {} is free", wanted + 99))?;
         taken.push(port);

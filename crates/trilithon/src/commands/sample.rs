@@ -47,11 +47,14 @@ async fn serve(mut tcp: TcpStream, name: &str, kind: Kind, first: u32) -> io::Re
     let mut served = first;
     loop {
         let mut headers = Headers::new();
-        let (line, len, framing, head) = match parse_request(buffer.filled(), &mut headers, &LIMITS) {
-            Ok(Some(head)) => {
+        let parsed = parse_request(buffer.filled(), &mut headers, &LIMITS).map(|head| {
+            head.map(|head| {
                 let line = format!("{} {}", String::from_utf8_lossy(head.method), String::from_utf8_lossy(head.target));
                 (line, head.len, head.framing, head.method == b"HEAD")
-            }
+            })
+        });
+        let (line, len, framing, head) = match parsed {
+            Ok(Some(parsed)) => parsed,
             Ok(None) if tcp.read_buf(buffer.reading()).await? > 0 => continue,
             _ => return Ok(()),
         };

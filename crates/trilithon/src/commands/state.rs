@@ -54,6 +54,7 @@ pub fn load(args: &[String]) -> State {
     }
     if let Some(snapshot) = &snapshot {
         problems.extend(complaints(snapshot));
+        problems.extend(snapshot.tls.problems().iter().cloned());
     }
     State { config, problems, snapshot }
 }
