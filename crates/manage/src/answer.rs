@@ -14,7 +14,12 @@ pub struct Page {
 impl Page {
     /// 200 with a body.
     pub fn new(content_type: &'static str, body: impl Into<Vec<u8>>) -> Page {
-        Page { status: 200, content_type, headers: Vec::new(), body: body.into() }
+        Page {
+            status: 200,
+            content_type,
+            headers: Vec::new(),
+            body: body.into(),
+        }
     }
 
     /// 200 with a JSON document and a line end, as Go's encoder writes it.
@@ -26,7 +31,10 @@ impl Page {
     pub fn error(status: u16, message: &str) -> Page {
         let body = serde_json::json!({ "message": message });
         let page = Page::new("text/plain; charset=utf-8", format!("{body}\n"));
-        Page { status, ..page.with("X-Content-Type-Options", "nosniff") }
+        Page {
+            status,
+            ..page.with("X-Content-Type-Options", "nosniff")
+        }
     }
 
     /// The same with one more header.

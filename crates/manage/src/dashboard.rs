@@ -33,7 +33,8 @@ impl Dashboard {
             return answer::not_found();
         }
         let mut res = Response::bare(200, PAGE);
-        res.headers.set_known(Known::ContentType, "text/html; charset=utf-8");
+        res.headers
+            .set_known(Known::ContentType, "text/html; charset=utf-8");
         res.headers.append("Content-Security-Policy", &self.policy);
         res.headers.append("X-Content-Type-Options", "nosniff");
         res.headers.append("Referrer-Policy", "no-referrer");
@@ -57,7 +58,10 @@ fn between<'a>(page: &'a str, start: &str, end: &str) -> &'a str {
 
 /// A source expression of a content security policy.
 fn hash(text: &str) -> String {
-    format!("'sha256-{}'", BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes())))
+    format!(
+        "'sha256-{}'",
+        BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes()))
+    )
 }
 
 #[cfg(test)]
@@ -67,7 +71,11 @@ mod tests {
     #[test]
     fn paths_and_methods() {
         let check = |method: Method, path: &str, want: u16| {
-            assert_eq!(Dashboard::new().page(&method, path).status, want, "{method} {path}");
+            assert_eq!(
+                Dashboard::new().page(&method, path).status,
+                want,
+                "{method} {path}"
+            );
         };
         check(Method::Get, "/", 200);
         check(Method::Head, "", 200);
@@ -81,10 +89,24 @@ mod tests {
         for (tag, count) in [("<script>", 1), ("</script>", 1), ("<style>", 1), ("</style>", 1)] {
             assert_eq!(PAGE.matches(tag).count(), count, "{tag}");
         }
-        for never in ["http://", "https://", "src=", "<link", "@import", "url(", "style=\"", "onclick=", "innerHTML", "eval("] {
+        for never in [
+            "http://",
+            "https://",
+            "src=",
+            "<link",
+            "@import",
+            "url(",
+            "style=\"",
+            "onclick=",
+            "innerHTML",
+            "eval(",
+        ] {
             assert!(!PAGE.contains(never), "{never}");
         }
         let policy = Dashboard::new().policy;
-        assert!(!policy.contains("unsafe") && policy.matches("'sha256-").count() == 2, "{policy}");
+        assert!(
+            !policy.contains("unsafe") && policy.matches("'sha256-").count() == 2,
+            "{policy}"
+        );
     }
 }

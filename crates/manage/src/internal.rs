@@ -30,8 +30,18 @@ pub struct Context {
 
 impl Context {
     /// A context of a gateway that starts now.
-    pub fn new(install: Arc<Static>, live: Arc<OnceLock<Arc<Live>>>, metrics: Option<Arc<Metrics>>) -> Context {
-        Context { install, live, metrics, started: SystemTime::now(), streams: Arc::default() }
+    pub fn new(
+        install: Arc<Static>,
+        live: Arc<OnceLock<Arc<Live>>>,
+        metrics: Option<Arc<Metrics>>,
+    ) -> Context {
+        Context {
+            install,
+            live,
+            metrics,
+            started: SystemTime::now(),
+            streams: Arc::default(),
+        }
     }
 
     /// From now on the API shows these TCP and UDP objects.
@@ -53,7 +63,8 @@ impl Context {
 pub fn internals(context: &Context) -> Internals {
     let install = &context.install;
     let mut all: BTreeMap<String, Arc<dyn Service>> = BTreeMap::new();
-    let mut add = |name: &str, service: Arc<dyn Service>| drop(all.insert(format!("{name}@internal"), service));
+    let mut add =
+        |name: &str, service: Arc<dyn Service>| drop(all.insert(format!("{name}@internal"), service));
     add("noop", Arc::new(Noop));
     if let Some(api) = &install.api {
         let dashboard = api.dashboard.then(|| Arc::new(Dashboard::new()));
@@ -64,15 +75,31 @@ pub fn internals(context: &Context) -> Internals {
     }
     if let Some(ping) = &install.ping {
         let terminating = u16::try_from(ping.terminating_status_code).unwrap_or(503);
-        add("ping", Arc::new(Ping { context: context.clone(), terminating }));
+        add(
+            "ping",
+            Arc::new(Ping {
+                context: context.clone(),
+                terminating,
+            }),
+        );
     }
     if let Some(metrics) = &context.metrics {
-        add("prometheus", Arc::new(Prometheus { context: context.clone(), metrics: metrics.clone() }));
+        add(
+            "prometheus",
+            Arc::new(Prometheus {
+                context: context.clone(),
+                metrics: metrics.clone(),
+            }),
+        );
     }
     if install.providers.as_ref().is_some_and(|p| p.rest.is_some()) {
         add("rest", Arc::new(Rest));
     }
-    if install.certificates_resolvers.values().any(|r| r.acme.as_ref().is_some_and(|a| a.http_challenge.is_some())) {
+    if install
+        .certificates_resolvers
+        .values()
+        .any(|r| r.acme.as_ref().is_some_and(|a| a.http_challenge.is_some()))
+    {
         add("acme-http", Arc::new(AcmeHttp));
     }
     all
@@ -99,7 +126,11 @@ struct Ping {
 
 impl Service for Ping {
     fn call<'a>(&'a self, _: Request, _: &'a mut Exchange) -> Reply<'a> {
-        let status = if self.context.is_draining() { self.terminating } else { 200 };
+        let status = if self.context.is_draining() {
+            self.terminating
+        } else {
+            200
+        };
         let page = Page::new("text/plain; charset=utf-8", trilithon_flow::status::text(status));
         ready(Page { status, ..page }.into())
     }
@@ -138,7 +169,9 @@ impl Service for Prometheus {
         Box::pin(async move {
             let (metrics, context) = (self.metrics.clone(), self.context.clone());
             aside(move || {
-                let text = metrics.page(&expiries(context.snapshot().as_deref())).into_bytes();
+                let text = metrics
+                    .page(&expiries(context.snapshot().as_deref()))
+                    .into_bytes();
                 match gzip.then(|| compress(&text)) {
                     Some(Ok(small)) => Page::new(METRICS_TYPE, small).with("Content-Encoding", "gzip"),
                     _ => Page::new(METRICS_TYPE, text),
@@ -162,7 +195,11 @@ fn expiries(snapshot: Option<&Snapshot>) -> Vec<Expiry> {
 
 /// Whether one of the codings of an `Accept-Encoding` value is gzip, and not refused by `q=0`.
 fn accepts_gzip(value: &[u8]) -> bool {
-    let refused = |rest: &str| rest.trim_start().strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
+    let refused = |rest: &str| {
+        rest.trim_start()
+            .strip_prefix("q=")
+            .is_some_and(|q| q.trim().parse() == Ok(0.0))
+    };
     let text = String::from_utf8_lossy(value);
     text.split(',').any(|coding| match coding.split_once(';') {
         Some((name, rest)) => name.trim().eq_ignore_ascii_case("gzip") && !refused(rest),
@@ -191,7 +228,14 @@ mod tests {
 
     #[test]
     fn codings() {
-        for (value, want) in [("gzip", true), ("br, GZIP;q=0.5", true), ("gzip;q=0", false), ("gzip; q=0.0, br", false), ("identity", false), ("", false)] {
+        for (value, want) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.0, br", false),
+            ("identity", false),
+            ("", false),
+        ] {
             assert_eq!(accepts_gzip(value.as_bytes()), want, "{value}");
         }
     }

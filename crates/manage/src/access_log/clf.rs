@@ -1,9 +1,9 @@
 //! The Common Log Format with Traefik's additions, and without them (`genericCLF`).
 
+use super::Line;
 use super::clock::Clock;
 use super::fields::{Field, Mode};
 use super::text::{ip, number, plain, quoted};
-use super::Line;
 use std::time::SystemTime;
 
 /// Writes one line. `additions`: request count, router, server and duration after the user agent.
@@ -35,7 +35,14 @@ pub fn write(line: &Line<'_>, out: &mut Vec<u8>, clock: &mut Clock, additions: b
         named(out, line.has(Field::RouterName), record.router.as_deref());
         named(out, line.has(Field::ServiceUrl), record.server_url.as_deref());
         out.push(b' ');
-        number(out, if line.has(Field::Duration) { record.duration.as_millis() as u64 } else { 0 });
+        number(
+            out,
+            if line.has(Field::Duration) {
+                record.duration.as_millis() as u64
+            } else {
+                0
+            },
+        );
         out.extend_from_slice(b"ms");
     }
     out.push(b'\n');
@@ -60,7 +67,11 @@ fn time(line: &Line<'_>, out: &mut Vec<u8>, clock: &mut Clock) {
 }
 
 fn bare(out: &mut Vec<u8>, kept: bool, text: &str) {
-    if kept && !text.is_empty() { quoted(out, text.as_bytes()) } else { out.push(b'-') }
+    if kept && !text.is_empty() {
+        quoted(out, text.as_bytes())
+    } else {
+        out.push(b'-')
+    }
 }
 
 fn count(out: &mut Vec<u8>, kept: bool, n: u64) {
@@ -77,7 +88,10 @@ fn named(out: &mut Vec<u8>, kept: bool, text: Option<&str>) {
 fn header(line: &Line<'_>, out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b" \"");
     let values = line.record.request_headers.as_ref();
-    match (line.fields.header(name.as_bytes()), values.filter(|h| h.contains(name))) {
+    match (
+        line.fields.header(name.as_bytes()),
+        values.filter(|h| h.contains(name)),
+    ) {
         (Mode::Keep, Some(headers)) => {
             let start = out.len();
             for (i, value) in headers.get_all(name.as_bytes()).enumerate() {

@@ -51,7 +51,10 @@ impl Clock {
 
 impl Second {
     fn of(at: u64, zone: &TimeZone) -> Second {
-        let stamp = i64::try_from(at).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or_default();
+        let stamp = i64::try_from(at)
+            .ok()
+            .and_then(|s| Timestamp::from_second(s).ok())
+            .unwrap_or_default();
         let utc = stamp.to_zoned(TimeZone::UTC);
         let local = stamp.to_zoned(zone.clone());
         let offset = local.strftime("%:z").to_string();
@@ -61,7 +64,11 @@ impl Second {
             clf_local: local.strftime("%d/%b/%Y:%H:%M:%S %z").to_string(),
             utc: utc.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
             local: local.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-            offset: if offset == "+00:00" { "Z".to_owned() } else { offset },
+            offset: if offset == "+00:00" {
+                "Z".to_owned()
+            } else {
+                offset
+            },
         }
     }
 }
@@ -93,11 +100,20 @@ mod tests {
     #[test]
     fn seconds() {
         let at = SystemTime::UNIX_EPOCH + Duration::new(1_136_214_245, 120_000_000);
-        let mut clock = Clock { zone: Some(TimeZone::fixed(jiff::tz::offset(-7))), ..Clock::default() };
+        let mut clock = Clock {
+            zone: Some(TimeZone::fixed(jiff::tz::offset(-7))),
+            ..Clock::default()
+        };
         let (second, nanos) = clock.start(at);
-        assert_eq!((second.clf_utc.as_str(), nanos), ("02/Jan/2006:15:04:05 +0000", 120_000_000));
+        assert_eq!(
+            (second.clf_utc.as_str(), nanos),
+            ("02/Jan/2006:15:04:05 +0000", 120_000_000)
+        );
         assert_eq!(second.clf_local, "02/Jan/2006:08:04:05 -0700");
-        assert_eq!((second.utc.as_str(), second.local.as_str()), ("2006-01-02T15:04:05", "2006-01-02T08:04:05"));
+        assert_eq!(
+            (second.utc.as_str(), second.local.as_str()),
+            ("2006-01-02T15:04:05", "2006-01-02T08:04:05")
+        );
         assert_eq!(second.offset, "-07:00");
         clock.zone = Some(TimeZone::UTC);
         assert_eq!(clock.end(at).offset, "Z");

@@ -138,8 +138,13 @@ impl Fields {
         Fields {
             kept,
             header_default,
-            headers: named.map(|(n, word)| (n.as_bytes().into(), Mode::of(word, header_default))).collect(),
-            drop_query: config.query_parameters.as_ref().is_some_and(|q| q.default_mode == "drop"),
+            headers: named
+                .map(|(n, word)| (n.as_bytes().into(), Mode::of(word, header_default)))
+                .collect(),
+            drop_query: config
+                .query_parameters
+                .as_ref()
+                .is_some_and(|q| q.default_mode == "drop"),
         }
     }
 
@@ -173,13 +178,22 @@ mod tests {
 
     #[test]
     fn names_and_words_in_any_case_and_unknown_ones() {
-        let mut config = AccessLogFields { default_mode: "drop".into(), ..Default::default() };
-        for (name, word) in [("requestpath", "keep"), ("RouterName", "other"), ("ServiceURL", "redact")] {
+        let mut config = AccessLogFields {
+            default_mode: "drop".into(),
+            ..Default::default()
+        };
+        for (name, word) in [
+            ("requestpath", "keep"),
+            ("RouterName", "other"),
+            ("ServiceURL", "redact"),
+        ] {
             config.names.insert(name.into(), word.into());
         }
         let fields = Fields::of(Some(&config));
         assert!(fields.has(Field::RequestPath));
-        assert!(!fields.has(Field::RouterName) && !fields.has(Field::ServiceUrl) && !fields.has(Field::Duration));
+        assert!(
+            !fields.has(Field::RouterName) && !fields.has(Field::ServiceUrl) && !fields.has(Field::Duration)
+        );
         assert!(Fields::of(None).has(Field::StartLocal));
     }
 

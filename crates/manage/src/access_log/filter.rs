@@ -15,10 +15,15 @@ pub struct Filter {
 
 impl Filter {
     pub fn of(config: Option<&AccessLogFilters>) -> Filter {
-        let Some(config) = config else { return Filter::default() };
+        let Some(config) = config else {
+            return Filter::default();
+        };
         let ranges: Option<Vec<_>> = config.status_codes.iter().map(|text| range(text)).collect();
         if ranges.is_none() {
-            tracing::error!("`accessLog.filters.statusCodes` has a wrong range, the status filter is not used: {:?}", config.status_codes);
+            tracing::error!(
+                "`accessLog.filters.statusCodes` has a wrong range, the status filter is not used: {:?}",
+                config.status_codes
+            );
         }
         Filter {
             statuses: ranges.unwrap_or_default(),
@@ -57,7 +62,12 @@ mod tests {
                 min_duration: Configured::from_millis(min_ms),
             }));
             let (status, retries, ms) = exchange;
-            let record = Record { status, retries, duration: Duration::from_millis(ms), ..Record::default() };
+            let record = Record {
+                status,
+                retries,
+                duration: Duration::from_millis(ms),
+                ..Record::default()
+            };
             assert_eq!(filter.keeps(&record), want, "{filter:?} {exchange:?}");
         };
         check(&[], false, 0, (200, 0, 1), true);

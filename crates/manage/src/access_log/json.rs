@@ -1,9 +1,9 @@
 //! One JSON object per line, with Traefik's keys in the order of their names.
 
+use super::Line;
 use super::clock::{Clock, write_fraction};
 use super::fields::{Field, Mode};
 use super::text::{ip, json, json_inner, number};
-use super::Line;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 use trilithon_flow::Headers;
@@ -111,7 +111,10 @@ impl Object<'_> {
         self.number(Field::OriginContentSize, origin_bytes);
         self.nanos(Field::OriginDuration, record.origin_duration);
         self.number(Field::OriginStatus, u64::from(origin_status));
-        self.nanos(Field::Overhead, record.duration.saturating_sub(record.origin_duration));
+        self.nanos(
+            Field::Overhead,
+            record.duration.saturating_sub(record.origin_duration),
+        );
     }
 
     fn request(&mut self) {
@@ -139,7 +142,10 @@ impl Object<'_> {
 
     fn start(&mut self, clock: &mut Clock) {
         let (second, nanos) = clock.start(self.line.record.started_at.unwrap_or(SystemTime::UNIX_EPOCH));
-        let times = [(Field::StartLocal, &*second.local, &*second.offset), (Field::StartUtc, &*second.utc, "Z")];
+        let times = [
+            (Field::StartLocal, &*second.local, &*second.offset),
+            (Field::StartUtc, &*second.utc, "Z"),
+        ];
         for (field, text, offset) in times {
             if self.key(field) {
                 self.out.push(b'"');
@@ -161,7 +167,9 @@ impl Object<'_> {
 
     /// Headers with `prefix` before their names; the values of one name are joined by commas.
     fn headers(&mut self, prefix: &str, headers: Option<&Headers>) {
-        let Some(headers) = headers.filter(|_| self.line.fields.any_header()) else { return };
+        let Some(headers) = headers.filter(|_| self.line.fields.any_header()) else {
+            return;
+        };
         for (i, (name, _)) in headers.iter().enumerate() {
             let mode = self.line.fields.header(name);
             let again = headers.iter().take(i).any(|(n, _)| n.eq_ignore_ascii_case(name));
@@ -201,7 +209,9 @@ fn origin(record: &trilithon_flow::Record) -> (u16, u64) {
 /// Host and port of a `Host` value; `-` for no port. What cannot be taken apart is all host.
 fn split_host(host: &str) -> (&str, &str) {
     match host.rsplit_once(':') {
-        Some((name, port)) if name.starts_with('[') && name.ends_with(']') => (&name[1..name.len() - 1], port),
+        Some((name, port)) if name.starts_with('[') && name.ends_with(']') => {
+            (&name[1..name.len() - 1], port)
+        }
         Some((name, port)) if !name.contains([':', '[', ']']) => (name, port),
         _ => (host, "-"),
     }

@@ -56,7 +56,9 @@ impl AccessLog {
             path => Target::File(PathBuf::from(path)),
         };
         if config.otlp.is_some() {
-            tracing::warn!("`accessLog.otlp` is not built yet: lines go to the file or standard output instead");
+            tracing::warn!(
+                "`accessLog.otlp` is not built yet: lines go to the file or standard output instead"
+            );
         }
         Ok(Arc::new(AccessLog {
             format: Format::of(&config.format),
@@ -90,7 +92,11 @@ impl Observer for AccessLog {
         if !log.filter.keeps(record) {
             return;
         }
-        let line = Line { record, fields: &log.fields, count };
+        let line = Line {
+            record,
+            fields: &log.fields,
+            count,
+        };
         log.writer.line(|out, clock| match log.format {
             Format::Common => clf::write(&line, out, clock, true),
             Format::Generic => clf::write(&line, out, clock, false),
@@ -103,11 +109,20 @@ impl Observer for AccessLog {
         match self.format {
             Format::Json => {
                 let any = fields.any_header();
-                Wants { request_headers: any, origin_headers: any, response_headers: any }
+                Wants {
+                    request_headers: any,
+                    origin_headers: any,
+                    response_headers: any,
+                }
             }
             Format::Common | Format::Generic => {
-                let named = ["Referer", "User-Agent"].iter().any(|h| fields.header(h.as_bytes()) != fields::Mode::Drop);
-                Wants { request_headers: named, ..Wants::default() }
+                let named = ["Referer", "User-Agent"]
+                    .iter()
+                    .any(|h| fields.header(h.as_bytes()) != fields::Mode::Drop);
+                Wants {
+                    request_headers: named,
+                    ..Wants::default()
+                }
             }
         }
     }
@@ -120,7 +135,9 @@ impl Format {
             "genericCLF" => Format::Generic,
             "" | "common" => Format::Common,
             other => {
-                tracing::error!("unsupported access log format: `{other}`, defaulting to common format instead");
+                tracing::error!(
+                    "unsupported access log format: `{other}`, defaulting to common format instead"
+                );
                 Format::Common
             }
         }
@@ -129,7 +146,8 @@ impl Format {
 
 /// Exchanges with the gateway's own pages. On their entry point that includes what no router takes.
 fn is_internal(record: &Record) -> bool {
-    record.internal || (record.router.is_none() && record.entry_point.as_deref() == Some(INTERNAL_ENTRY_POINT))
+    record.internal
+        || (record.router.is_none() && record.entry_point.as_deref() == Some(INTERNAL_ENTRY_POINT))
 }
 
 /// One line to be written.
@@ -147,7 +165,11 @@ impl<'a> Line<'a> {
     /// Path and query, without the query where it is dropped.
     fn path(&self) -> &'a str {
         let target = self.record.target.as_str();
-        if self.fields.drop_query { target.split('?').next().unwrap_or(target) } else { target }
+        if self.fields.drop_query {
+            target.split('?').next().unwrap_or(target)
+        } else {
+            target
+        }
     }
 
     fn user(&self) -> &'a str {

@@ -38,21 +38,35 @@ fn record() -> Record {
 /// The lines that `records` leave in the log.
 fn lines(name: &str, config: install::AccessLog, records: &[Record]) -> String {
     let path = folder(name).join("deep/access.log");
-    let log = AccessLog::start(&install::AccessLog { file_path: path.display().to_string(), ..config }).unwrap();
+    let log = AccessLog::start(&install::AccessLog {
+        file_path: path.display().to_string(),
+        ..config
+    })
+    .unwrap();
     records.iter().for_each(|r| log.observe(r));
     log.flush();
     std::fs::read_to_string(path).unwrap()
 }
 
 fn config(format: &str, fields: Option<AccessLogFields>) -> install::AccessLog {
-    install::AccessLog { format: format.into(), fields, ..install::AccessLog::default() }
+    install::AccessLog {
+        format: format.into(),
+        fields,
+        ..install::AccessLog::default()
+    }
 }
 
 fn fields(default: &str, names: &[(&str, &str)], headers: &str) -> Option<AccessLogFields> {
     Some(AccessLogFields {
         default_mode: default.into(),
-        names: names.iter().map(|(n, m)| ((*n).to_owned(), (*m).to_owned())).collect(),
-        headers: Some(FieldHeaders { default_mode: headers.into(), ..FieldHeaders::default() }),
+        names: names
+            .iter()
+            .map(|(n, m)| ((*n).to_owned(), (*m).to_owned()))
+            .collect(),
+        headers: Some(FieldHeaders {
+            default_mode: headers.into(),
+            ..FieldHeaders::default()
+        }),
         ..AccessLogFields::default()
     })
 }
@@ -64,29 +78,56 @@ fn common_lines() {
     let check = |name: &str, config: install::AccessLog, record: Record, want: &str| {
         assert_eq!(lines(name, config, &[record]), want.replace("TIME", TIME) + "\n");
     };
-    let plain = r#"127.0.0.1 - - TIME "GET /p?q=1 HTTP/1.1" 200 5 "-" "-" 1 "a@file" "http://127.0.0.1:1" 12ms"#;
+    let plain =
+        r#"127.0.0.1 - - TIME "GET /p?q=1 HTTP/1.1" 200 5 "-" "-" 1 "a@file" "http://127.0.0.1:1" 12ms"#;
     check("plain", config("common", None), record(), plain);
     check("xml", config("xml", None), record(), plain);
     check(
         "nobody",
         config("common", None),
-        Record { router: None, service: None, server_url: None, status: 404, response_bytes: 19, ..record() },
+        Record {
+            router: None,
+            service: None,
+            server_url: None,
+            status: 404,
+            response_bytes: 19,
+            ..record()
+        },
         r#"127.0.0.1 - - TIME "GET /p?q=1 HTTP/1.1" 404 19 "-" "-" 1 "-" "-" 12ms"#,
     );
     check(
         "forwarded",
         config("common", None),
-        Record { forwarded_for: Some("9.9.9.9, 8.8.8.8".into()), user: Some("u\n".into()), ..record() },
+        Record {
+            forwarded_for: Some("9.9.9.9, 8.8.8.8".into()),
+            user: Some("u\n".into()),
+            ..record()
+        },
         r#"9.9.9.9, 8.8.8.8 - u\x0a TIME "GET /p?q=1 HTTP/1.1" 200 5 "-" "-" 1 "a@file" "http://127.0.0.1:1" 12ms"#,
     );
-    let headers: Headers = [("User-Agent", r#"a "b" \c"#), ("Referer", "r")].into_iter().collect();
+    let headers: Headers = [("User-Agent", r#"a "b" \c"#), ("Referer", "r")]
+        .into_iter()
+        .collect();
     check(
         "generic",
         config("genericCLF", fields("keep", &[], "keep")),
-        Record { request_headers: Some(headers), ..record() },
+        Record {
+            request_headers: Some(headers),
+            ..record()
+        },
         r#"127.0.0.1 - - TIME "GET /p?q=1 HTTP/1.1" 200 5 "r" "a \"b\" \c""#,
     );
-    let dropped = ["ClientHost", "ClientUsername", "StartUTC", "StartLocal", "Duration", "RequestPath", "RequestCount", "ServiceURL", "DownstreamStatus"];
+    let dropped = [
+        "ClientHost",
+        "ClientUsername",
+        "StartUTC",
+        "StartLocal",
+        "Duration",
+        "RequestPath",
+        "RequestCount",
+        "ServiceURL",
+        "DownstreamStatus",
+    ];
     check(
         "dropped",
         config("common", fields("keep", &dropped.map(|n| (n, "drop")), "drop")),
@@ -117,7 +158,12 @@ fn json_lines_have_every_key() {
     ] {
         assert_eq!(v[key], want, "{key}");
     }
-    for (key, want) in [("Duration", 12_345_000), ("Overhead", 12_000_000), ("OriginStatus", 200), ("RequestCount", 1)] {
+    for (key, want) in [
+        ("Duration", 12_345_000),
+        ("Overhead", 12_000_000),
+        ("OriginStatus", 200),
+        ("RequestCount", 1),
+    ] {
         assert_eq!(v[key], want, "{key}");
     }
     assert_eq!(keys.len(), 31, "{keys:?}");
@@ -126,26 +172,70 @@ fn json_lines_have_every_key() {
 #[test]
 fn json_of_what_reached_no_server() {
     let check = |name: &str, record: Record, want: &[(&str, serde_json::Value)]| {
-        let v: serde_json::Value = serde_json::from_str(&lines(name, config("json", None), &[record])).unwrap();
+        let v: serde_json::Value =
+            serde_json::from_str(&lines(name, config("json", None), &[record])).unwrap();
         for (key, value) in want {
-            assert_eq!(v.get(*key).unwrap_or(&serde_json::Value::Null), value, "{name} {key}");
+            assert_eq!(
+                v.get(*key).unwrap_or(&serde_json::Value::Null),
+                value,
+                "{name} {key}"
+            );
         }
     };
-    let redirect = Record { server_url: None, server_addr: None, origin_status: 0, origin_bytes: 0, status: 302, ..record() };
+    let redirect = Record {
+        server_url: None,
+        server_addr: None,
+        origin_status: 0,
+        origin_bytes: 0,
+        status: 302,
+        ..record()
+    };
     let null = serde_json::Value::Null;
-    check("redirect", redirect, &[("GzipRatio", 0.into()), ("ServiceName", null.clone()), ("ServiceURL", null)]);
+    check(
+        "redirect",
+        redirect,
+        &[
+            ("GzipRatio", 0.into()),
+            ("ServiceName", null.clone()),
+            ("ServiceURL", null),
+        ],
+    );
     let fault = Some(Fault::new(FaultKind::Connect, "refused"));
-    let dead = Record { fault, origin_status: 0, origin_bytes: 0, status: 502, response_bytes: 11, ..record() };
-    check("dead", dead, &[("OriginStatus", 502.into()), ("OriginContentSize", 11.into())]);
-    let leaf = Record { balancer: Some("leaf@file".into()), ..record() };
+    let dead = Record {
+        fault,
+        origin_status: 0,
+        origin_bytes: 0,
+        status: 502,
+        response_bytes: 11,
+        ..record()
+    };
+    check(
+        "dead",
+        dead,
+        &[("OriginStatus", 502.into()), ("OriginContentSize", 11.into())],
+    );
+    let leaf = Record {
+        balancer: Some("leaf@file".into()),
+        ..record()
+    };
     check("leaf", leaf, &[("ServiceName", "leaf@file".into())]);
 }
 
 #[test]
 fn json_headers() {
-    let headers: Headers = [("X-In", "1"), ("Host", "a"), ("x-in", "2"), ("X-Bad", "\u{1}")].into_iter().collect();
-    let record = Record { request_headers: Some(headers), ..record() };
-    let v: serde_json::Value = serde_json::from_str(&lines("headers", config("json", fields("drop", &[], "keep")), &[record])).unwrap();
+    let headers: Headers = [("X-In", "1"), ("Host", "a"), ("x-in", "2"), ("X-Bad", "\u{1}")]
+        .into_iter()
+        .collect();
+    let record = Record {
+        request_headers: Some(headers),
+        ..record()
+    };
+    let v: serde_json::Value = serde_json::from_str(&lines(
+        "headers",
+        config("json", fields("drop", &[], "keep")),
+        &[record],
+    ))
+    .unwrap();
     assert_eq!(v["request_X-In"], "1,2");
     assert_eq!(v["request_X-Bad"], "\u{1}");
     assert_eq!(v.as_object().unwrap().len(), 5, "{v}");
@@ -154,14 +244,45 @@ fn json_headers() {
 #[test]
 fn what_is_not_written() {
     let check = |name: &str, add_internals: bool, record: Record, written: bool| {
-        let config = install::AccessLog { add_internals, ..config("common", None) };
+        let config = install::AccessLog {
+            add_internals,
+            ..config("common", None)
+        };
         assert_eq!(!lines(name, config, &[record]).is_empty(), written, "{name}");
     };
     check("on", false, record(), true);
-    check("off", false, Record { access_log: false, ..record() }, false);
-    check("internal", false, Record { internal: true, ..record() }, false);
-    check("internals", true, Record { internal: true, ..record() }, true);
-    let lost = || Record { router: None, entry_point: Some(INTERNAL_ENTRY_POINT.into()), ..record() };
+    check(
+        "off",
+        false,
+        Record {
+            access_log: false,
+            ..record()
+        },
+        false,
+    );
+    check(
+        "internal",
+        false,
+        Record {
+            internal: true,
+            ..record()
+        },
+        false,
+    );
+    check(
+        "internals",
+        true,
+        Record {
+            internal: true,
+            ..record()
+        },
+        true,
+    );
+    let lost = || Record {
+        router: None,
+        entry_point: Some(INTERNAL_ENTRY_POINT.into()),
+        ..record()
+    };
     check("lost", false, lost(), false);
 }
 
@@ -169,7 +290,11 @@ fn what_is_not_written() {
 fn all_lines_of_all_threads_and_a_new_file_when_asked() {
     let dir = folder("threads");
     let path = dir.join("access.log");
-    let log = AccessLog::start(&install::AccessLog { file_path: path.display().to_string(), ..config("common", None) }).unwrap();
+    let log = AccessLog::start(&install::AccessLog {
+        file_path: path.display().to_string(),
+        ..config("common", None)
+    })
+    .unwrap();
     std::thread::scope(|s| {
         for _ in 0..4 {
             s.spawn(|| (0..500).for_each(|_| log.observe(&record())));
@@ -178,14 +303,23 @@ fn all_lines_of_all_threads_and_a_new_file_when_asked() {
     log.flush();
     let text = std::fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().count(), 2_000);
-    assert!(text.lines().all(|l| l.starts_with("127.0.0.1 - - [") && l.ends_with("12ms")));
+    assert!(
+        text.lines()
+            .all(|l| l.starts_with("127.0.0.1 - - [") && l.ends_with("12ms"))
+    );
     std::fs::rename(&path, dir.join("access.1")).unwrap();
     log.observe(&record());
     log.reopen();
     log.flush();
     log.observe(&record());
     drop(log);
-    assert_eq!(std::fs::read_to_string(dir.join("access.1")).unwrap().lines().count(), 2_001);
+    assert_eq!(
+        std::fs::read_to_string(dir.join("access.1"))
+            .unwrap()
+            .lines()
+            .count(),
+        2_001
+    );
     assert_eq!(std::fs::read_to_string(path).unwrap().lines().count(), 1);
 }
 
@@ -193,9 +327,17 @@ fn all_lines_of_all_threads_and_a_new_file_when_asked() {
 fn headers_are_asked_for_only_where_they_are_written() {
     let check = |name: &str, format: &str, mode: &str, want: [bool; 2]| {
         let path = folder(name).join("a.log").display().to_string();
-        let log = AccessLog::start(&install::AccessLog { file_path: path, ..config(format, fields("keep", &[], mode)) }).unwrap();
+        let log = AccessLog::start(&install::AccessLog {
+            file_path: path,
+            ..config(format, fields("keep", &[], mode))
+        })
+        .unwrap();
         let wants = log.wants();
-        assert_eq!([wants.request_headers, wants.response_headers], want, "{format} {mode}");
+        assert_eq!(
+            [wants.request_headers, wants.response_headers],
+            want,
+            "{format} {mode}"
+        );
     };
     check("w1", "common", "drop", [false, false]);
     check("w2", "common", "redact", [true, false]);

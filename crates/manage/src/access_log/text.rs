@@ -29,7 +29,11 @@ pub fn plain(out: &mut Vec<u8>, text: &[u8]) {
         return out.extend_from_slice(text);
     }
     for &b in text {
-        if b < 0x20 || b == 0x7f { control(out, b) } else { out.push(b) }
+        if b < 0x20 || b == 0x7f {
+            control(out, b)
+        } else {
+            out.push(b)
+        }
     }
 }
 
@@ -38,7 +42,9 @@ pub fn plain(out: &mut Vec<u8>, text: &[u8]) {
 /// A quote becomes `\"` and control bytes `\xNN`. A backslash stays as it is, as in Traefik, unless what follows would give
 /// it a meaning: before a quote and at the end it is doubled, so that the text always ends where it seems to.
 pub fn quoted(out: &mut Vec<u8>, text: &[u8]) {
-    if !text.iter().fold(false, |bad, &b| bad | (b < 0x20) | (b == 0x7f) | (b == b'"') | (b == b'\\')) {
+    if !text.iter().fold(false, |bad, &b| {
+        bad | (b < 0x20) | (b == 0x7f) | (b == b'"') | (b == b'\\')
+    }) {
         return out.extend_from_slice(text);
     }
     let mut slashes = 0;
@@ -51,7 +57,11 @@ pub fn quoted(out: &mut Vec<u8>, text: &[u8]) {
         if b != b'\\' {
             slashes = 0;
         }
-        if b < 0x20 || b == 0x7f { control(out, b) } else { out.push(b) }
+        if b < 0x20 || b == 0x7f {
+            control(out, b)
+        } else {
+            out.push(b)
+        }
     }
     out.extend(std::iter::repeat_n(b'\\', slashes));
 }
@@ -98,7 +108,14 @@ fn json_char(out: &mut Vec<u8>, c: char) {
         '\u{c}' => out.extend_from_slice(b"\\f"),
         '<' | '>' | '&' | '\0'..='\x1f' => {
             let b = c as u8;
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]);
+            out.extend_from_slice(&[
+                b'\\',
+                b'u',
+                b'0',
+                b'0',
+                HEX[usize::from(b >> 4)],
+                HEX[usize::from(b & 15)],
+            ]);
         }
         '\u{2028}' => out.extend_from_slice(b"\\u2028"),
         '\u{2029}' => out.extend_from_slice(b"\\u2029"),
@@ -128,7 +145,10 @@ mod tests {
 
     #[test]
     fn plain_text_stays_on_its_line() {
-        assert_eq!(text(plain, b"u\r\n127.0.0.1 \x1b[2J"), "u\\x0d\\x0a127.0.0.1 \\x1b[2J");
+        assert_eq!(
+            text(plain, b"u\r\n127.0.0.1 \x1b[2J"),
+            "u\\x0d\\x0a127.0.0.1 \\x1b[2J"
+        );
     }
 
     #[test]

@@ -70,12 +70,29 @@ impl Writer {
     pub fn start(target: Target) -> io::Result<Writer> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let shared = Arc::new(Shared { id, lanes: Mutex::default(), awake: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            id,
+            lanes: Mutex::default(),
+            awake: AtomicBool::new(false),
+        });
         let (send, orders) = channel();
         let out = target.open()?;
-        let worker = Thread { shared: shared.clone(), orders, target, out, spare: Vec::new(), failing: false };
-        let thread = std::thread::Builder::new().name("access-log".into()).spawn(move || worker.run())?;
-        Ok(Writer { shared, orders: Mutex::new(Some(send)), thread: Mutex::new(Some(thread)) })
+        let worker = Thread {
+            shared: shared.clone(),
+            orders,
+            target,
+            out,
+            spare: Vec::new(),
+            failing: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || worker.run())?;
+        Ok(Writer {
+            shared,
+            orders: Mutex::new(Some(send)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Appends one line, made by `write`, to the lane of this thread.
@@ -147,7 +164,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn dropped() {
     let help = "Access log lines that were dropped because they could not be written as fast as they came.";
-    registry().counter("trilithon_access_log_dropped_total", help, &[]).inc();
+    registry()
+        .counter("trilithon_access_log_dropped_total", help, &[])
+        .inc();
 }
 
 impl Target {
@@ -158,7 +177,9 @@ impl Target {
                 if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
                     std::fs::create_dir_all(folder)?;
                 }
-                Ok(Out::File(OpenOptions::new().create(true).append(true).open(path)?))
+                Ok(Out::File(
+                    OpenOptions::new().create(true).append(true).open(path)?,
+                ))
             }
         }
     }
@@ -232,7 +253,9 @@ impl Thread {
                 self.write_all();
                 match self.target.open() {
                     Ok(out) => self.out = out,
-                    Err(error) => tracing::error!(%error, "cannot open the access log anew, the old file stays in use"),
+                    Err(error) => {
+                        tracing::error!(%error, "cannot open the access log anew, the old file stays in use")
+                    }
                 }
             }
             Order::Flush(done) => {

@@ -16,7 +16,12 @@ pub fn items(report: &Report) -> Vec<Item<'_>> {
 fn item(facts: &CertificateFacts, now: i64) -> Item<'_> {
     let status = status(facts, now);
     let mut item = Item::new(&facts.fingerprint, status, move || json(facts, status));
-    let mut texts = vec![&*facts.common_name, &*facts.issuer_common_name, &*facts.issuer_organization, &*facts.organization];
+    let mut texts = vec![
+        &*facts.common_name,
+        &*facts.issuer_common_name,
+        &*facts.issuer_organization,
+        &*facts.organization,
+    ];
     texts.extend(facts.sans.iter().map(String::as_str));
     item.certificate = Some(Certificate {
         texts,
@@ -60,7 +65,10 @@ fn json(facts: &CertificateFacts, status: &str) -> Object {
 /// Certificates by status, for the overview.
 pub fn tally(report: &Report) -> Tally {
     let now = now();
-    let mut tally = Tally { total: report.certificates.len(), ..Tally::default() };
+    let mut tally = Tally {
+        total: report.certificates.len(),
+        ..Tally::default()
+    };
     for facts in &report.certificates {
         match facts.status(now) {
             CertificateStatus::Enabled => {}
@@ -80,7 +88,9 @@ fn status(facts: &CertificateFacts, now: i64) -> &'static str {
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 

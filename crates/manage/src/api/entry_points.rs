@@ -7,7 +7,10 @@ use trilithon_model::install::Static;
 /// All entry points, by name.
 pub fn items(install: &Static) -> Vec<Item<'_>> {
     let item = |(name, entry_point)| -> Item<'_> {
-        let (name, entry_point): (&String, &trilithon_model::Spanned<trilithon_model::install::EntryPoint>) = (name, entry_point);
+        let (name, entry_point): (
+            &String,
+            &trilithon_model::Spanned<trilithon_model::install::EntryPoint>,
+        ) = (name, entry_point);
         Item::new(name, "enabled", move || {
             let mut object = config(&entry_point.value);
             object.insert("name".into(), name.as_str().into());

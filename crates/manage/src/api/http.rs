@@ -9,7 +9,11 @@ use trilithon_model::dynamic::http::{Middleware, Router, Service};
 
 /// All routers, by name.
 pub fn routers(report: &Report) -> Vec<Item<'_>> {
-    report.routers.iter().map(|(name, entry)| router(name, entry)).collect()
+    report
+        .routers
+        .iter()
+        .map(|(name, entry)| router(name, entry))
+        .collect()
 }
 
 fn router<'a>(name: &'a str, entry: &'a Entry<Router>) -> Item<'a> {
@@ -21,7 +25,8 @@ fn router<'a>(name: &'a str, entry: &'a Entry<Router>) -> Item<'a> {
         priority: priority(entry),
         entry_points: entry.config.entry_points.len(),
     });
-    item.extra.insert("priorityStr".into(), priority(entry).to_string().into());
+    item.extra
+        .insert("priorityStr".into(), priority(entry).to_string().into());
     item
 }
 
@@ -46,13 +51,21 @@ fn router_json(name: &str, entry: &Entry<Router>) -> Object {
 /// The priority; where a router is served nowhere, only what it was given.
 fn priority(entry: &Entry<Router>) -> i64 {
     let served = !entry.using.is_empty() || !entry.config.parent_refs.is_empty();
-    if served { entry.priority } else { entry.config.priority }
+    if served {
+        entry.priority
+    } else {
+        entry.config.priority
+    }
 }
 
 /// What is observed, with what holds where nothing is said.
 fn observability(router: &Router) -> Value {
     let said = router.observability.clone().unwrap_or_default();
-    let verbosity = if said.trace_verbosity.is_empty() { "minimal" } else { &said.trace_verbosity };
+    let verbosity = if said.trace_verbosity.is_empty() {
+        "minimal"
+    } else {
+        &said.trace_verbosity
+    };
     json!({
         "accessLogs": said.access_logs.unwrap_or(true),
         "metrics": said.metrics.unwrap_or(true),
@@ -63,27 +76,41 @@ fn observability(router: &Router) -> Value {
 
 /// All services, by name.
 pub fn services(report: &Report) -> Vec<Item<'_>> {
-    report.services.iter().map(|(name, entry)| service(name, entry)).collect()
+    report
+        .services
+        .iter()
+        .map(|(name, entry)| service(name, entry))
+        .collect()
 }
 
 fn service<'a>(name: &'a str, entry: &'a Entry<Service>) -> Item<'a> {
     let mut item = Item::new(name, entry.status.as_str(), move || service_json(name, entry));
     item.kind = kind(&entry.config.kind_names());
-    item.servers = entry.config.load_balancer.as_ref().map_or(0, |lb| lb.servers.len());
+    item.servers = entry
+        .config
+        .load_balancer
+        .as_ref()
+        .map_or(0, |lb| lb.servers.len());
     item
 }
 
 fn service_json(name: &str, entry: &Entry<Service>) -> Object {
     let mut object = config(&entry.config.value);
     add_state(&mut object, entry);
-    let Some(backend) = &entry.backend else { return object };
+    let Some(backend) = &entry.backend else {
+        return object;
+    };
     if let Some(balancer) = inside(&mut object, &["loadBalancer"])
         && let Some(Value::String(transport)) = balancer.get_mut("serversTransport")
     {
         *transport = qualify(transport, name);
     }
     let word = |up: bool| if up { "UP" } else { "DOWN" };
-    let servers: Object = backend.server_status().into_iter().map(|(url, up)| (url, word(up).into())).collect();
+    let servers: Object = backend
+        .server_status()
+        .into_iter()
+        .map(|(url, up)| (url, word(up).into()))
+        .collect();
     if !servers.is_empty() {
         object.insert("serverStatus".into(), servers.into());
     }
@@ -92,13 +119,20 @@ fn service_json(name: &str, entry: &Entry<Service>) -> Object {
 
 /// All middlewares, by name.
 pub fn middlewares(report: &Report) -> Vec<Item<'_>> {
-    report.middlewares.iter().map(|(name, entry)| middleware(name, entry)).collect()
+    report
+        .middlewares
+        .iter()
+        .map(|(name, entry)| middleware(name, entry))
+        .collect()
 }
 
 fn middleware<'a>(name: &'a str, entry: &'a Entry<Middleware>) -> Item<'a> {
     let mut item = Item::new(name, entry.status.as_str(), move || middleware_json(name, entry));
     item.kind = match &entry.config.plugin {
-        Some(plugin) => plugin.single().map(|(name, _)| name.to_owned()).unwrap_or_default(),
+        Some(plugin) => plugin
+            .single()
+            .map(|(name, _)| name.to_owned())
+            .unwrap_or_default(),
         None => kind(&entry.config.kind_names()),
     };
     item
@@ -107,7 +141,11 @@ fn middleware<'a>(name: &'a str, entry: &'a Entry<Middleware>) -> Item<'a> {
 fn middleware_json(name: &str, entry: &Entry<Middleware>) -> Object {
     let mut object = config(&entry.config.value);
     let basic = entry.config.basic_auth.as_ref().map(|c| ("basicAuth", &c.users));
-    let digest = entry.config.digest_auth.as_ref().map(|c| ("digestAuth", &c.users));
+    let digest = entry
+        .config
+        .digest_auth
+        .as_ref()
+        .map(|c| ("digestAuth", &c.users));
     for (kind, users) in basic.into_iter().chain(digest) {
         // Names and hashes, which Traefik shows and its users look for here.
         if let Some(shown) = inside(&mut object, &[kind]) {

@@ -75,7 +75,8 @@ impl<'a> Item<'a> {
         let route = self.route.as_ref();
         params.wants_status(self.status)
             && params.finds(&texts)
-            && route.is_none_or(|r| params.wants_service(r.service) && params.wants_middleware(&r.middlewares))
+            && route
+                .is_none_or(|r| params.wants_service(r.service) && params.wants_middleware(&r.middlewares))
     }
 
     /// What the list is sorted by; the name decides between equals.
@@ -107,7 +108,9 @@ impl<'a> Item<'a> {
 
     /// What people call it, and its name behind that.
     fn label(&self) -> (&str, &str) {
-        self.certificate.as_ref().map_or((self.name, ""), |c| (c.common_name, self.name))
+        self.certificate
+            .as_ref()
+            .map_or((self.name, ""), |c| (c.common_name, self.name))
     }
 }
 

@@ -35,13 +35,23 @@ pub struct Api {
 
 impl Api {
     pub fn new(context: Context, dashboard: Option<Arc<Dashboard>>) -> Api {
-        let base = context.install.api.as_ref().map(|a| a.base_path.trim_end_matches('/').to_owned());
-        Api { context, base: base.unwrap_or_default(), dashboard }
+        let base = context
+            .install
+            .api
+            .as_ref()
+            .map(|a| a.base_path.trim_end_matches('/').to_owned());
+        Api {
+            context,
+            base: base.unwrap_or_default(),
+            dashboard,
+        }
     }
 
     async fn answer(&self, req: Request) -> Response {
         let path = req.target.path().to_owned();
-        let Some(below) = path.strip_prefix(self.base.as_str()) else { return answer::not_found() };
+        let Some(below) = path.strip_prefix(self.base.as_str()) else {
+            return answer::not_found();
+        };
         if let Some(dashboard) = &self.dashboard {
             if let Some(page) = below.strip_prefix("/dashboard/") {
                 return dashboard.page(&req.method, page);
@@ -50,7 +60,9 @@ impl Api {
                 return self.to_dashboard(&req);
             }
         }
-        let Some(question) = below.strip_prefix("/api/").and_then(Question::of) else { return answer::not_found() };
+        let Some(question) = below.strip_prefix("/api/").and_then(Question::of) else {
+            return answer::not_found();
+        };
         if req.method != Method::Get {
             return Response::new(405);
         }
@@ -62,11 +74,20 @@ impl Api {
     /// From the base path to the page, below the prefix that a proxy in front took off.
     fn to_dashboard(&self, req: &Request) -> Response {
         let prefix = req.headers.get_str("X-Forwarded-Prefix").unwrap_or_default();
-        let prefix = if prefix.contains("//") || !prefix.starts_with('/') { "" } else { prefix.trim_end_matches('/') };
+        let prefix = if prefix.contains("//") || !prefix.starts_with('/') {
+            ""
+        } else {
+            prefix.trim_end_matches('/')
+        };
         let location = format!("{prefix}{}/dashboard/", self.base);
-        let escaped = location.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;");
+        let escaped = location
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&#34;");
         let mut res = Response::bare(302, format!("<a href=\"{escaped}\">Found</a>.\n\n"));
-        res.headers.set_known(Known::ContentType, "text/html; charset=utf-8");
+        res.headers
+            .set_known(Known::ContentType, "text/html; charset=utf-8");
         res.headers.append("Location", &location);
         res
     }
@@ -116,7 +137,10 @@ impl Question {
                 Some(noun) => Question::List(noun),
                 None => {
                     let (noun, name) = path.rsplit_once('/').filter(|(_, name)| !name.is_empty())?;
-                    Question::One(Noun::of(noun)?, percent_decode_str(name).decode_utf8_lossy().into_owned())
+                    Question::One(
+                        Noun::of(noun)?,
+                        percent_decode_str(name).decode_utf8_lossy().into_owned(),
+                    )
                 }
             },
         })
@@ -199,8 +223,16 @@ fn raw_data(report: &Report, streams: &Streams) -> serde_json::Value {
         ("udpServices", streams.udp_service_items()),
     ];
     let filled = all.into_iter().filter(|(_, items)| !items.is_empty());
-    let object = |items: Vec<Item<'_>>| items.iter().map(|i| (i.name.to_owned(), i.render_raw())).collect::<serde_json::Map<_, _>>();
-    filled.map(|(key, items)| (key.to_owned(), object(items).into())).collect::<serde_json::Map<_, _>>().into()
+    let object = |items: Vec<Item<'_>>| {
+        items
+            .iter()
+            .map(|i| (i.name.to_owned(), i.render_raw()))
+            .collect::<serde_json::Map<_, _>>()
+    };
+    filled
+        .map(|(key, items)| (key.to_owned(), object(items).into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 #[cfg(test)]

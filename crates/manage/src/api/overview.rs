@@ -9,26 +9,38 @@ use trilithon_model::install::{Metrics, Providers, Static};
 
 pub fn of(install: &Static, report: &Report, streams: &Streams) -> Value {
     let mut object = Object::new();
-    object.insert("http".into(), section(&[
-        ("routers", Tally::of(report.routers.values())),
-        ("services", Tally::of(report.services.values())),
-        ("middlewares", Tally::of(report.middlewares.values())),
-    ]));
-    object.insert("tcp".into(), section(&[
-        ("routers", Tally::of(streams.tcp_routers.values())),
-        ("services", Tally::of(streams.tcp_services.values())),
-        ("middlewares", Tally::of(streams.tcp_middlewares.values())),
-    ]));
-    object.insert("udp".into(), section(&[
-        ("routers", Tally::of(streams.udp_routers.values())),
-        ("services", Tally::of(streams.udp_services.values())),
-    ]));
+    object.insert(
+        "http".into(),
+        section(&[
+            ("routers", Tally::of(report.routers.values())),
+            ("services", Tally::of(report.services.values())),
+            ("middlewares", Tally::of(report.middlewares.values())),
+        ]),
+    );
+    object.insert(
+        "tcp".into(),
+        section(&[
+            ("routers", Tally::of(streams.tcp_routers.values())),
+            ("services", Tally::of(streams.tcp_services.values())),
+            ("middlewares", Tally::of(streams.tcp_middlewares.values())),
+        ]),
+    );
+    object.insert(
+        "udp".into(),
+        section(&[
+            ("routers", Tally::of(streams.udp_routers.values())),
+            ("services", Tally::of(streams.udp_services.values())),
+        ]),
+    );
     object.insert("certificates".into(), certificates::tally(report).json());
-    object.insert("features".into(), json!({
-        "tracing": if install.tracing.as_ref().is_some_and(|t| t.otlp.is_some()) { "OTLP" } else { "" },
-        "metrics": install.metrics.as_ref().map_or("", metrics),
-        "accessLog": install.access_log.is_some(),
-    }));
+    object.insert(
+        "features".into(),
+        json!({
+            "tracing": if install.tracing.as_ref().is_some_and(|t| t.otlp.is_some()) { "OTLP" } else { "" },
+            "metrics": install.metrics.as_ref().map_or("", metrics),
+            "accessLog": install.access_log.is_some(),
+        }),
+    );
     let providers = install.providers.as_ref().map(providers).unwrap_or_default();
     if !providers.is_empty() {
         object.insert("providers".into(), providers.into());
@@ -37,7 +49,11 @@ pub fn of(install: &Static, report: &Report, streams: &Streams) -> Value {
 }
 
 fn section(tallies: &[(&str, Tally)]) -> Value {
-    tallies.iter().map(|(noun, tally)| ((*noun).to_owned(), tally.json())).collect::<Object>().into()
+    tallies
+        .iter()
+        .map(|(noun, tally)| ((*noun).to_owned(), tally.json()))
+        .collect::<Object>()
+        .into()
 }
 
 /// Where metrics go, by Traefik's name; the first of several.
@@ -73,6 +89,11 @@ fn providers(p: &Providers) -> Vec<String> {
         ("Redis", p.redis.is_some()),
         ("HTTP", p.http.is_some()),
     ];
-    let named = all.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned());
-    named.chain(p.plugin.keys().map(|name| format!("plugin-{name}"))).collect()
+    let named = all
+        .into_iter()
+        .filter(|(_, on)| *on)
+        .map(|(name, _)| name.to_owned());
+    named
+        .chain(p.plugin.keys().map(|name| format!("plugin-{name}")))
+        .collect()
 }

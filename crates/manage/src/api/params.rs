@@ -31,7 +31,9 @@ impl Params {
     pub fn of(query: &str) -> Params {
         let get = |name: &str| {
             let pairs = query.split('&').filter(|pair| !pair.contains(';'));
-            let mut named = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).filter(|(key, _)| decode(key) == name);
+            let mut named = pairs
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .filter(|(key, _)| decode(key) == name);
             named.next().map(|(_, value)| decode(value)).unwrap_or_default()
         };
         Params {
@@ -83,7 +85,11 @@ impl Params {
             return Err(format!("invalid request: page: {page}, per_page: {per_page}"));
         }
         let to = from.saturating_add(per_page).min(count);
-        let next = if page.saturating_mul(per_page) < count { page + 1 } else { 1 };
+        let next = if page.saturating_mul(per_page) < count {
+            page + 1
+        } else {
+            1
+        };
         Ok(Page { from, to, next })
     }
 }
@@ -99,7 +105,9 @@ fn number(name: &str, text: &str, default: usize) -> Result<usize, String> {
 }
 
 fn decode(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+    percent_decode_str(&text.replace('+', " "))
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 #[cfg(test)]
@@ -136,7 +144,11 @@ mod tests {
     #[test]
     fn services_with_and_without_provider() {
         let check = |asked: &str, service: &str, want: bool| {
-            assert_eq!(Params::of(&format!("serviceName={asked}")).wants_service(service), want, "{asked} {service}");
+            assert_eq!(
+                Params::of(&format!("serviceName={asked}")).wants_service(service),
+                want,
+                "{asked} {service}"
+            );
         };
         check("wrr@file", "wrr", true);
         check("rich", "rich", true);

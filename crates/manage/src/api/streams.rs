@@ -30,12 +30,23 @@ pub struct Streams {
 
 impl Streams {
     /// Checks the objects of all providers. `served`: whether the engine runs them.
-    pub fn of<'a>(messages: impl IntoIterator<Item = (&'a str, &'a Configuration)>, install: &Static, served: bool) -> Streams {
-        let mut streams = Streams { served, ..Streams::default() };
+    pub fn of<'a>(
+        messages: impl IntoIterator<Item = (&'a str, &'a Configuration)>,
+        install: &Static,
+        served: bool,
+    ) -> Streams {
+        let mut streams = Streams {
+            served,
+            ..Streams::default()
+        };
         for (provider, configuration) in messages {
             add(&mut streams.tcp_routers, &configuration.tcp.routers, provider);
             add(&mut streams.tcp_services, &configuration.tcp.services, provider);
-            add(&mut streams.tcp_middlewares, &configuration.tcp.middlewares, provider);
+            add(
+                &mut streams.tcp_middlewares,
+                &configuration.tcp.middlewares,
+                provider,
+            );
             add(&mut streams.udp_routers, &configuration.udp.routers, provider);
             add(&mut streams.udp_services, &configuration.udp.services, provider);
         }
@@ -45,9 +56,20 @@ impl Streams {
     }
 
     fn check_tcp(&mut self, install: &Static) {
-        let Streams { tcp_routers, tcp_services, tcp_middlewares, served, .. } = self;
+        let Streams {
+            tcp_routers,
+            tcp_services,
+            tcp_middlewares,
+            served,
+            ..
+        } = self;
         let defaults = install.default_entry_points();
-        let syntax = Syntaxes { v2_by_default: install.core.as_ref().is_some_and(|c| c.default_rule_syntax == "v2") };
+        let syntax = Syntaxes {
+            v2_by_default: install
+                .core
+                .as_ref()
+                .is_some_and(|c| c.default_rule_syntax == "v2"),
+        };
         for (name, entry) in tcp_routers {
             let rule = Rule::tcp(&entry.config.rule, syntax.of(&entry.config.rule_syntax));
             entry.priority = match (&rule, entry.config.priority) {
@@ -68,8 +90,16 @@ impl Streams {
     }
 
     fn check_udp(&mut self, install: &Static) {
-        let Streams { udp_routers, udp_services, served, .. } = self;
-        let all = install.entry_points.iter().filter(|(_, e)| e.protocol() == Protocol::Udp);
+        let Streams {
+            udp_routers,
+            udp_services,
+            served,
+            ..
+        } = self;
+        let all = install
+            .entry_points
+            .iter()
+            .filter(|(_, e)| e.protocol() == Protocol::Udp);
         let defaults: Vec<String> = all.map(|(name, _)| name.clone()).collect();
         for (name, entry) in udp_routers {
             use_entry_points(entry, |r| &mut r.entry_points, &defaults, install, Protocol::Udp);
@@ -102,7 +132,10 @@ impl Syntaxes {
 }
 
 fn add<T: Clone>(all: &mut BTreeMap<String, Entry<T>>, some: &Map<T>, provider: &str) {
-    all.extend(some.iter().map(|(name, object)| (format!("{name}@{provider}"), Entry::new(object.clone()))));
+    all.extend(
+        some.iter()
+            .map(|(name, object)| (format!("{name}@{provider}"), Entry::new(object.clone()))),
+    );
 }
 
 /// Fills in the default entry points, and says which of them there are.
@@ -142,7 +175,10 @@ fn settle<T>(entry: &mut Entry<T>, fault: Option<String>, served: bool) {
 const NOT_BUILT: &str = "not built yet";
 
 fn missing<T>(names: &[String], owner: &str, all: &BTreeMap<String, T>) -> Option<String> {
-    let missing = names.iter().map(|n| qualify(n, owner)).find(|n| !all.contains_key(n))?;
+    let missing = names
+        .iter()
+        .map(|n| qualify(n, owner))
+        .find(|n| !all.contains_key(n))?;
     Some(format!("middleware \"{missing}\" does not exist"))
 }
 
@@ -156,7 +192,9 @@ fn tcp_service(name: &str, all: &BTreeMap<String, Entry<tcp::Service>>) -> Optio
 fn tcp_rule(router: &tcp::Router, rule: Result<Rule, trilithon_rule::Error>) -> Option<String> {
     if router.priority > MAX_USER_PRIORITY {
         let given = router.priority;
-        return Some(format!("the router priority {given} exceeds the max user-defined priority {MAX_USER_PRIORITY}"));
+        return Some(format!(
+            "the router priority {given} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
+        ));
     }
     match rule {
         Err(error) => Some(error.api_text(trilithon_rule::Protocol::Tcp, &router.rule)),
@@ -172,25 +210,52 @@ fn tcp_rule(router: &tcp::Router, rule: Result<Rule, trilithon_rule::Error>) -> 
 /// The lists of the API.
 impl Streams {
     pub fn tcp_router_items(&self) -> Vec<Item<'_>> {
-        self.tcp_routers.iter().map(|(name, entry)| tcp_router(name, entry)).collect()
+        self.tcp_routers
+            .iter()
+            .map(|(name, entry)| tcp_router(name, entry))
+            .collect()
     }
 
     pub fn tcp_service_items(&self) -> Vec<Item<'_>> {
         let all = self.tcp_services.iter();
-        all.map(|(name, entry)| service_item(name, entry, entry.config.kind_names(), tcp_servers(&entry.config), self.served)).collect()
+        all.map(|(name, entry)| {
+            service_item(
+                name,
+                entry,
+                entry.config.kind_names(),
+                tcp_servers(&entry.config),
+                self.served,
+            )
+        })
+        .collect()
     }
 
     pub fn tcp_middleware_items(&self) -> Vec<Item<'_>> {
-        self.tcp_middlewares.iter().map(|(name, entry)| tcp_middleware(name, entry)).collect()
+        self.tcp_middlewares
+            .iter()
+            .map(|(name, entry)| tcp_middleware(name, entry))
+            .collect()
     }
 
     pub fn udp_router_items(&self) -> Vec<Item<'_>> {
-        self.udp_routers.iter().map(|(name, entry)| udp_router(name, entry)).collect()
+        self.udp_routers
+            .iter()
+            .map(|(name, entry)| udp_router(name, entry))
+            .collect()
     }
 
     pub fn udp_service_items(&self) -> Vec<Item<'_>> {
         let all = self.udp_services.iter();
-        all.map(|(name, entry)| service_item(name, entry, entry.config.kind_names(), udp_servers(&entry.config), false)).collect()
+        all.map(|(name, entry)| {
+            service_item(
+                name,
+                entry,
+                entry.config.kind_names(),
+                udp_servers(&entry.config),
+                false,
+            )
+        })
+        .collect()
     }
 }
 
@@ -207,8 +272,14 @@ fn tcp_router<'a>(name: &'a str, entry: &'a Entry<tcp::Router>) -> Item<'a> {
     });
     item.rule = &router.rule;
     let entry_points = router.entry_points.len();
-    item.route = Some(Route { service: &router.service, middlewares, priority: entry.priority, entry_points });
-    item.extra.insert("priorityStr".into(), entry.priority.to_string().into());
+    item.route = Some(Route {
+        service: &router.service,
+        middlewares,
+        priority: entry.priority,
+        entry_points,
+    });
+    item.extra
+        .insert("priorityStr".into(), entry.priority.to_string().into());
     item
 }
 
@@ -220,7 +291,12 @@ fn udp_router<'a>(name: &'a str, entry: &'a Entry<udp::Router>) -> Item<'a> {
         object
     });
     let entry_points = router.entry_points.len();
-    item.route = Some(Route { service: &router.service, middlewares: Vec::new(), priority: 0, entry_points });
+    item.route = Some(Route {
+        service: &router.service,
+        middlewares: Vec::new(),
+        priority: 0,
+        entry_points,
+    });
     item
 }
 
@@ -235,11 +311,21 @@ fn tcp_middleware<'a>(name: &'a str, entry: &'a Entry<tcp::Middleware>) -> Item<
 }
 
 fn tcp_servers(service: &tcp::Service) -> Vec<String> {
-    service.load_balancer.iter().flat_map(|lb| &lb.servers).map(|s| s.address.clone()).collect()
+    service
+        .load_balancer
+        .iter()
+        .flat_map(|lb| &lb.servers)
+        .map(|s| s.address.clone())
+        .collect()
 }
 
 fn udp_servers(service: &udp::Service) -> Vec<String> {
-    service.load_balancer.iter().flat_map(|lb| &lb.servers).map(|s| s.address.clone()).collect()
+    service
+        .load_balancer
+        .iter()
+        .flat_map(|lb| &lb.servers)
+        .map(|s| s.address.clone())
+        .collect()
 }
 
 /// A service of either protocol; `show_servers`: with their state.

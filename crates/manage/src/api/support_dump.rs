@@ -13,9 +13,32 @@ use trilithon_engine::report::Report;
 const MASK: &str = "xxxx";
 /// Texts under these keys say what kind of thing something is, or refer to names, which are kept as keys as well.
 const KEPT: [&str; 26] = [
-    "accessLogs", "algorithm", "defaultMode", "encodings", "entryPoints", "format", "level", "middlewares", "mode", "name",
-    "options", "parentRefs", "provider", "ruleSyntax", "sameSite", "scheme", "service", "services", "status", "strategy",
-    "sourceCriterion", "traceVerbosity", "type", "underscoreHeadersStrategy", "usedBy", "using",
+    "accessLogs",
+    "algorithm",
+    "defaultMode",
+    "encodings",
+    "entryPoints",
+    "format",
+    "level",
+    "middlewares",
+    "mode",
+    "name",
+    "options",
+    "parentRefs",
+    "provider",
+    "ruleSyntax",
+    "sameSite",
+    "scheme",
+    "service",
+    "services",
+    "status",
+    "strategy",
+    "sourceCriterion",
+    "traceVerbosity",
+    "type",
+    "underscoreHeadersStrategy",
+    "usedBy",
+    "using",
 ];
 
 pub fn answer(context: &Context, report: &Report, streams: &Streams) -> Page {
@@ -35,9 +58,8 @@ pub fn answer(context: &Context, report: &Report, streams: &Streams) -> Page {
     // Two empty blocks end an archive.
     archive.resize(archive.len() + 2 * BLOCK, 0);
     match compress(&archive) {
-        Ok(body) => {
-            Page::new("application/gzip", body).with("Content-Disposition", "attachment; filename=support-dump.tar.gz")
-        }
+        Ok(body) => Page::new("application/gzip", body)
+            .with("Content-Disposition", "attachment; filename=support-dump.tar.gz"),
         Err(error) => Page::error(500, &error.to_string()),
     }
 }
@@ -58,8 +80,10 @@ fn mask(value: &mut Value, kept: bool) {
 
 /// A number, perhaps with a unit of time.
 fn is_measure(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || "nµumsh.-".contains(c))
-        && !text.contains("..") && text.matches('.').count() < 2
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || "nµumsh.-".contains(c))
+        && !text.contains("..")
+        && text.matches('.').count() < 2
 }
 
 /// Size of the units that a tar archive is made of.
@@ -69,7 +93,10 @@ const BLOCK: usize = 512;
 fn add_file(archive: &mut Vec<u8>, name: &str, content: &[u8]) {
     let mut header = [0u8; BLOCK];
     let mut field = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     field(0, name);
     field(100, "0000644");
     field(108, "0000000");
@@ -113,7 +140,12 @@ mod tests {
         archive.resize(archive.len() + 2 * BLOCK, 0);
         let path = std::env::temp_dir().join(format!("trilithon-dump-{}.tar", std::process::id()));
         std::fs::write(&path, archive).unwrap();
-        let out = std::process::Command::new("tar").arg("-xOf").arg(&path).arg("a.json").output().unwrap();
+        let out = std::process::Command::new("tar")
+            .arg("-xOf")
+            .arg(&path)
+            .arg("a.json")
+            .output()
+            .unwrap();
         assert_eq!(out.stdout, b"{}\n", "{}", String::from_utf8_lossy(&out.stderr));
     }
 }

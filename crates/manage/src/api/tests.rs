@@ -37,7 +37,8 @@ fn report() -> Report {
 
 fn names(items: Vec<Item<'_>>, query: &str) -> Value {
     let all: Value = serde_json::from_slice(&list::answer(items, &Params::of(query)).body).unwrap();
-    all.as_array().map_or(all.clone(), |l| l.iter().map(|v| v["name"].clone()).collect())
+    all.as_array()
+        .map_or(all.clone(), |l| l.iter().map(|v| v["name"].clone()).collect())
 }
 
 #[test]
@@ -58,7 +59,10 @@ fn objects() {
         json!({"chain": {"middlewares": ["n@file"]}, "status": "enabled", "usedBy": ["b@file"], "name": "m@file", "provider": "file", "type": "chain"})
     );
     let raw = raw_data(&report, &Streams::default());
-    assert_eq!(raw.as_object().unwrap().keys().collect::<Vec<_>>(), ["routers", "middlewares", "services"]);
+    assert_eq!(
+        raw.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["routers", "middlewares", "services"]
+    );
     for key in ["name", "provider", "priorityStr", "type"] {
         assert_eq!(raw["routers"]["b@file"].get(key), None, "{key}");
     }
@@ -78,8 +82,14 @@ fn lists() {
     check("serviceName=s@x", json!(["a@file", "b@file"]));
     check("middlewareName=m@file", json!(["b@file"]));
     check("middlewareName=m", json!([]));
-    check("page=2", json!({"message": "invalid request: page: 2, per_page: 100"}));
-    assert_eq!(names(http::services(&report), "serviceName=zzz"), json!(["s@file"]));
+    check(
+        "page=2",
+        json!({"message": "invalid request: page: 2, per_page: 100"}),
+    );
+    assert_eq!(
+        names(http::services(&report), "serviceName=zzz"),
+        json!(["s@file"])
+    );
 }
 
 #[test]
@@ -92,10 +102,14 @@ fn a_router_that_is_served_nowhere_has_the_priority_it_was_given() {
 
 #[test]
 fn users_are_shown_and_other_secrets_are_not() {
-    let configuration = routing("http:\n  middlewares:\n    b: {basicAuth: {users: ['u:h']}}\n    r: {rateLimit: {redis: {password: secret}}}\n");
+    let configuration = routing(
+        "http:\n  middlewares:\n    b: {basicAuth: {users: ['u:h']}}\n    r: {rateLimit: {redis: {password: secret}}}\n",
+    );
     let mut report = Report::default();
     for (name, middleware) in &configuration.http.middlewares {
-        report.middlewares.insert(format!("{name}@file"), Entry::new(middleware.clone()));
+        report
+            .middlewares
+            .insert(format!("{name}@file"), Entry::new(middleware.clone()));
     }
     let shown: Vec<Value> = http::middlewares(&report).iter().map(Item::render).collect();
     assert_eq!(shown[0]["basicAuth"], json!({"users": ["u:h"]}));
@@ -114,13 +128,32 @@ fn context(yaml: &str) -> Context {
 /// Asks the service: status, content type, body.
 fn ask(context: &Context, method: &str, target: &str) -> (u16, String, String) {
     let api = Api::new(context.clone(), Some(Arc::new(Dashboard::new())));
-    let req = Request { method: Method::of(method.as_bytes()), target: Target::new(target), ..Request::default() };
+    let req = Request {
+        method: Method::of(method.as_bytes()),
+        target: Target::new(target),
+        ..Request::default()
+    };
     let peer = "127.0.0.1:1".parse().unwrap();
-    let mut cx = Exchange::new(Rc::new(Connection::new(peer, peer, "web".into(), None)), Rc::default());
+    let mut cx = Exchange::new(
+        Rc::new(Connection::new(peer, peer, "web".into(), None)),
+        Rc::default(),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let res = runtime.block_on(api.call(req, &mut cx));
-    let body = res.body.bytes().map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default();
-    (res.status, res.headers.get_str("Content-Type").or(res.headers.get_str("Location")).unwrap_or_default().to_owned(), body)
+    let body = res
+        .body
+        .bytes()
+        .map(|b| String::from_utf8_lossy(b).into_owned())
+        .unwrap_or_default();
+    (
+        res.status,
+        res.headers
+            .get_str("Content-Type")
+            .or(res.headers.get_str("Location"))
+            .unwrap_or_default()
+            .to_owned(),
+        body,
+    )
 }
 
 const INSTALL: &str = "entryPoints: {web: {address: ':80'}, quic: {address: ':81/udp'}}\napi: {dashboardName: Mine, basePath: /base}\nproviders: {file: {filename: x}, rest: {}}\nmetrics: {prometheus: {}}\n";
@@ -128,7 +161,9 @@ const INSTALL: &str = "entryPoints: {web: {address: ':80'}, quic: {address: ':81
 #[test]
 fn paths_and_methods() {
     let context = context(INSTALL);
-    let check = |method: &str, path: &str, want: u16| assert_eq!(ask(&context, method, path).0, want, "{method} {path}");
+    let check = |method: &str, path: &str, want: u16| {
+        assert_eq!(ask(&context, method, path).0, want, "{method} {path}")
+    };
     check("GET", "/base/api/overview", 200);
     check("GET", "/base/api/rawdata", 200);
     check("GET", "/base/api/support-dump", 200);
@@ -136,7 +171,15 @@ fn paths_and_methods() {
     for method in ["HEAD", "POST", "OPTIONS", "DELETE"] {
         check(method, "/base/api/overview", 405);
     }
-    for path in ["/base/api", "/base/api/", "/base/api/nope", "/base/api/http", "/base/api/http/routers/", "/base/api/entrypoints/web/", "/base/api/entrypoints/w%2Fb"] {
+    for path in [
+        "/base/api",
+        "/base/api/",
+        "/base/api/nope",
+        "/base/api/http",
+        "/base/api/http/routers/",
+        "/base/api/entrypoints/web/",
+        "/base/api/entrypoints/w%2Fb",
+    ] {
         check("GET", path, 404);
     }
     check("GET", "/base/api/entrypoints/w%65b", 200);
@@ -149,11 +192,21 @@ fn paths_and_methods() {
 fn answers() {
     let context = context(INSTALL);
     let (status, kind, body) = ask(&context, "GET", "/base/api/http/routers/nope@file");
-    assert_eq!((status, kind.as_str(), body.as_str()), (404, "text/plain; charset=utf-8", "{\"message\":\"router not found: nope@file\"}\n"));
+    assert_eq!(
+        (status, kind.as_str(), body.as_str()),
+        (
+            404,
+            "text/plain; charset=utf-8",
+            "{\"message\":\"router not found: nope@file\"}\n"
+        )
+    );
     let (_, kind, body) = ask(&context, "GET", "/base/api/version");
     assert_eq!(kind, "application/json; charset=UTF-8");
     let version: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(version.as_object().unwrap().keys().collect::<Vec<_>>(), ["Version", "Codename", "startDate", "dashboardName"]);
+    assert_eq!(
+        version.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["Version", "Codename", "startDate", "dashboardName"]
+    );
     let (_, kind, body) = ask(&context, "GET", "/base/api/overview");
     assert_eq!(kind, "application/json");
     let none = json!({"total": 0, "warnings": 0, "errors": 0});
@@ -221,14 +274,35 @@ fn streams() {
             "serverStatus": {"127.0.0.1:1": "UP"}, "status": "enabled", "type": "loadbalancer", "usedBy": ["bad@file", "t@file"],
         }),
     );
-    check(true, "udp/routers/u@file", json!({"entryPoints": ["quic"], "name": "u@file", "provider": "file", "service": "u", "status": "enabled", "using": ["quic"]}));
+    check(
+        true,
+        "udp/routers/u@file",
+        json!({"entryPoints": ["quic"], "name": "u@file", "provider": "file", "service": "u", "status": "enabled", "using": ["quic"]}),
+    );
     let error = |served: bool, path: &str, want: &str| {
         context.show_streams(Streams::of([("file", &configuration)], &context.install, served));
-        let body: Value = serde_json::from_str(&ask(&context, "GET", &format!("/base/api/{path}")).2).unwrap();
-        assert_eq!((&body["status"], &body["error"]), (&json!("disabled"), &json!([want])), "{path}");
+        let body: Value =
+            serde_json::from_str(&ask(&context, "GET", &format!("/base/api/{path}")).2).unwrap();
+        assert_eq!(
+            (&body["status"], &body["error"]),
+            (&json!("disabled"), &json!([want])),
+            "{path}"
+        );
     };
-    error(true, "tcp/routers/no@file", "the service \"missing@file\" does not exist");
-    error(true, "tcp/routers/bad@file", "invalid rule: \"HostSNI(`v.test`)\" , has HostSNI matcher, but no TLS on router");
-    error(true, "udp/routers/no@file", "the UDP service \"missing@file\" does not exist");
+    error(
+        true,
+        "tcp/routers/no@file",
+        "the service \"missing@file\" does not exist",
+    );
+    error(
+        true,
+        "tcp/routers/bad@file",
+        "invalid rule: \"HostSNI(`v.test`)\" , has HostSNI matcher, but no TLS on router",
+    );
+    error(
+        true,
+        "udp/routers/no@file",
+        "the UDP service \"missing@file\" does not exist",
+    );
     error(false, "tcp/routers/t@file", "not built yet");
 }

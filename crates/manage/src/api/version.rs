@@ -10,7 +10,13 @@ pub fn of(context: &Context) -> Object {
     let mut object = Object::new();
     object.insert("Version".into(), env!("CARGO_PKG_VERSION").into());
     object.insert("Codename".into(), "trilithon".into());
-    object.insert("startDate".into(), Timestamp::try_from(context.started).unwrap_or_default().to_string().into());
+    object.insert(
+        "startDate".into(),
+        Timestamp::try_from(context.started)
+            .unwrap_or_default()
+            .to_string()
+            .into(),
+    );
     if let Some(api) = &context.install.api {
         if api.disable_dashboard_ad {
             object.insert("disableDashboardAd".into(), true.into());
@@ -24,5 +30,8 @@ pub fn of(context: &Context) -> Object {
 
 /// The answer; its content type is not that of the others.
 pub fn answer(context: &Context) -> Page {
-    Page { content_type: "application/json; charset=UTF-8", ..Page::json(&of(context).into()) }
+    Page {
+        content_type: "application/json; charset=UTF-8",
+        ..Page::json(&of(context).into())
+    }
 }

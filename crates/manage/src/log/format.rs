@@ -70,8 +70,14 @@ impl Visit for Said {
 /// RFC 3339 in local time, whole seconds.
 fn time(now: SystemTime) -> String {
     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let stamp = i64::try_from(since.as_secs()).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or_default();
-    let text = stamp.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    let stamp = i64::try_from(since.as_secs())
+        .ok()
+        .and_then(|s| Timestamp::from_second(s).ok())
+        .unwrap_or_default();
+    let text = stamp
+        .to_zoned(TimeZone::system())
+        .strftime("%Y-%m-%dT%H:%M:%S%:z")
+        .to_string();
     match text.strip_suffix("+00:00") {
         Some(utc) => format!("{utc}Z"),
         None => text,
@@ -90,7 +96,13 @@ fn console(mut said: Said, metadata: &Metadata<'_>, now: SystemTime, colour: boo
         Level::DEBUG => ("DBG", "0"),
         Level::TRACE => ("TRC", "34"),
     };
-    let paint = |text: &str, code: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+    let paint = |text: &str, code: &str| {
+        if colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    };
     let mut out = format!("{} {}", paint(&time(now), "90"), paint(level, shade));
     if let Some(caller) = caller(metadata).filter(|_| callers) {
         out += &format!(" {caller} >");
@@ -104,35 +116,62 @@ fn console(mut said: Said, metadata: &Metadata<'_>, now: SystemTime, colour: boo
             other => other.to_string(),
         };
         // Writing to a string does not fail.
-        let _ = write!(out, " {}{}", paint(&format!("{name}="), "36"), paint_error(name, &value, colour));
+        let _ = write!(
+            out,
+            " {}{}",
+            paint(&format!("{name}="), "36"),
+            paint_error(name, &value, colour)
+        );
     }
     out.push('\n');
     out
 }
 
 fn paint_error(name: &str, value: &str, colour: bool) -> String {
-    if colour && name == "error" { format!("\x1b[31m{value}\x1b[0m") } else { value.to_owned() }
+    if colour && name == "error" {
+        format!("\x1b[31m{value}\x1b[0m")
+    } else {
+        value.to_owned()
+    }
 }
 
 /// Text that stays on its line.
 fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if c.is_control() {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
     }
     out
 }
 
 /// A value, in quotes where it would not be one word.
 fn quoted(text: &str) -> String {
-    let word = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'));
-    if word { text.to_owned() } else { format!("{text:?}") }
+    let word = !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'));
+    if word {
+        text.to_owned()
+    } else {
+        format!("{text:?}")
+    }
 }
 
 fn json(said: Said, metadata: &Metadata<'_>, now: SystemTime, callers: bool) -> String {
     let mut line = serde_json::Map::new();
-    line.insert("level".into(), metadata.level().as_str().to_ascii_lowercase().into());
-    line.extend(said.fields.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    line.insert(
+        "level".into(),
+        metadata.level().as_str().to_ascii_lowercase().into(),
+    );
+    line.extend(
+        said.fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
     line.insert("time".into(), time(now).into());
     if let Some(caller) = caller(metadata).filter(|_| callers) {
         line.insert("caller".into(), caller.into());

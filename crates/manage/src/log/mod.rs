@@ -55,8 +55,16 @@ impl Lines {
         };
         let colour = !config.no_color && matches!(&out, Out::Stdout(out) if out.is_terminal());
         let callers = level >= LevelFilter::DEBUG;
-        let format = if config.format == "json" { Format::Json { callers } } else { Format::Console { colour, callers } };
-        Ok(Lines { level, format, out: Mutex::new(out) })
+        let format = if config.format == "json" {
+            Format::Json { callers }
+        } else {
+            Format::Console { colour, callers }
+        };
+        Ok(Lines {
+            level,
+            format,
+            out: Mutex::new(out),
+        })
     }
 }
 
@@ -76,7 +84,11 @@ fn level(name: &str) -> LevelFilter {
 impl<S: Subscriber> Layer<S> for Lines {
     /// Libraries are heard from `WARN` on: what they say below is for their authors.
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        let limit = if metadata.target().starts_with(OWN) { self.level } else { self.level.min(LevelFilter::WARN) };
+        let limit = if metadata.target().starts_with(OWN) {
+            self.level
+        } else {
+            self.level.min(LevelFilter::WARN)
+        };
         *metadata.level() <= limit
     }
 
@@ -118,13 +130,20 @@ mod tests {
     /// What `say` leaves in a log with this level and format; times are cut off.
     fn logged(name: &str, format: Format, say: impl FnOnce()) -> Vec<String> {
         let all = Arc::<Mutex<Vec<u8>>>::default();
-        let lines = Lines { level: level(name), format, out: Mutex::new(Out::Memory(all.clone())) };
+        let lines = Lines {
+            level: level(name),
+            format,
+            out: Mutex::new(Out::Memory(all.clone())),
+        };
         tracing::subscriber::with_default(Registry::default().with(lines), say);
         let text = String::from_utf8(all.lock().unwrap().clone()).unwrap();
         text.lines().map(str::to_owned).collect()
     }
 
-    const PLAIN: Format = Format::Console { colour: false, callers: false };
+    const PLAIN: Format = Format::Console {
+        colour: false,
+        callers: false,
+    };
 
     #[test]
     fn levels() {
@@ -147,17 +166,41 @@ mod tests {
     #[test]
     fn console_lines() {
         let check = |say: fn(), want: &str| assert_eq!(logged("TRACE", PLAIN, say)[0][21..], *want);
-        check(|| tracing::info!(routerName = "a@file", error = "no luck", n = 3, ok = true, "all done"), "INF all done error=\"no luck\" n=3 ok=true routerName=a@file");
-        check(|| tracing::debug!(path = %"/a\nb", "x\ny"), "DBG x\\ny path=\"/a\\nb\"");
-        check(|| tracing::trace!(list = ?["a"], "t"), "TRC t list=\"[\\\"a\\\"]\"");
+        check(
+            || {
+                tracing::info!(
+                    routerName = "a@file",
+                    error = "no luck",
+                    n = 3,
+                    ok = true,
+                    "all done"
+                )
+            },
+            "INF all done error=\"no luck\" n=3 ok=true routerName=a@file",
+        );
+        check(
+            || tracing::debug!(path = %"/a\nb", "x\ny"),
+            "DBG x\\ny path=\"/a\\nb\"",
+        );
+        check(
+            || tracing::trace!(list = ?["a"], "t"),
+            "TRC t list=\"[\\\"a\\\"]\"",
+        );
     }
 
     #[test]
     fn json_lines() {
-        let got = logged("INFO", Format::Json { callers: false }, || tracing::warn!(routerName = "a", n = 1.5, error = %"x\"", "say"));
+        let got = logged(
+            "INFO",
+            Format::Json { callers: false },
+            || tracing::warn!(routerName = "a", n = 1.5, error = %"x\"", "say"),
+        );
         let v: serde_json::Value = serde_json::from_str(&got[0]).unwrap();
         assert_eq!((&v["level"], &v["message"]), (&"warn".into(), &"say".into()));
-        assert_eq!((&v["routerName"], &v["n"], &v["error"]), (&"a".into(), &1.5.into(), &"x\"".into()));
+        assert_eq!(
+            (&v["routerName"], &v["n"], &v["error"]),
+            (&"a".into(), &1.5.into(), &"x\"".into())
+        );
         let time = v["time"].as_str().unwrap();
         assert!(time.len() >= 20 && time.as_bytes()[10] == b'T', "{time}");
         assert!(got[0].starts_with("{\"level\":\"warn\","));

@@ -39,7 +39,10 @@ impl Rotating {
         }
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let days = u64::try_from(config.max_age).unwrap_or(0);
-        let megabytes = u64::try_from(config.max_size).ok().filter(|n| *n > 0).unwrap_or(DEFAULT_MEGABYTES);
+        let megabytes = u64::try_from(config.max_size)
+            .ok()
+            .filter(|n| *n > 0)
+            .unwrap_or(DEFAULT_MEGABYTES);
         Ok(Rotating {
             size: file.metadata()?.len(),
             file,
@@ -66,11 +69,16 @@ impl Rotating {
     fn rotate(&mut self) -> io::Result<()> {
         let old = self.former.name(SystemTime::now());
         fs::rename(&self.former.path, &old)?;
-        self.file = OpenOptions::new().create(true).append(true).open(&self.former.path)?;
+        self.file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.former.path)?;
         self.size = 0;
         let former = self.former.clone();
         // Compressing takes a while; whoever logs does not wait for it.
-        std::thread::Builder::new().name("log-rotation".into()).spawn(move || former.tidy(&old))?;
+        std::thread::Builder::new()
+            .name("log-rotation".into())
+            .spawn(move || former.tidy(&old))?;
         Ok(())
     }
 }
@@ -79,16 +87,27 @@ impl Former {
     /// `traefik-2006-01-02T15-04-05.000.log` for `traefik.log`.
     fn name(&self, now: SystemTime) -> PathBuf {
         let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let stamp = i64::try_from(since.as_secs()).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or_default();
+        let stamp = i64::try_from(since.as_secs())
+            .ok()
+            .and_then(|s| Timestamp::from_second(s).ok())
+            .unwrap_or_default();
         let (start, end) = self.parts();
-        let name = format!("{start}{}.{:03}{end}", stamp.strftime("%Y-%m-%dT%H-%M-%S"), since.subsec_millis());
+        let name = format!(
+            "{start}{}.{:03}{end}",
+            stamp.strftime("%Y-%m-%dT%H-%M-%S"),
+            since.subsec_millis()
+        );
         self.path.with_file_name(name)
     }
 
     /// What comes before and after the time.
     fn parts(&self) -> (String, String) {
         let text = |part: Option<&OsStr>| part.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
-        let end = self.path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+        let end = self
+            .path
+            .extension()
+            .map(|e| format!(".{}", e.to_string_lossy()))
+            .unwrap_or_default();
         (text(self.path.file_stem()) + "-", end)
     }
 
@@ -102,12 +121,20 @@ impl Former {
     /// Removes what is too much or too old. A file that cannot be removed is tried again next time.
     fn prune(&self, now: SystemTime) {
         let Some(folder) = self.path.parent() else { return };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
         let (start, end) = self.parts();
         let is_former = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let stamp = name.strip_prefix(&start).map(|n| n.strip_suffix(".gz").unwrap_or(n));
-            stamp.and_then(|n| n.strip_suffix(&end)).is_some_and(|stamp| stamp.len() == "2006-01-02T15-04-05.000".len())
+            let stamp = name
+                .strip_prefix(&start)
+                .map(|n| n.strip_suffix(".gz").unwrap_or(n));
+            stamp
+                .and_then(|n| n.strip_suffix(&end))
+                .is_some_and(|stamp| stamp.len() == "2006-01-02T15-04-05.000".len())
         };
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut all: Vec<PathBuf> = entries.map(|e| e.path()).filter(is_former).collect();
@@ -115,7 +142,10 @@ impl Former {
         all.sort_by(|a, b| b.cmp(a));
         for (i, path) in all.iter().enumerate() {
             let too_many = self.max_count.is_some_and(|max| i >= max);
-            let age = fs::metadata(path).and_then(|m| m.modified()).ok().and_then(|m| now.duration_since(m).ok());
+            let age = fs::metadata(path)
+                .and_then(|m| m.modified())
+                .ok()
+                .and_then(|m| now.duration_since(m).ok());
             let too_old = self.max_age.is_some_and(|max| age.is_some_and(|age| age > max));
             if too_many || too_old {
                 let _ = fs::remove_file(path);
@@ -138,7 +168,10 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut all: Vec<String> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut all: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         all.sort();
         all
     }
@@ -148,7 +181,10 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("trilithon-log-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         let path = folder.join("deep/t.log");
-        let config = install::Log { max_backups: 2, ..install::Log::default() };
+        let config = install::Log {
+            max_backups: 2,
+            ..install::Log::default()
+        };
         let mut log = Rotating::open(&path, &config).unwrap();
         log.max_size = 10;
         log.write(b"12345678\n").unwrap();
@@ -159,7 +195,10 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "second\nthird\n");
 
         let folder = folder.join("other");
-        let former = Former { path: folder.join("t.log"), ..log.former };
+        let former = Former {
+            path: folder.join("t.log"),
+            ..log.former
+        };
         fs::create_dir_all(&folder).unwrap();
         for second in 1..=4 {
             let name = former.name(SystemTime::UNIX_EPOCH + Duration::from_millis(1_000 * second + 7));
@@ -168,8 +207,18 @@ mod tests {
         }
         fs::write(folder.join("t-notes.log"), "mine").unwrap();
         former.prune(SystemTime::now());
-        assert_eq!(names(&folder), ["t-1970-01-01T00-00-03.007.log.gz", "t-1970-01-01T00-00-04.007.log.gz", "t-notes.log"]);
-        let aged = Former { max_age: Some(Duration::from_secs(1)), ..former };
+        assert_eq!(
+            names(&folder),
+            [
+                "t-1970-01-01T00-00-03.007.log.gz",
+                "t-1970-01-01T00-00-04.007.log.gz",
+                "t-notes.log"
+            ]
+        );
+        let aged = Former {
+            max_age: Some(Duration::from_secs(1)),
+            ..former
+        };
         aged.prune(SystemTime::now() + Duration::from_secs(60));
         assert_eq!(names(&folder), ["t-notes.log"]);
     }

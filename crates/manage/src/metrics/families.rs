@@ -53,13 +53,20 @@ pub struct Families {
 impl Families {
     /// Families whose histograms have these upper bounds.
     pub fn new(bounds: &[f64]) -> Families {
-        Families { bounds: bounds.to_vec(), all: BTreeMap::new() }
+        Families {
+            bounds: bounds.to_vec(),
+            all: BTreeMap::new(),
+        }
     }
 
     /// Adds to a series: numbers and histograms of the same labels are summed.
     pub fn add(&mut self, kind: Kind, name: &str, help: &str, mut labels: LabelSet, sample: Sample) {
         labels.sort();
-        let family = self.all.entry(name.to_owned()).or_insert_with(|| Family { help: help.to_owned(), kind, series: BTreeMap::new() });
+        let family = self.all.entry(name.to_owned()).or_insert_with(|| Family {
+            help: help.to_owned(),
+            kind,
+            series: BTreeMap::new(),
+        });
         match family.series.entry(labels) {
             std::collections::btree_map::Entry::Vacant(free) => drop(free.insert(sample)),
             std::collections::btree_map::Entry::Occupied(mut there) => there.get_mut().absorb(&sample),
@@ -77,7 +84,11 @@ impl Families {
         for (name, family) in &self.all {
             let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
             // Writing to a string does not fail.
-            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", family.kind.as_str());
+            let _ = writeln!(
+                out,
+                "# HELP {name} {help}\n# TYPE {name} {}",
+                family.kind.as_str()
+            );
             for (labels, sample) in &family.series {
                 match sample {
                     Sample::Number(n) => line(&mut out, name, "", labels, None, &float(*n)),
@@ -92,10 +103,31 @@ impl Families {
         let mut sum: u64 = 0;
         for (bound, count) in self.bounds.iter().zip(&histogram.buckets) {
             sum += count;
-            line(out, name, "_bucket", labels, Some(&float(*bound)), &float(sum as f64));
+            line(
+                out,
+                name,
+                "_bucket",
+                labels,
+                Some(&float(*bound)),
+                &float(sum as f64),
+            );
         }
-        line(out, name, "_bucket", labels, Some("+Inf"), &float(histogram.count as f64));
-        line(out, name, "_sum", labels, None, &float(histogram.nanos as f64 / 1e9));
+        line(
+            out,
+            name,
+            "_bucket",
+            labels,
+            Some("+Inf"),
+            &float(histogram.count as f64),
+        );
+        line(
+            out,
+            name,
+            "_sum",
+            labels,
+            None,
+            &float(histogram.nanos as f64 / 1e9),
+        );
         line(out, name, "_count", labels, None, &float(histogram.count as f64));
     }
 }
@@ -107,7 +139,10 @@ impl Sample {
             (Sample::Histogram(mine), Sample::Histogram(theirs)) => {
                 mine.count += theirs.count;
                 mine.nanos += theirs.nanos;
-                mine.buckets.iter_mut().zip(&theirs.buckets).for_each(|(m, t)| *m += t);
+                mine.buckets
+                    .iter_mut()
+                    .zip(&theirs.buckets)
+                    .for_each(|(m, t)| *m += t);
             }
             _ => {}
         }
@@ -190,13 +225,34 @@ mod tests {
     #[test]
     fn a_page() {
         let mut families = Families::new(&[0.1, 0.3]);
-        let labels = |service: &str| vec![("service".to_owned(), service.to_owned()), ("code".to_owned(), "200".to_owned())];
-        families.add(Kind::Counter, "b_total", "B\\ b\nb", labels("x\"y\\\n"), Sample::Number(1.0));
+        let labels = |service: &str| {
+            vec![
+                ("service".to_owned(), service.to_owned()),
+                ("code".to_owned(), "200".to_owned()),
+            ]
+        };
+        families.add(
+            Kind::Counter,
+            "b_total",
+            "B\\ b\nb",
+            labels("x\"y\\\n"),
+            Sample::Number(1.0),
+        );
         families.add(Kind::Counter, "b_total", "", labels("a"), Sample::Number(2.0));
         families.add(Kind::Counter, "b_total", "", labels("a"), Sample::Number(3.0));
         families.plain(Kind::Gauge, "a", "A", 1.5);
-        let histogram = Histogram { buckets: vec![1, 2], count: 4, nanos: 1_500_000_000 };
-        families.add(Kind::Histogram, "c_seconds", "C", vec![], Sample::Histogram(histogram));
+        let histogram = Histogram {
+            buckets: vec![1, 2],
+            count: 4,
+            nanos: 1_500_000_000,
+        };
+        families.add(
+            Kind::Histogram,
+            "c_seconds",
+            "C",
+            vec![],
+            Sample::Histogram(histogram),
+        );
         assert_eq!(
             families.write(),
             r#"# HELP a A

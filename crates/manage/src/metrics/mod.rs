@@ -52,7 +52,12 @@ impl Metrics {
     /// Metrics as `metrics.prometheus` describes them; its defaults where it is absent.
     pub fn new(config: &install::Metrics) -> Arc<Metrics> {
         let prometheus = config.prometheus.clone().unwrap_or_default();
-        let mut buckets: Vec<f64> = prometheus.buckets.iter().copied().filter(|b| b.is_finite()).collect();
+        let mut buckets: Vec<f64> = prometheus
+            .buckets
+            .iter()
+            .copied()
+            .filter(|b| b.is_finite())
+            .collect();
         buckets.sort_by(f64::total_cmp);
         buckets.dedup();
         let settings = Settings {
@@ -64,7 +69,11 @@ impl Metrics {
             buckets,
             header_labels: prometheus.header_labels.into_iter().collect(),
         };
-        Arc::new(Metrics { shards: Shards::new(&settings), settings, shown: ArcSwapOption::empty() })
+        Arc::new(Metrics {
+            shards: Shards::new(&settings),
+            settings,
+            shown: ArcSwapOption::empty(),
+        })
     }
 
     /// After a reload: routers and services that are no longer there are no longer shown, and their counters are given up.
@@ -105,7 +114,10 @@ impl Observer for Metrics {
     }
 
     fn wants(&self) -> Wants {
-        Wants { request_headers: !self.settings.header_labels.is_empty(), ..Wants::default() }
+        Wants {
+            request_headers: !self.settings.header_labels.is_empty(),
+            ..Wants::default()
+        }
     }
 }
 
@@ -115,15 +127,22 @@ impl Metrics {
         let shown = self.shown.load();
         let Some(shown) = shown.as_ref() else { return true };
         let routers = labels.router.iter().flat_map(|r| layers(r));
-        routers.into_iter().all(|(router, _)| shown.routers.contains(router))
-            && labels.balancer.as_ref().is_none_or(|s| shown.services.contains(&**s))
+        routers
+            .into_iter()
+            .all(|(router, _)| shown.routers.contains(router))
+            && labels
+                .balancer
+                .as_ref()
+                .is_none_or(|s| shown.services.contains(&**s))
     }
 }
 
 /// The routers of a layered name (`a -> b`), each with whether it is the last.
 fn layers(name: &str) -> impl Iterator<Item = (&str, bool)> {
     let count = name.split(" -> ").count();
-    name.split(" -> ").enumerate().map(move |(i, part)| (part, i + 1 == count))
+    name.split(" -> ")
+        .enumerate()
+        .map(move |(i, part)| (part, i + 1 == count))
 }
 
 #[cfg(test)]

@@ -59,12 +59,16 @@ struct Label {
 
 impl Values {
     pub fn new(labels: usize) -> Values {
-        Values { labels: (0..labels).map(|_| Label::default()).collect() }
+        Values {
+            labels: (0..labels).map(|_| Label::default()).collect(),
+        }
     }
 
     /// The shared spelling of a value; [`OTHER`] when there are too many.
     pub fn share(&self, label: usize, value: &str) -> Name {
-        let Some(label) = self.labels.get(label) else { return OTHER.into() };
+        let Some(label) = self.labels.get(label) else {
+            return OTHER.into();
+        };
         let mut values = label.values.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = values.get(value) {
             return known.clone();
@@ -80,7 +84,9 @@ impl Values {
 
     /// Whether unknown values of a label need not be asked for.
     pub fn is_full(&self, label: usize) -> bool {
-        self.labels.get(label).is_none_or(|l| l.full.load(Ordering::Relaxed))
+        self.labels
+            .get(label)
+            .is_none_or(|l| l.full.load(Ordering::Relaxed))
     }
 }
 
@@ -101,7 +107,10 @@ mod tests {
             assert_eq!(names.of(Some(&again)), first);
         }
         assert_eq!(names.of(Some(&held.0)), first);
-        assert!(names.by_place.len() <= 2, "names made for one exchange are not kept");
+        assert!(
+            names.by_place.len() <= 2,
+            "names made for one exchange are not kept"
+        );
     }
 
     #[test]

@@ -27,7 +27,11 @@ pub fn count(metrics: &Metrics, record: &Record) {
                 router: shard.names.of(router),
                 service: shard.names.of(service),
                 balancer: shard.names.of(balancer),
-                headers: shard.headers(&metrics.shards.values, &settings.header_labels, record.request_headers.as_ref()),
+                headers: shard.headers(
+                    &metrics.shards.values,
+                    &settings.header_labels,
+                    record.request_headers.as_ref(),
+                ),
                 code,
                 origin_code,
                 method: method_at,
@@ -60,7 +64,8 @@ pub fn count(metrics: &Metrics, record: &Record) {
 
 /// Exchanges with the gateway's own pages. On their entry point that includes what no router takes.
 fn is_internal(record: &Record) -> bool {
-    record.internal || (record.router.is_none() && record.entry_point.as_deref() == Some(INTERNAL_ENTRY_POINT))
+    record.internal
+        || (record.router.is_none() && record.entry_point.as_deref() == Some(INTERNAL_ENTRY_POINT))
 }
 
 /// The service whose server was asked; it alone counts, not those above it.
@@ -72,7 +77,9 @@ fn balancer(record: &Record) -> Option<&Name> {
 /// The `code` label: a connection that left HTTP has none, a gRPC call has its own.
 fn code(record: &Record, status: u16) -> u16 {
     match record.protocol {
-        Protocol::Grpc | Protocol::GrpcWeb => record.grpc_status.map_or(GRPC_UNKNOWN, |s| u16::try_from(s).unwrap_or(u16::MAX)),
+        Protocol::Grpc | Protocol::GrpcWeb => record
+            .grpc_status
+            .map_or(GRPC_UNKNOWN, |s| u16::try_from(s).unwrap_or(u16::MAX)),
         _ if status == 101 => 0,
         _ => status,
     }
@@ -80,19 +87,36 @@ fn code(record: &Record, status: u16) -> u16 {
 
 const GRPC_UNKNOWN: u16 = 2;
 
-const METHODS: [&str; 11] =
-    ["EXTENSION_METHOD", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"];
+const METHODS: [&str; 11] = [
+    "EXTENSION_METHOD",
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "DELETE",
+    "CONNECT",
+    "OPTIONS",
+    "TRACE",
+    "PATCH",
+    "PRI",
+];
 
 /// The `method` label: methods that Traefik does not know are one.
 fn method(method: &str) -> (u8, &'static str) {
-    let at = METHODS[1..].iter().position(|m| *m == method).map_or(0, |at| at + 1);
+    let at = METHODS[1..]
+        .iter()
+        .position(|m| *m == method)
+        .map_or(0, |at| at + 1);
     (at as u8, METHODS[at])
 }
 
 fn headers(metrics: &Metrics, record: &Record) -> Option<std::sync::Arc<[Name]>> {
     let labels = &metrics.settings.header_labels;
     let value = |(label, (_, header)): (usize, &(String, String))| {
-        metrics.shards.values.share(label, &header_value(record.request_headers.as_ref(), header))
+        metrics
+            .shards
+            .values
+            .share(label, &header_value(record.request_headers.as_ref(), header))
     };
     (!labels.is_empty()).then(|| labels.iter().enumerate().map(value).collect())
 }

@@ -157,7 +157,9 @@ impl Shards {
     pub fn visit(&self, mut see: impl FnMut(&Labels, &Series)) {
         let lists = lock(&self.all).clone();
         for list in lists {
-            lock(&list).iter().for_each(|(labels, series)| see(labels, series));
+            lock(&list)
+                .iter()
+                .for_each(|(labels, series)| see(labels, series));
         }
     }
 
@@ -183,16 +185,26 @@ impl Shard {
         let list = &self.list;
         self.known.entry(key).or_insert_with(|| {
             // After a reload the series may still be in the list, under other numbers.
-            lock(list).entry(labels()).or_insert_with(|| Arc::new(Series::new(buckets))).clone()
+            lock(list)
+                .entry(labels())
+                .or_insert_with(|| Arc::new(Series::new(buckets)))
+                .clone()
         })
     }
 
     /// A number for the values of all header labels together; 0 when there are no labels.
     #[inline]
-    pub fn headers(&mut self, values: &Values, sources: &[(String, String)], headers: Option<&Headers>) -> u32 {
+    pub fn headers(
+        &mut self,
+        values: &Values,
+        sources: &[(String, String)],
+        headers: Option<&Headers>,
+    ) -> u32 {
         let mut set = 0;
         for (label, (_, header)) in sources.iter().enumerate() {
-            set = self.headers.extend(set, values, label, header_value(headers, header));
+            set = self
+                .headers
+                .extend(set, values, label, header_value(headers, header));
         }
         set
     }
@@ -222,8 +234,16 @@ impl Shard {
         let mut list = lock(&self.list);
         let gone: Vec<_> = list.extract_if(|labels, _| !keep(labels)).collect();
         for (labels, series) in gone {
-            let heir = Labels { router: None, service: None, balancer: None, origin_code: 0, ..labels };
-            list.entry(heir).or_insert_with(|| Arc::new(Series::new(series.buckets.len()))).absorb(&series);
+            let heir = Labels {
+                router: None,
+                service: None,
+                balancer: None,
+                origin_code: 0,
+                ..labels
+            };
+            list.entry(heir)
+                .or_insert_with(|| Arc::new(Series::new(series.buckets.len())))
+                .absorb(&series);
         }
     }
 }
@@ -260,7 +280,10 @@ impl HeaderSets {
 
 /// The first value of a header; empty without one.
 pub fn header_value<'a>(headers: Option<&'a Headers>, name: &str) -> Cow<'a, str> {
-    headers.and_then(|h| h.get(name)).map(String::from_utf8_lossy).unwrap_or_default()
+    headers
+        .and_then(|h| h.get(name))
+        .map(String::from_utf8_lossy)
+        .unwrap_or_default()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
