@@ -7,9 +7,9 @@ use crate::worker::Worker;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 use trilithon_flow::record::Protocol;
-use trilithon_flow::{Connection, Exchange, Interim, Known, Request, Response, metrics};
+use trilithon_flow::{Connection, Exchange, Headers, Interim, Known, Request, Response, metrics};
 
-/// Starts the exchange: its clock and the facts that the record keeps of the request as it came.
+/// Starts the exchange: its clock and the facts of the connection.
 pub fn begin(
     worker: &Worker,
     entry_point: &EntryPoint,
@@ -26,22 +26,28 @@ pub fn begin(
     record.access_log = entry_point.access_logs;
     record.metrics = entry_point.metrics;
     record.tracing = entry_point.tracing;
-    record.method.push_str(req.method.as_str());
-    record.host.push_str(&String::from_utf8_lossy(req.host()));
-    record.target.push_str(req.target.as_str());
     record.version = req.version;
     record.scheme = if connection.tls.is_some() { "https" } else { "http" };
     record.set_tls(connection.tls.as_ref());
     record.protocol = protocol(req);
-    record.forwarded_for = req.headers.known(Known::XForwardedFor).map(|v| {
-        let first = v.split(|&b| b == b',').next().unwrap_or(v);
-        String::from_utf8_lossy(first.trim_ascii()).into_owned()
-    });
-    if worker.telemetry.wants.request_headers {
-        record.request_headers = Some(req.headers.clone());
+    if worker.telemetry.wants.origin_headers {
+        record.origin_headers = Some(Headers::new());
     }
     worker.requests.set(worker.requests.get() + 1);
     cx
+}
+
+/// Notes the request as the intake left it: with its path made canonical and the client's claims sorted out.
+fn describe(worker: &Worker, req: &Request, cx: &mut Exchange) {
+    let record = &mut cx.record;
+    record.method.push_str(req.method.as_str());
+    record.host.push_str(&String::from_utf8_lossy(req.host()));
+    record.target.push_str(req.target.as_str());
+    let forwarded = req.headers.known(Known::XForwardedFor);
+    record.forwarded_for = forwarded.map(|v| String::from_utf8_lossy(v).into_owned());
+    if worker.telemetry.wants.request_headers {
+        record.request_headers = Some(req.headers.clone());
+    }
 }
 
 fn protocol(req: &Request) -> Protocol {
@@ -70,11 +76,13 @@ pub async fn respond(
     mut req: Request,
     cx: &mut Exchange,
 ) -> Response {
+    let prepared = intake::prepare(&mut req, cx, entry_point);
+    describe(worker, &req, cx);
     if is_plain_connect(&req) {
         metrics::rejected(&entry_point.name, "connect");
         return Response::error(501, "Not Implemented");
     }
-    if let Err(refusal) = intake::prepare(&mut req, cx, entry_point) {
+    if let Err(refusal) = prepared {
         metrics::rejected(&entry_point.name, refusal.reason);
         tracing::debug!(entryPointName = %entry_point.name, reason = refusal.reason, "request refused");
         return refusal.response;
@@ -98,6 +106,9 @@ pub async fn respond(
 
 /// Ends the exchange: what was sent goes into the record, and the observers are told.
 pub fn finish(worker: &Worker, cx: &mut Exchange, status: u16, response_bytes: u64) {
+    if let Some(count) = cx.origin_streamed.take() {
+        cx.record.origin_bytes = count.get();
+    }
     let record = &mut cx.record;
     record.status = status;
     record.response_bytes = response_bytes;

@@ -18,6 +18,8 @@ pub struct TlsInfo {
     pub cipher: &'static str,
     /// Name of the TLS options that were used for this connection (`default`, `strict@file`).
     pub options: Arc<str>,
+    /// Subject of the client's certificate (RFC 2253), as the access log shows it.
+    pub client_subject: Option<Arc<str>>,
     /// The client's certificates, DER, leaf first; empty without client authentication.
     pub client_certificates: Vec<Vec<u8>>,
 }

@@ -30,22 +30,26 @@ impl Keep {
         let mut hasher = DefaultHasher::new();
         config.hash(&mut hasher);
         let config = hasher.finish();
+        let key = (TypeId::of::<T>(), name.to_owned());
+        if let Some(state) = self.find(&key, config) {
+            return state;
+        }
+        // Made without the lock: making one thing may ask for another.
+        let state = Arc::new(new());
+        let weak: Weak<dyn Any + Send + Sync> =
+            Arc::downgrade(&(state.clone() as Arc<dyn Any + Send + Sync>));
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() > 64 && entries.len().is_power_of_two() {
             entries.retain(|_, e| e.state.strong_count() > 0);
         }
-        let key = (TypeId::of::<T>(), name.to_owned());
-        if let Some(entry) = entries.get(&key)
-            && entry.config == config
-            && let Some(Ok(state)) = entry.state.upgrade().map(Arc::downcast::<T>)
-        {
-            return state;
-        }
-        let state = Arc::new(new());
-        let weak: Weak<dyn Any + Send + Sync> =
-            Arc::downgrade(&(state.clone() as Arc<dyn Any + Send + Sync>));
         entries.insert(key, Entry { config, state: weak });
         state
+    }
+
+    fn find<T: Send + Sync + 'static>(&self, key: &(TypeId, String), config: u64) -> Option<Arc<T>> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(key).filter(|e| e.config == config)?;
+        entry.state.upgrade()?.downcast::<T>().ok()
     }
 }
 

@@ -32,7 +32,7 @@ impl Protocol {
     }
 }
 
-/// One exchange, told. Strings are those of the request as it came in, before any middleware.
+/// One exchange, told. Strings are those of the request as the intake left it, before any middleware.
 #[derive(Default)]
 pub struct Record {
     pub started: Option<Instant>,
@@ -41,7 +41,7 @@ pub struct Record {
 
     pub entry_point: Option<Name>,
     pub peer: Option<SocketAddr>,
-    /// The first address of `X-Forwarded-For` as it came in, if any: the access log's `ClientHost`.
+    /// `X-Forwarded-For` of a peer that is believed: the access log's `ClientHost`.
     pub forwarded_for: Option<String>,
 
     pub method: String,
@@ -53,7 +53,7 @@ pub struct Record {
     pub protocol: Protocol,
     pub tls_version: &'static str,
     pub tls_cipher: &'static str,
-    pub tls_client_subject: Option<String>,
+    pub tls_client_subject: Option<Name>,
 
     /// The router that answered; inner routers of a layered one follow each other, joined by ` -> `.
     pub router: Option<Name>,
@@ -119,6 +119,7 @@ impl Record {
         if let Some(tls) = tls {
             self.tls_version = tls.version;
             self.tls_cipher = tls.cipher;
+            self.tls_client_subject.clone_from(&tls.client_subject);
         }
     }
 }

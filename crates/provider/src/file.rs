@@ -9,8 +9,8 @@ use trilithon_model::dynamic::Configuration;
 use trilithon_model::install::FileProvider;
 use trilithon_model::node::{Source, Span};
 use trilithon_model::problem::{Problem, Problems, code};
-use trilithon_model::spanned::Map;
 use trilithon_model::routing_file;
+use trilithon_model::spanned::Map;
 
 /// Bytes of one routing file.
 const MAX_FILE: u64 = 64 << 20;
@@ -58,7 +58,10 @@ impl Place {
                 Ok(files) => files,
                 Err(error) => {
                     problems.push(unreadable(path, &error));
-                    return Reading { configuration: None, problems };
+                    return Reading {
+                        configuration: None,
+                        problems,
+                    };
                 }
             },
         };
@@ -67,7 +70,8 @@ impl Place {
         for path in &files {
             match text(path) {
                 Ok(text) => {
-                    let (configuration, found) = routing_file(&Source::text(path.display().to_string(), text));
+                    let (configuration, found) =
+                        routing_file(&Source::text(path.display().to_string(), text));
                     broken |= found.void_file();
                     problems.extend(found);
                     merge(&mut all, configuration, &mut problems);
@@ -78,18 +82,29 @@ impl Place {
                 }
             }
         }
-        Reading { configuration: (!broken).then_some(all), problems }
+        Reading {
+            configuration: (!broken).then_some(all),
+            problems,
+        }
     }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
-    Problem::error(code::NOT_FOUND, Span::none(), format!("cannot read `{}`: {error}", path.display())).voiding()
+    Problem::error(
+        code::NOT_FOUND,
+        Span::none(),
+        format!("cannot read `{}`: {error}", path.display()),
+    )
+    .voiding()
 }
 
 fn text(path: &Path) -> io::Result<String> {
     let length = std::fs::metadata(path)?.len();
     if length > MAX_FILE {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("the file has {length} bytes, more than {MAX_FILE}")));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("the file has {length} bytes, more than {MAX_FILE}"),
+        ));
     }
     std::fs::read_to_string(path)
 }
@@ -97,12 +112,16 @@ fn text(path: &Path) -> io::Result<String> {
 /// The routing files below a folder, in order of name; files before what is in sub-folders does not matter to Traefik,
 /// which takes entries as they come sorted.
 fn list(folder: &Path, depth: usize) -> io::Result<Vec<PathBuf>> {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<io::Result<_>>()?;
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .map(|e| e.map(|e| e.path()))
+        .collect::<io::Result<_>>()?;
     entries.sort();
     let mut files = Vec::new();
     for path in entries {
         // A ConfigMap's `..data` and its dated neighbours hold the same files once more.
-        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".."));
+        let hidden = path
+            .file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with(".."));
         if hidden {
             continue;
         }
@@ -110,11 +129,20 @@ fn list(folder: &Path, depth: usize) -> io::Result<Vec<PathBuf>> {
             if depth < MAX_DEPTH {
                 files.extend(list(&path, depth + 1)?);
             }
-        } else if matches!(path.extension().and_then(|e| e.to_str()), Some("toml" | "yaml" | "yml")) {
+        } else if is_routing_file(&path) {
             files.push(path);
         }
     }
     Ok(files)
+}
+
+/// By extension, in any case.
+fn is_routing_file(path: &Path) -> bool {
+    let extension = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .map(str::to_ascii_lowercase);
+    matches!(extension.as_deref(), Some("toml" | "yaml" | "yml"))
 }
 
 /// Adds a file's objects; of two with one name the first stays.
@@ -122,12 +150,32 @@ fn merge(all: &mut Configuration, more: Configuration, problems: &mut Problems) 
     let (http, tcp, udp, tls) = (more.http, more.tcp, more.udp, more.tls);
     add(&mut all.http.routers, http.routers, "http.routers", problems);
     add(&mut all.http.services, http.services, "http.services", problems);
-    add(&mut all.http.middlewares, http.middlewares, "http.middlewares", problems);
-    add(&mut all.http.servers_transports, http.servers_transports, "http.serversTransports", problems);
+    add(
+        &mut all.http.middlewares,
+        http.middlewares,
+        "http.middlewares",
+        problems,
+    );
+    add(
+        &mut all.http.servers_transports,
+        http.servers_transports,
+        "http.serversTransports",
+        problems,
+    );
     add(&mut all.tcp.routers, tcp.routers, "tcp.routers", problems);
     add(&mut all.tcp.services, tcp.services, "tcp.services", problems);
-    add(&mut all.tcp.middlewares, tcp.middlewares, "tcp.middlewares", problems);
-    add(&mut all.tcp.servers_transports, tcp.servers_transports, "tcp.serversTransports", problems);
+    add(
+        &mut all.tcp.middlewares,
+        tcp.middlewares,
+        "tcp.middlewares",
+        problems,
+    );
+    add(
+        &mut all.tcp.servers_transports,
+        tcp.servers_transports,
+        "tcp.serversTransports",
+        problems,
+    );
     add(&mut all.udp.routers, udp.routers, "udp.routers", problems);
     add(&mut all.udp.services, udp.services, "udp.services", problems);
     add(&mut all.tls.options, tls.options, "tls.options", problems);
@@ -146,9 +194,13 @@ fn add<T>(all: &mut Map<T>, more: Map<T>, kind: &str, problems: &mut Problems) {
                 all.insert(name, object);
             }
             Some(first) => problems.push(
-                Problem::warning(code::DUPLICATE_KEY, object.span.clone(), format!("`{kind}.{name}` is defined twice; the first one counts"))
-                    .related(first.span.clone(), "first defined here")
-                    .help("give one of the two another name, or remove it"),
+                Problem::warning(
+                    code::DUPLICATE_KEY,
+                    object.span.clone(),
+                    format!("`{kind}.{name}` is defined twice; the first one counts"),
+                )
+                .related(first.span.clone(), "first defined here")
+                .help("give one of the two another name, or remove it"),
             ),
         }
     }
@@ -156,7 +208,13 @@ fn add<T>(all: &mut Map<T>, more: Map<T>, kind: &str, problems: &mut Problems) {
 
 /// Follows the place: sends each reading that differs from the one before, until nobody listens. Without `watch_files` it
 /// looks only when [`FileWatch::tell`] says so.
-pub async fn follow(place: Place, watch_files: bool, watch: Arc<FileWatch>, first: Option<Configuration>, out: Sender<Reading>) {
+pub async fn follow(
+    place: Place,
+    watch_files: bool,
+    watch: Arc<FileWatch>,
+    first: Option<Configuration>,
+    out: Sender<Reading>,
+) {
     let mut last = first;
     let mut complained = None;
     loop {
@@ -167,7 +225,9 @@ pub async fn follow(place: Place, watch_files: bool, watch: Arc<FileWatch>, firs
             watch.told().await;
         }
         let there = place.clone();
-        let Ok(reading) = tokio::task::spawn_blocking(move || there.read()).await else { continue };
+        let Ok(reading) = tokio::task::spawn_blocking(move || there.read()).await else {
+            continue;
+        };
         // A file that is away for a moment, or broken for long, is told once.
         let complaint: String = reading.problems.to_string();
         let news = match &reading.configuration {
@@ -223,11 +283,17 @@ mod tests {
         let folder = Folder::new("folder");
         folder.write("b.yml", &router("same"));
         folder.write("a.yaml", &router("one").replace("one: ", "same: "));
-        folder.write("sub/c.toml", "[http.routers.deep]\nrule = \"Path(`/deep`)\"\nservice = \"s\"\n");
+        folder.write(
+            "sub/c.toml",
+            "[http.routers.deep]\nrule = \"Path(`/deep`)\"\nservice = \"s\"\n",
+        );
         folder.write("notes.txt", "not configuration");
         let reading = Place::Folder(folder.0.clone()).read();
         let configuration = reading.configuration.expect("it reads");
-        assert_eq!(configuration.http.routers.keys().collect::<Vec<_>>(), ["deep", "same"]);
+        assert_eq!(
+            configuration.http.routers.keys().collect::<Vec<_>>(),
+            ["deep", "same"]
+        );
         assert_eq!(configuration.http.routers["same"].rule, "Path(`/one`)");
         assert_eq!(reading.problems.len(), 1, "{}", reading.problems);
     }

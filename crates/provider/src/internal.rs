@@ -1,6 +1,8 @@
 //! What the gateway itself routes: its API, ping, metrics, and the redirections of entry points. The provider `internal`.
 
-use trilithon_model::dynamic::http::{Middleware, RedirectRegex, RedirectScheme, Router, Service, StripPrefix};
+use trilithon_model::dynamic::http::{
+    Middleware, RedirectRegex, RedirectScheme, Router, Service, StripPrefix,
+};
 use trilithon_model::dynamic::{Configuration, http::Http};
 use trilithon_model::install::{Address, RedirectEntryPoint, Static};
 
@@ -19,28 +21,59 @@ pub fn configuration(install: &Static) -> Configuration {
     if let Some(ping) = &install.ping {
         service(&mut http, "ping");
         if !ping.manual_routing {
-            router(&mut http, "ping", "PathPrefix(`/ping`)", "ping@internal", TOP, &ping.entry_point, &[]);
+            router(
+                &mut http,
+                "ping",
+                "PathPrefix(`/ping`)",
+                "ping@internal",
+                TOP,
+                &ping.entry_point,
+                &[],
+            );
         }
     }
     if let Some(prometheus) = install.metrics.as_ref().and_then(|m| m.prometheus.as_ref()) {
         service(&mut http, "prometheus");
         if !prometheus.manual_routing {
-            router(&mut http, "prometheus", "PathPrefix(`/metrics`)", "prometheus@internal", TOP, &prometheus.entry_point, &[]);
+            router(
+                &mut http,
+                "prometheus",
+                "PathPrefix(`/metrics`)",
+                "prometheus@internal",
+                TOP,
+                &prometheus.entry_point,
+                &[],
+            );
         }
     }
     if let Some(rest) = install.providers.as_ref().and_then(|p| p.rest.as_ref()) {
         service(&mut http, "rest");
         if rest.insecure {
-            router(&mut http, "rest", "PathPrefix(`/api/providers`)", "rest@internal", TOP, TRAEFIK, &[]);
+            router(
+                &mut http,
+                "rest",
+                "PathPrefix(`/api/providers`)",
+                "rest@internal",
+                TOP,
+                TRAEFIK,
+                &[],
+            );
         }
     }
     for (name, entry_point) in &install.entry_points {
-        let redirection = entry_point.http.redirections.as_ref().and_then(|r| r.entry_point.as_ref());
+        let redirection = entry_point
+            .http
+            .redirections
+            .as_ref()
+            .and_then(|r| r.entry_point.as_ref());
         if let Some(redirection) = redirection {
             redirect(&mut http, install, name, redirection);
         }
     }
-    Configuration { http, ..Configuration::default() }
+    Configuration {
+        http,
+        ..Configuration::default()
+    }
 }
 
 fn api(http: &mut Http, install: &Static) {
@@ -52,36 +85,97 @@ fn api(http: &mut Http, install: &Static) {
     if !api.insecure {
         return;
     }
-    router(http, "api", "PathPrefix(`/api`)", "api@internal", TOP - 1, TRAEFIK, &[]);
+    router(
+        http,
+        "api",
+        "PathPrefix(`/api`)",
+        "api@internal",
+        TOP - 1,
+        TRAEFIK,
+        &[],
+    );
     if api.debug {
-        router(http, "debug", "PathPrefix(`/debug`)", "api@internal", TOP - 1, TRAEFIK, &[]);
+        router(
+            http,
+            "debug",
+            "PathPrefix(`/debug`)",
+            "api@internal",
+            TOP - 1,
+            TRAEFIK,
+            &[],
+        );
     }
     if api.dashboard {
         let middlewares = ["dashboard_redirect@internal", "dashboard_stripprefix@internal"];
-        router(http, "dashboard", "PathPrefix(`/`)", "dashboard@internal", TOP - 2, TRAEFIK, &middlewares);
+        router(
+            http,
+            "dashboard",
+            "PathPrefix(`/`)",
+            "dashboard@internal",
+            TOP - 2,
+            TRAEFIK,
+            &middlewares,
+        );
         let to_dashboard = RedirectRegex {
             regex: r"^(http:\/\/(\[[\w:.]+\]|[\w\._-]+)(:\d+)?)\/$".into(),
             replacement: "${1}/dashboard/".into(),
             permanent: true,
         };
-        let strip = StripPrefix { prefixes: vec!["/dashboard/".into(), "/dashboard".into()], ..StripPrefix::default() };
-        middleware(http, "dashboard_redirect", Middleware { redirect_regex: Some(to_dashboard.into()), ..Middleware::default() });
-        middleware(http, "dashboard_stripprefix", Middleware { strip_prefix: Some(strip.into()), ..Middleware::default() });
+        let strip = StripPrefix {
+            prefixes: vec!["/dashboard/".into(), "/dashboard".into()],
+            ..StripPrefix::default()
+        };
+        middleware(
+            http,
+            "dashboard_redirect",
+            Middleware {
+                redirect_regex: Some(to_dashboard.into()),
+                ..Middleware::default()
+            },
+        );
+        middleware(
+            http,
+            "dashboard_stripprefix",
+            Middleware {
+                strip_prefix: Some(strip.into()),
+                ..Middleware::default()
+            },
+        );
     }
 }
 
 /// An entry point that sends everybody to another one. A target that does not exist is left out: the start goes on, and
 /// the check of the install configuration has said so.
 fn redirect(http: &mut Http, install: &Static, name: &str, redirection: &RedirectEntryPoint) {
-    let Some(port) = target_port(install, &redirection.to) else { return };
+    let Some(port) = target_port(install, &redirection.to) else {
+        return;
+    };
     let target = normalize(&format!("{name}-to-{}", redirection.to));
-    let to_target =
-        RedirectScheme { scheme: redirection.scheme.clone(), port, permanent: redirection.permanent };
+    let to_target = RedirectScheme {
+        scheme: redirection.scheme.clone(),
+        port,
+        permanent: redirection.permanent,
+    };
     let redirect = format!("redirect-{target}");
-    middleware(http, &redirect, Middleware { redirect_scheme: Some(to_target.into()), ..Middleware::default() });
+    middleware(
+        http,
+        &redirect,
+        Middleware {
+            redirect_scheme: Some(to_target.into()),
+            ..Middleware::default()
+        },
+    );
     let middlewares = [format!("{redirect}@internal")];
     let middlewares: Vec<&str> = middlewares.iter().map(String::as_str).collect();
-    router(http, &target, "HostRegexp(`^.+$`)", "noop@internal", redirection.priority, name, &middlewares);
+    router(
+        http,
+        &target,
+        "HostRegexp(`^.+$`)",
+        "noop@internal",
+        redirection.priority,
+        name,
+        &middlewares,
+    );
 }
 
 /// The port of an entry point by name, or the port in `:443`.
@@ -95,7 +189,10 @@ fn target_port(install: &Static, to: &str) -> Option<String> {
 
 /// Runs of anything but letters and digits become `-`.
 fn normalize(name: &str) -> String {
-    name.split(|c: char| !c.is_alphanumeric()).filter(|s| !s.is_empty()).collect::<Vec<_>>().join("-")
+    name.split(|c: char| !c.is_alphanumeric())
+        .filter(|s| !s.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 fn service(http: &mut Http, name: &str) {
@@ -106,7 +203,15 @@ fn middleware(http: &mut Http, name: &str, middleware: Middleware) {
     http.middlewares.insert(name.to_owned(), middleware.into());
 }
 
-fn router(http: &mut Http, name: &str, rule: &str, service: &str, priority: i64, entry_point: &str, middlewares: &[&str]) {
+fn router(
+    http: &mut Http,
+    name: &str,
+    rule: &str,
+    service: &str,
+    priority: i64,
+    entry_point: &str,
+    middlewares: &[&str],
+) {
     let router = Router {
         entry_points: vec![entry_point.to_owned()],
         middlewares: middlewares.iter().map(|m| (*m).to_owned()).collect(),
@@ -133,16 +238,39 @@ mod tests {
     #[test]
     fn a_redirection_is_a_router_and_a_middleware() {
         let to = |to: &str| {
-            let redirection = RedirectEntryPoint { to: to.into(), ..RedirectEntryPoint::default() };
+            let redirection = RedirectEntryPoint {
+                to: to.into(),
+                ..RedirectEntryPoint::default()
+            };
             let http = HttpConfig {
-                redirections: Some(Redirections { entry_point: Some(redirection) }),
+                redirections: Some(Redirections {
+                    entry_point: Some(redirection),
+                }),
                 ..HttpConfig::default()
             };
             let mut install = Static::default();
-            install.entry_points.insert("web".into(), EntryPoint { address: ":80".into(), http, ..EntryPoint::default() }.into());
-            install.entry_points.insert("websecure".into(), EntryPoint { address: ":443".into(), ..EntryPoint::default() }.into());
+            install.entry_points.insert(
+                "web".into(),
+                EntryPoint {
+                    address: ":80".into(),
+                    http,
+                    ..EntryPoint::default()
+                }
+                .into(),
+            );
+            install.entry_points.insert(
+                "websecure".into(),
+                EntryPoint {
+                    address: ":443".into(),
+                    ..EntryPoint::default()
+                }
+                .into(),
+            );
             let http = configuration(&install).http;
-            http.middlewares.values().map(|m| m.redirect_scheme.as_ref().map(|r| r.port.clone())).collect::<Vec<_>>()
+            http.middlewares
+                .values()
+                .map(|m| m.redirect_scheme.as_ref().map(|r| r.port.clone()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(to("websecure"), [Some("443".to_owned())]);
         assert_eq!(to(":8443"), [Some("8443".to_owned())]);
@@ -151,9 +279,18 @@ mod tests {
 
     #[test]
     fn the_insecure_api_brings_its_routers() {
-        let install = Static { api: Some(Api { insecure: true, ..Api::default() }), ..Static::default() };
+        let install = Static {
+            api: Some(Api {
+                insecure: true,
+                ..Api::default()
+            }),
+            ..Static::default()
+        };
         let http = configuration(&install).http;
         assert_eq!(http.routers.keys().collect::<Vec<_>>(), ["api", "dashboard"]);
-        assert_eq!(http.services.keys().collect::<Vec<_>>(), ["api", "dashboard", "noop"]);
+        assert_eq!(
+            http.services.keys().collect::<Vec<_>>(),
+            ["api", "dashboard", "noop"]
+        );
     }
 }

@@ -35,7 +35,11 @@ impl FileWatch {
         if let Err(error) = &watcher {
             tracing::warn!(%error, "no file change events here; files are looked at every few seconds");
         }
-        FileWatch { watcher: Mutex::new(watcher.ok()), folders: Mutex::default(), changed }
+        FileWatch {
+            watcher: Mutex::new(watcher.ok()),
+            folders: Mutex::default(),
+            changed,
+        }
     }
 
     /// Watches the folders that hold `paths` (or the paths themselves where they are folders), and no others any more.
@@ -83,7 +87,13 @@ impl Default for FileWatch {
 
 /// The folder of a path, and that of what it points to.
 fn folders_of(path: &Path) -> Vec<PathBuf> {
-    let folder = |p: &Path| if p.is_dir() { Some(p.to_owned()) } else { p.parent().map(Path::to_owned) };
+    let folder = |p: &Path| {
+        if p.is_dir() {
+            Some(p.to_owned())
+        } else {
+            p.parent().map(Path::to_owned)
+        }
+    };
     let mut found: Vec<PathBuf> = folder(path).into_iter().collect();
     if let Ok(real) = path.canonicalize() {
         found.extend(folder(&real));

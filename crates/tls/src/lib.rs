@@ -18,12 +18,14 @@ mod reader;
 mod server;
 mod session;
 mod store;
+mod subject;
 mod suites;
 
 pub use build::{Builder, Tls};
 pub use facts::{CertificateFacts, CertificateStatus};
 pub use reader::Reader;
 pub use session::facts;
+pub use subject::subject;
 
 /// Makes the random number generator ready, which takes a while when first asked: call it before the first connection.
 pub fn warm_up() {

@@ -35,7 +35,10 @@ pub fn parse(mut args: Vec<String>) -> anyhow::Result<Command> {
         "completion" => Command::Completion(args.into_iter().next().unwrap_or_default()),
         "schema" => Command::Schema(args.into_iter().next().unwrap_or_default()),
         "help" => Command::Help,
-        other => anyhow::bail!("there is no command `{other}`; the commands are {}", COMMANDS.join(", ")),
+        other => anyhow::bail!(
+            "there is no command `{other}`; the commands are {}",
+            COMMANDS.join(", ")
+        ),
     })
 }
 
@@ -44,8 +47,17 @@ fn is_help(arg: &str) -> bool {
 }
 
 /// All commands.
-pub const COMMANDS: &[&str] =
-    &["run", "check", "explain", "version", "healthcheck", "quickstart", "completion", "schema", "help"];
+pub const COMMANDS: &[&str] = &[
+    "run",
+    "check",
+    "explain",
+    "version",
+    "healthcheck",
+    "quickstart",
+    "completion",
+    "schema",
+    "help",
+];
 
 impl Command {
     pub fn run(self) -> ExitCode {

@@ -45,21 +45,40 @@ impl Gateway {
     /// A socket that cannot be bound, a log file that cannot be opened, or a thread that cannot be made.
     pub fn prepare(config: Static, more: Vec<Message>) -> anyhow::Result<Gateway> {
         let config = Arc::new(config);
-        let access_log = config.access_log.as_ref().map(AccessLog::start).transpose().context("`accessLog`")?;
-        let metrics = config.metrics.as_ref().filter(|m| m.prometheus.is_some()).map(Metrics::new);
+        let access_log = config
+            .access_log
+            .as_ref()
+            .map(AccessLog::start)
+            .transpose()
+            .context("`accessLog`")?;
+        let metrics = config
+            .metrics
+            .as_ref()
+            .filter(|m| m.prometheus.is_some())
+            .map(Metrics::new);
         let slot: Arc<OnceLock<Arc<Live>>> = Arc::default();
         let pages = Pages::new(config.clone(), slot.clone(), metrics.clone());
         let settings = Arc::new(settings::settings(&config, internals(&pages), false)?);
         let mut reloader = Reloader::new(settings, Arc::new(Keep::default()), settings::throttle(&config));
 
-        let place = config.providers.as_ref().and_then(|p| p.file.as_deref()).and_then(file::place);
+        let place = config
+            .providers
+            .as_ref()
+            .and_then(|p| p.file.as_deref())
+            .and_then(file::place);
         let reading = place.as_ref().map(Place::read);
         let first = reading.as_ref().and_then(|r| r.configuration.clone());
         if let Some(reading) = &reading {
             complain(reading);
         }
-        let own = Message { provider: "internal".into(), configuration: internal::configuration(&config) };
-        let from_file = first.clone().map(|configuration| Message { provider: "file".into(), configuration });
+        let own = Message {
+            provider: "internal".into(),
+            configuration: internal::configuration(&config),
+        };
+        let from_file = first.clone().map(|configuration| Message {
+            provider: "file".into(),
+            configuration,
+        });
         let snapshot = reloader.first([own].into_iter().chain(from_file).chain(more));
         reload::count();
         tell(&snapshot, metrics.as_deref());
@@ -71,8 +90,19 @@ impl Gateway {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         observers.extend(access_log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
         observers.extend(metrics.clone().map(|m| Box::new(m) as Box<dyn Observer>));
-        let workers = Workers::start(worker_count(), &live, &Telemetry::new(observers)).context("cannot start the workers")?;
-        Ok(Gateway { config, live, workers, reloader, access_log, metrics, listeners, place, first })
+        let workers = Workers::start(worker_count(), &live, &Telemetry::new(observers))
+            .context("cannot start the workers")?;
+        Ok(Gateway {
+            config,
+            live,
+            workers,
+            reloader,
+            access_log,
+            metrics,
+            listeners,
+            place,
+            first,
+        })
     }
 
     /// Serves until SIGTERM or SIGINT, then drains.
@@ -88,9 +118,20 @@ impl Gateway {
         let named = Arc::new(FileWatch::new());
         let refresh = Arc::new(Notify::new());
         let (messages, received) = mpsc::channel(CHANNEL);
-        let watch_files = self.config.providers.as_ref().and_then(|p| p.file.as_ref()).is_some_and(|f| f.watch);
+        let watch_files = self
+            .config
+            .providers
+            .as_ref()
+            .and_then(|p| p.file.as_ref())
+            .is_some_and(|f| f.watch);
         if let Some(place) = self.place {
-            tokio::spawn(follow(place, watch_files, routing.clone(), self.first, messages.clone()));
+            tokio::spawn(follow(
+                place,
+                watch_files,
+                routing.clone(),
+                self.first,
+                messages.clone(),
+            ));
         }
         named.set(self.live.get().tls.watched_files().iter().map(|p| p.as_path()));
         tokio::spawn(follow_named(self.live.clone(), named.clone(), refresh.clone()));
@@ -115,8 +156,12 @@ impl Gateway {
 
 /// The number of workers: one for each processor this process may use, or `TRILITHON_WORKERS`.
 fn worker_count() -> usize {
-    let given = std::env::var("TRILITHON_WORKERS").ok().and_then(|n| n.parse().ok());
-    given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).clamp(1, 1024)
+    let given = std::env::var("TRILITHON_WORKERS")
+        .ok()
+        .and_then(|n| n.parse().ok());
+    given
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        .clamp(1, 1024)
 }
 
 /// One listening socket for each HTTP entry point: systemd's where it has one of that name.
@@ -133,8 +178,12 @@ fn bind(config: &Static) -> anyhow::Result<Vec<(Arc<EntryPoint>, TcpListener)>> 
             Some(at) => inherited.swap_remove(at).1,
             None => {
                 let address = said.parsed_address().map_err(anyhow::Error::msg)?.host_port();
-                listener::bind(&address, said.reuse_port)
-                    .with_context(|| format!("cannot listen on `{address}` for entry point `{}`", entry_point.name))?
+                listener::bind(&address, said.reuse_port).with_context(|| {
+                    format!(
+                        "cannot listen on `{address}` for entry point `{}`",
+                        entry_point.name
+                    )
+                })?
             }
         };
         bound.push((entry_point, listener));
@@ -151,13 +200,28 @@ fn graces(config: &Static) -> (Duration, Duration) {
 }
 
 /// Follows the routing files: by change events, or by SIGHUP alone.
-async fn follow(place: Place, watch_files: bool, changes: Arc<FileWatch>, first: Option<trilithon_model::dynamic::Configuration>, out: mpsc::Sender<Message>) {
+async fn follow(
+    place: Place,
+    watch_files: bool,
+    changes: Arc<FileWatch>,
+    first: Option<trilithon_model::dynamic::Configuration>,
+    out: mpsc::Sender<Message>,
+) {
     let (send, mut readings) = mpsc::channel::<Reading>(CHANNEL);
     tokio::spawn(file::follow(place, watch_files, changes, first, send));
     while let Some(reading) = readings.recv().await {
         complain(&reading);
-        let Some(configuration) = reading.configuration else { continue };
-        if out.send(Message { provider: "file".into(), configuration }).await.is_err() {
+        let Some(configuration) = reading.configuration else {
+            continue;
+        };
+        if out
+            .send(Message {
+                provider: "file".into(),
+                configuration,
+            })
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -181,7 +245,12 @@ fn fingerprint(live: &Live) -> Vec<(std::path::PathBuf, Option<(u64, std::time::
         let meta = std::fs::metadata(path).ok()?;
         Some((meta.len(), meta.modified().ok()?))
     };
-    live.get().tls.watched_files().iter().map(|p| (p.clone(), look(p))).collect()
+    live.get()
+        .tls
+        .watched_files()
+        .iter()
+        .map(|p| (p.clone(), look(p)))
+        .collect()
 }
 
 /// Logs what is wrong with the routing files.
@@ -194,7 +263,10 @@ fn complain(reading: &Reading) {
         }
     }
     if reading.configuration.is_none() {
-        tracing::error!(providerName = "file", "the routing files are not applied; the last good state stays");
+        tracing::error!(
+            providerName = "file",
+            "the routing files are not applied; the last good state stays"
+        );
     }
 }
 
@@ -216,7 +288,11 @@ fn tell(snapshot: &Snapshot, metrics: Option<&Metrics>) {
     if let Some(metrics) = metrics {
         metrics.retain(&snapshot.report);
     }
-    tracing::info!(routers = snapshot.report.routers.len(), services = snapshot.report.services.len(), "configuration applied");
+    tracing::info!(
+        routers = snapshot.report.routers.len(),
+        services = snapshot.report.services.len(),
+        "configuration applied"
+    );
 }
 
 /// Handles signals until one ends the process.
@@ -239,11 +315,16 @@ async fn signals(routing: &FileWatch, access_log: Option<&AccessLog>) -> anyhow:
 
 /// Tells systemd how the process is, where it wants to know (`NOTIFY_SOCKET`).
 fn notify_systemd(state: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
     let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|s| {
         if let Some(name) = path.to_str().and_then(|p| p.strip_prefix('@')) {
             use std::os::linux::net::SocketAddrExt;
-            s.send_to_addr(state.as_bytes(), &std::os::unix::net::SocketAddr::from_abstract_name(name)?)
+            s.send_to_addr(
+                state.as_bytes(),
+                &std::os::unix::net::SocketAddr::from_abstract_name(name)?,
+            )
         } else {
             s.send_to(state.as_bytes(), &path)
         }

@@ -10,9 +10,14 @@ const MAX_FILE: u64 = 16 << 20;
 /// Loads with the arguments given and this process's environment and files.
 pub fn from_process(args: &[String]) -> Loaded {
     // A variable that is not text cannot be an option.
-    let env: Vec<(String, String)> =
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
-    load(&Inputs { args, env: &env, read: &read })
+    let env: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .collect();
+    load(&Inputs {
+        args,
+        env: &env,
+        read: &read,
+    })
 }
 
 fn read(path: &str) -> Option<Result<String, String>> {
@@ -24,7 +29,10 @@ fn read(path: &str) -> Option<Result<String, String>> {
         Err(error) => return Some(Err(error.to_string())),
     };
     if meta.len() > MAX_FILE {
-        return Some(Err(format!("the file has {} bytes, more than {MAX_FILE}", meta.len())));
+        return Some(Err(format!(
+            "the file has {} bytes, more than {MAX_FILE}",
+            meta.len()
+        )));
     }
     Some(std::fs::read_to_string(path).map_err(|error| error.to_string()))
 }

@@ -17,18 +17,28 @@ use trilithon_upstream::Transport;
 /// # Errors
 /// A trusted network that is none.
 pub fn entry_points(config: &Static) -> anyhow::Result<Vec<Arc<EntryPoint>>> {
-    let http = config.entry_points.iter().filter(|(_, e)| e.protocol() == Protocol::Tcp);
-    http.enumerate().map(|(i, (name, e))| compile(name, i, e, config).map(Arc::new)).collect()
+    let http = config
+        .entry_points
+        .iter()
+        .filter(|(_, e)| e.protocol() == Protocol::Tcp);
+    http.enumerate()
+        .map(|(i, (name, e))| compile(name, i, e, config).map(Arc::new))
+        .collect()
 }
 
 fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -> anyhow::Result<EntryPoint> {
     let trust = |insecure: bool, ips: &[String]| {
-        Trust::new(insecure, ips).map_err(|bad| anyhow::anyhow!("entry point `{name}`: `{bad}` is neither an address nor a network"))
+        Trust::new(insecure, ips).map_err(|bad| {
+            anyhow::anyhow!("entry point `{name}`: `{bad}` is neither an address nor a network")
+        })
     };
     let timeouts = &e.transport.responding_timeouts;
     let http = &e.http;
     let observability = e.observability.clone().unwrap_or_default();
-    let global = config.global.as_ref().is_some_and(|g| g.not_append_x_forwarded_for);
+    let global = config
+        .global
+        .as_ref()
+        .is_some_and(|g| g.not_append_x_forwarded_for);
     Ok(EntryPoint {
         name: name.into(),
         index,
@@ -39,11 +49,18 @@ fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -
         grace: e.transport.life_cycle.grace_time_out.to_std(),
         keep_alive_max_requests: u64::try_from(e.transport.keep_alive_max_requests).unwrap_or(0),
         keep_alive_max_time: e.transport.keep_alive_max_time.to_std(),
-        proxy_protocol: e.proxy_protocol.as_ref().map(|p| trust(p.insecure, &p.trusted_ips)).transpose()?,
+        proxy_protocol: e
+            .proxy_protocol
+            .as_ref()
+            .map(|p| trust(p.insecure, &p.trusted_ips))
+            .transpose()?,
         forwarded: trust(e.forwarded_headers.insecure, &e.forwarded_headers.trusted_ips)?,
         connection_headers: e.forwarded_headers.connection.clone(),
         not_append_forwarded_for: e.forwarded_headers.not_append_x_forwarded_for || global,
-        max_header_bytes: usize::try_from(http.max_header_bytes).ok().filter(|n| *n > 0).unwrap_or(1 << 20),
+        max_header_bytes: usize::try_from(http.max_header_bytes)
+            .ok()
+            .filter(|n| *n > 0)
+            .unwrap_or(1 << 20),
         underscores: match http.underscore_headers_strategy.as_str() {
             "delete" => Underscores::Delete,
             "reject" => Underscores::Reject,
@@ -72,17 +89,33 @@ fn positive(n: i64, default: u32) -> u32 {
 /// # Errors
 /// The default transport cannot be built (a root certificate that does not load).
 pub fn settings(config: &Static, internals: Internals, thorough: bool) -> anyhow::Result<Settings> {
-    let http = || config.entry_points.iter().filter(|(_, e)| e.protocol() == Protocol::Tcp);
+    let http = || {
+        config
+            .entry_points
+            .iter()
+            .filter(|(_, e)| e.protocol() == Protocol::Tcp)
+    };
     let transport = config.servers_transport.clone().unwrap_or_default();
     let default_transport = Transport::default(&transport).context("`serversTransport`")?;
-    let v2 = config.core.as_ref().is_some_and(|c| c.default_rule_syntax == "v2");
+    let v2 = config
+        .core
+        .as_ref()
+        .is_some_and(|c| c.default_rule_syntax == "v2");
     Ok(Settings {
         entry_points: http().map(|(name, _)| name.clone()).collect(),
         default_entry_points: config.default_entry_points(),
-        models: http().filter_map(|(name, e)| model(e).map(|m| (name.clone(), m))).collect(),
-        denied: http().map(|(name, e)| (name.clone(), denied(e))).collect::<BTreeMap<_, _>>(),
+        models: http()
+            .filter_map(|(name, e)| model(e).map(|m| (name.clone(), m)))
+            .collect(),
+        denied: http()
+            .map(|(name, e)| (name.clone(), denied(e)))
+            .collect::<BTreeMap<_, _>>(),
         default_syntax: if v2 { Syntax::V2 } else { Syntax::V3 },
-        precedence: config.providers.as_ref().map(|p| p.precedence.iter().map(|n| n.to_ascii_lowercase()).collect()).unwrap_or_default(),
+        precedence: config
+            .providers
+            .as_ref()
+            .map(|p| p.precedence.iter().map(|n| n.to_ascii_lowercase()).collect())
+            .unwrap_or_default(),
         default_transport: Arc::new(default_transport),
         internals,
         tls: trilithon_tls::Builder::new(trilithon_tls::Reader::default()),
@@ -103,12 +136,19 @@ fn model(e: &install::EntryPoint) -> Option<Model> {
         tracing: o.tracing,
         trace_verbosity: o.trace_verbosity.clone(),
     });
-    let says = !e.http.middlewares.is_empty() || tls.is_some() || observability.is_some() || !denied(e).is_empty();
-    says.then(|| Model { middlewares: e.http.middlewares.clone(), tls, observability: observability.unwrap_or_default() })
+    let says =
+        !e.http.middlewares.is_empty() || tls.is_some() || observability.is_some() || !denied(e).is_empty();
+    says.then(|| Model {
+        middlewares: e.http.middlewares.clone(),
+        tls,
+        observability: observability.unwrap_or_default(),
+    })
 }
 
 fn denied(e: &install::EntryPoint) -> Vec<&'static str> {
-    let Some(c) = &e.http.encoded_characters else { return Vec::new() };
+    let Some(c) = &e.http.encoded_characters else {
+        return Vec::new();
+    };
     let table = [
         (c.allow_encoded_slash, "%2F"),
         (c.allow_encoded_back_slash, "%5C"),
@@ -118,10 +158,19 @@ fn denied(e: &install::EntryPoint) -> Vec<&'static str> {
         (c.allow_encoded_question_mark, "%3F"),
         (c.allow_encoded_hash, "%23"),
     ];
-    table.iter().filter(|(allowed, _)| !allowed).map(|(_, escape)| *escape).collect()
+    table
+        .iter()
+        .filter(|(allowed, _)| !allowed)
+        .map(|(_, escape)| *escape)
+        .collect()
 }
 
 /// The throttle of providers.
 pub fn throttle(config: &Static) -> Duration {
-    config.providers.clone().unwrap_or_default().providers_throttle_duration.to_std()
+    config
+        .providers
+        .clone()
+        .unwrap_or_default()
+        .providers_throttle_duration
+        .to_std()
 }

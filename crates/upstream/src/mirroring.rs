@@ -156,6 +156,7 @@ fn detached(connection: &Connection) -> Connection {
         version: tls.version,
         cipher: tls.cipher,
         options: tls.options.clone(),
+        client_subject: tls.client_subject.clone(),
         client_certificates: tls.client_certificates.clone(),
     });
     Connection::new(

@@ -1,6 +1,6 @@
 //! Middlewares into steps: one exhaustive match over the closed list of kinds.
 
-use super::services::ServiceTable;
+use super::services::{Scoped, ServiceTable};
 use crate::merge::qualify;
 use trilithon_flow::{Build, BuildError, Step};
 use trilithon_middleware::http as mw;
@@ -85,7 +85,10 @@ impl ServiceTable<'_> {
             name,
             owner,
             keep: self.keep,
-            services: self,
+            services: &Scoped {
+                table: self,
+                owner: name,
+            },
             warnings: &mut warnings,
         };
         let built = match kind {

@@ -69,7 +69,7 @@ pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
         .tls
         .build(&merged.certificates, &merged.tls_options, &merged.tls_stores);
 
-    let mut report = start_report(merged, &routers, settings);
+    let mut report = start_report(merged, &routers, &layers, settings);
     for (name, fault) in &layers.faults {
         if let Some(entry) = report.routers.get_mut(name) {
             if fault.disables {
@@ -160,6 +160,7 @@ fn routes(
 fn start_report(
     merged: &Merged,
     routers: &Map<trilithon_model::dynamic::http::Router>,
+    layers: &Layers,
     settings: &Settings,
 ) -> Report {
     let mut report = Report {
@@ -175,6 +176,9 @@ fn start_report(
         };
         if router.parent_refs.is_empty() {
             use_entry_points(&mut entry, settings);
+            if router.service.is_empty() && layers.children(name).is_empty() {
+                entry.disable("router has neither a service nor child routers");
+            }
         }
         report.routers.insert(name.clone(), entry);
     }

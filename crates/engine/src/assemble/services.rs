@@ -145,10 +145,9 @@ impl<'a> ServiceTable<'a> {
     }
 
     fn child(&self, name: &str, weight: Option<i64>, parent: &str) -> Result<Child, BuildError> {
-        let qualified = qualify(name, parent);
-        let backend = self.get(&qualified)?;
+        let backend = self.get(&qualify(name, parent))?;
         Ok(Child {
-            name: qualified,
+            name: name.to_owned(),
             weight,
             backend,
         })
@@ -179,9 +178,16 @@ impl<'a> ServiceTable<'a> {
 
 struct KeptTransport(Arc<Transport>);
 
-impl Services for ServiceTable<'_> {
+/// The table as an object of one provider sees it: names without `@` are that provider's.
+pub(super) struct Scoped<'a> {
+    pub table: &'a ServiceTable<'a>,
+    pub owner: &'a str,
+}
+
+impl Services for Scoped<'_> {
     fn service(&self, name: &str) -> Result<Arc<dyn Service>, BuildError> {
-        self.get(name).map(|backend| backend as Arc<dyn Service>)
+        let backend = self.table.get(&qualify(name, self.owner))?;
+        Ok(backend)
     }
 }
 
@@ -211,6 +217,9 @@ impl Service for Dressed {
 impl Backend for Dressed {
     fn status(&self) -> Option<Arc<trilithon_upstream::Status>> {
         self.backend.status()
+    }
+    fn status_refusal(&self) -> String {
+        self.backend.status_refusal()
     }
     fn server_status(&self) -> Vec<(String, bool)> {
         self.backend.server_status()

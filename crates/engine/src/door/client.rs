@@ -29,6 +29,8 @@ pub struct Client {
     body: RefCell<BodyState>,
     /// Body bytes of the current request that were used.
     received: Cell<u64>,
+    /// Why the current request's body is refused, until somebody says so.
+    refused: Cell<Option<&'static str>>,
 }
 
 /// Where the current request's body is.
@@ -63,6 +65,7 @@ impl Client {
             write_timeout,
             body: RefCell::new(BodyState::Done),
             received: Cell::new(0),
+            refused: Cell::new(None),
         })
     }
 
@@ -110,6 +113,11 @@ impl Client {
     /// Body bytes of the current request that were used.
     pub fn received(&self) -> u64 {
         self.received.get()
+    }
+
+    /// Why the body that was read is refused: once.
+    pub fn refused(&self) -> Option<&'static str> {
+        self.refused.take()
     }
 
     /// What is left of the body, once the exchange is over.
@@ -239,6 +247,7 @@ impl Source for RequestBody {
                 Ok(Step::More) => ready!(self.poll_more(cx))?,
                 Err(reject) => {
                     self.broken = true;
+                    self.client.refused.set(Some(reject.reason()));
                     return Poll::Ready(Err(Fault::new(FaultKind::ClientMalformed, reject.reason())));
                 }
             }

@@ -179,17 +179,22 @@ async fn secure(
         Some(_) => return rejected(&entry_point, peer, "unknown-alpn-protocol"),
     };
     let (version, cipher) = trilithon_tls::facts(session);
+    let client_certificates: Vec<Vec<u8>> = session
+        .peer_certificates()
+        .unwrap_or_default()
+        .iter()
+        .map(|c| c.to_vec())
+        .collect();
     let info = TlsInfo {
         sni,
         version,
         cipher,
         options: options.into(),
-        client_certificates: session
-            .peer_certificates()
-            .unwrap_or_default()
-            .iter()
-            .map(|c| c.to_vec())
-            .collect(),
+        client_subject: client_certificates
+            .first()
+            .and_then(|c| trilithon_tls::subject(c))
+            .map(Arc::from),
+        client_certificates,
     };
     let connection = Rc::new(Connection::new(peer, local, entry_point.name.clone(), Some(info)));
     let stream = Stream::Tls(Box::new(stream));

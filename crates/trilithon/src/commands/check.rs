@@ -26,7 +26,10 @@ impl Options {
     /// # Errors
     /// An output that does not exist.
     pub fn parse(args: Vec<String>) -> anyhow::Result<Options> {
-        let mut options = Options { output: Output::Text, args: Vec::new() };
+        let mut options = Options {
+            output: Output::Text,
+            args: Vec::new(),
+        };
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             let (name, value) = match arg.split_once('=') {
@@ -60,7 +63,11 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         Output::Json => println!("{:#}", state.problems.iter().map(as_json).collect::<Value>()),
         Output::Sarif => println!("{:#}", sarif(&state.problems)),
     }
-    Ok(if state.problems.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if state.problems.has_errors() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn text(state: &state::State) {
@@ -69,20 +76,35 @@ fn text(state: &state::State) {
     }
     let errors = state.problems.iter().filter(|p| p.is_error()).count();
     let warnings = state.problems.len() - errors;
-    let (routers, services) = state.snapshot.as_ref().map_or((0, 0), |s| (s.report.routers.len(), s.report.services.len()));
+    let (routers, services) = state
+        .snapshot
+        .as_ref()
+        .map_or((0, 0), |s| (s.report.routers.len(), s.report.services.len()));
     println!("{routers} routers, {services} services: {errors} errors, {warnings} warnings");
 }
 
 /// A problem with the line it is about.
 fn render(problem: &Problem) -> String {
     let shown = problem.to_string();
-    let Some(line) = problem.span.excerpt() else { return shown };
-    let (first, rest) = shown.split_once('\n').map_or((shown.as_str(), ""), |(f, r)| (f, r));
+    let Some(line) = problem.span.excerpt() else {
+        return shown;
+    };
+    let (first, rest) = shown
+        .split_once('\n')
+        .map_or((shown.as_str(), ""), |(f, r)| (f, r));
     let span = &problem.span;
-    let width = if span.end_line == span.line { span.end_column.saturating_sub(span.column).max(1) } else { 1 };
+    let width = if span.end_line == span.line {
+        span.end_column.saturating_sub(span.column).max(1)
+    } else {
+        1
+    };
     let number = span.line.to_string();
     let gutter = " ".repeat(number.len());
-    let before: String = line.chars().take(span.column.saturating_sub(1) as usize).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let before: String = line
+        .chars()
+        .take(span.column.saturating_sub(1) as usize)
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
     let caret = "^".repeat(width as usize);
     let mut out = format!("{first}\n  {number} | {line}\n  {gutter} | {before}{caret}");
     if !rest.is_empty() {
@@ -118,7 +140,10 @@ fn sarif(problems: &Problems) -> Value {
                 "region": {"startLine": p.span.line, "startColumn": p.span.column, "endLine": p.span.end_line, "endColumn": p.span.end_column.max(p.span.column)},
             }}])
         });
-        let text = p.help.as_ref().map_or(p.message.clone(), |h| format!("{}; {h}", p.message));
+        let text = p
+            .help
+            .as_ref()
+            .map_or(p.message.clone(), |h| format!("{}; {h}", p.message));
         json!({"ruleId": p.code, "level": p.severity.to_string(), "message": {"text": text}, "locations": location.unwrap_or(json!([]))})
     };
     let mut rules: Vec<&str> = problems.iter().map(|p| p.code).collect();

@@ -48,8 +48,12 @@ impl Options {
             match arg.as_str() {
                 "-H" | "--header" => {
                     let header = value("a header, such as `X-Env: test`")?;
-                    let (name, text) = header.split_once(':').ok_or_else(|| anyhow::anyhow!("`{header}` is no header: it has no colon"))?;
-                    options.headers.push((name.trim().to_owned(), text.trim().to_owned()));
+                    let (name, text) = header
+                        .split_once(':')
+                        .ok_or_else(|| anyhow::anyhow!("`{header}` is no header: it has no colon"))?;
+                    options
+                        .headers
+                        .push((name.trim().to_owned(), text.trim().to_owned()));
                 }
                 "--entry-point" => options.entry_point = Some(value("the name of an entry point")?),
                 "--client" => options.client = value("an IP address")?.parse()?,
@@ -58,7 +62,9 @@ impl Options {
                 _ => options.args.push(arg),
             }
         }
-        let request = request.ok_or_else(|| anyhow::anyhow!("say which request, such as `explain 'GET https://example.com/'`"))?;
+        let request = request.ok_or_else(|| {
+            anyhow::anyhow!("say which request, such as `explain 'GET https://example.com/'`")
+        })?;
         match request.trim().split_once(' ') {
             Some((method, url)) => (options.method, options.url) = (method.to_owned(), url.trim().to_owned()),
             None => options.url = request.trim().to_owned(),
@@ -81,18 +87,28 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let (tls, host, target) = split(&options.url)?;
     let mut taken = false;
     for entry_point in &entry_points {
-        if options.entry_point.as_deref().is_some_and(|name| name != &*entry_point.name) {
+        if options
+            .entry_point
+            .as_deref()
+            .is_some_and(|name| name != &*entry_point.name)
+        {
             continue;
         }
         let mut req = request(options, &host, &target);
         let connection = Rc::new(connection(options, entry_point, tls, &host));
         taken |= explain(snapshot, entry_point, &mut req, connection);
     }
-    Ok(if taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if taken {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn split(url: &str) -> anyhow::Result<(bool, String, String)> {
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| anyhow::anyhow!("`{url}` is no URL: write `http://host/path`"))?;
+    let (scheme, rest) = url
+        .split_once("://")
+        .ok_or_else(|| anyhow::anyhow!("`{url}` is no URL: write `http://host/path`"))?;
     let tls = match scheme {
         "http" | "ws" => false,
         "https" | "wss" => true,
@@ -100,42 +116,86 @@ fn split(url: &str) -> anyhow::Result<(bool, String, String)> {
     };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
-    let target = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let target = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    };
     Ok((tls, host.to_owned(), target))
 }
 
 fn request(options: &Options, host: &str, target: &str) -> Request {
-    let mut req = Request { method: Method::of(options.method.as_bytes()), target: Target::new(target), ..Request::default() };
+    let mut req = Request {
+        method: Method::of(options.method.as_bytes()),
+        target: Target::new(target),
+        ..Request::default()
+    };
     req.headers.append(Known::Host.name(), host);
     for (name, value) in &options.headers {
-        if name.eq_ignore_ascii_case("host") { req.headers.set(name, value) } else { req.headers.append(name, value) }
+        if name.eq_ignore_ascii_case("host") {
+            req.headers.set(name, value)
+        } else {
+            req.headers.append(name, value)
+        }
     }
     req
 }
 
 fn connection(options: &Options, entry_point: &EntryPoint, tls: bool, host: &str) -> Connection {
     let name = String::from_utf8_lossy(&canonical_host(host.as_bytes())).into_owned();
-    let tls = tls.then(|| TlsInfo { sni: Some(name), options: "default".into(), ..TlsInfo::default() });
-    Connection::new(SocketAddr::new(options.client, 0), SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), entry_point.name.clone(), tls)
+    let tls = tls.then(|| TlsInfo {
+        sni: Some(name),
+        options: "default".into(),
+        ..TlsInfo::default()
+    });
+    Connection::new(
+        SocketAddr::new(options.client, 0),
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+        entry_point.name.clone(),
+        tls,
+    )
 }
 
 /// Tells one entry point's part; true when a router takes the request.
-fn explain(snapshot: &Snapshot, entry_point: &EntryPoint, req: &mut Request, connection: Rc<Connection>) -> bool {
+fn explain(
+    snapshot: &Snapshot,
+    entry_point: &EntryPoint,
+    req: &mut Request,
+    connection: Rc<Connection>,
+) -> bool {
     println!("entry point {}:", entry_point.name);
     let mut cx = Exchange::new(connection.clone(), Rc::default());
     if let Err(refusal) = intake::prepare(req, &mut cx, entry_point) {
-        println!("  refused before routing with {} ({})", refusal.response.status, refusal.reason);
+        println!(
+            "  refused before routing with {} ({})",
+            refusal.response.status, refusal.reason
+        );
         return false;
     }
-    let Some(routes) = snapshot.entry_points.get(entry_point.index) else { return false };
-    let muxer = if connection.tls.is_some() { &routes.secure } else { &routes.clear };
+    let Some(routes) = snapshot.entry_points.get(entry_point.index) else {
+        return false;
+    };
+    let muxer = if connection.tls.is_some() {
+        &routes.secure
+    } else {
+        &routes.clear
+    };
     let Ok(path) = routing_path(req.target.path().as_bytes()) else {
         println!("  refused with 400: the path holds an escape that is none");
         return false;
     };
     let host = canonical_host(req.host());
-    println!("  asks for host `{}`, path `{}`", String::from_utf8_lossy(&host), String::from_utf8_lossy(&path));
-    let facts = RequestFacts { req, path: &path, host: &host, ip: connection.ip() };
+    println!(
+        "  asks for host `{}`, path `{}`",
+        String::from_utf8_lossy(&host),
+        String::from_utf8_lossy(&path)
+    );
+    let facts = RequestFacts {
+        req,
+        path: &path,
+        host: &host,
+        ip: connection.ip(),
+    };
     let all: Vec<Explained<'_, Arc<Route>>> = muxer.index().explain(&facts).collect();
     let report = &snapshot.report;
     let winner = all.iter().position(Explained::matched);
@@ -144,13 +204,24 @@ fn explain(snapshot: &Snapshot, entry_point: &EntryPoint, req: &mut Request, con
             println!("  taken by router {}", describe(report, &all[at]));
             follow(report, &all[at].route.value.name, "    ");
         }
-        None if all.is_empty() => println!("  no router here serves {}: 404", if connection.tls.is_some() { "TLS" } else { "clear text" }),
+        None if all.is_empty() => println!(
+            "  no router here serves {}: 404",
+            if connection.tls.is_some() {
+                "TLS"
+            } else {
+                "clear text"
+            }
+        ),
         None => println!("  no router matches: 404"),
     }
     let others = all.iter().enumerate().filter(|(i, _)| Some(*i) != winner);
     for (i, other) in others.clone().take(SHOWN) {
         let late = winner.is_some_and(|w| i > w) && other.matched();
-        let why = if late { "matches too, but comes later".to_owned() } else { misses(other) };
+        let why = if late {
+            "matches too, but comes later".to_owned()
+        } else {
+            misses(other)
+        };
         println!("  not {}: {why}", describe(report, other));
     }
     let count = others.count();
@@ -163,23 +234,44 @@ fn explain(snapshot: &Snapshot, entry_point: &EntryPoint, req: &mut Request, con
 
 fn describe(report: &Report, explained: &Explained<'_, Arc<Route>>) -> String {
     let name = &explained.route.value.name;
-    let place = report.routers.get(&**name).map(|e| e.config.span.to_string()).filter(|p| p != "-");
+    let place = report
+        .routers
+        .get(&**name)
+        .map(|e| e.config.span.to_string())
+        .filter(|p| p != "-");
     let place = place.map(|p| format!(" ({p})")).unwrap_or_default();
-    format!("`{name}`{place}, priority {}, rule {}", explained.route.priority, explained.route.rule.text())
+    format!(
+        "`{name}`{place}, priority {}, rule {}",
+        explained.route.priority,
+        explained.route.rule.text()
+    )
 }
 
 fn misses(explained: &Explained<'_, Arc<Route>>) -> String {
-    let said: Vec<String> = explained.misses.iter().map(|m| format!("{} wants {}, got {}", m.matcher, m.expected, m.actual)).collect();
-    if said.is_empty() { "it does not match".to_owned() } else { said.join("; ") }
+    let said: Vec<String> = explained
+        .misses
+        .iter()
+        .map(|m| format!("{} wants {}, got {}", m.matcher, m.expected, m.actual))
+        .collect();
+    if said.is_empty() {
+        "it does not match".to_owned()
+    } else {
+        said.join("; ")
+    }
 }
 
 /// The middlewares and the service behind a router, with their places.
 fn follow(report: &Report, router: &str, indent: &str) {
-    let Some(entry) = report.routers.get(router) else { return };
+    let Some(entry) = report.routers.get(router) else {
+        return;
+    };
     for name in entry.config.middlewares.iter().map(|m| qualify(m, router)) {
         if let Some(middleware) = report.middlewares.get(&name) {
             let kinds = middleware.config.kind_names().join(", ");
-            println!("{indent}through middleware `{name}` ({kinds}, {})", middleware.config.span);
+            println!(
+                "{indent}through middleware `{name}` ({kinds}, {})",
+                middleware.config.span
+            );
         }
     }
     if entry.config.service.is_empty() {

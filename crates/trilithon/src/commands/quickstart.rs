@@ -30,7 +30,9 @@ impl Options {
         for arg in args {
             match arg.as_str() {
                 "--print" => options.print = true,
-                other => anyhow::bail!("`{other}` is no option of quickstart; there is `--print`, which shows its configuration"),
+                other => anyhow::bail!(
+                    "`{other}` is no option of quickstart; there is `--print`, which shows its configuration"
+                ),
             }
         }
         Ok(options)
@@ -46,11 +48,17 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         println!("# install configuration\n{INSTALL}\n# routing configuration\n{ROUTING}");
         return Ok(ExitCode::SUCCESS);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("samples").enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("samples")
+        .enable_all()
+        .build()?;
     let samples = runtime.block_on(samples()).context("cannot start the samples")?;
     let ports = ports()?;
     let fill = |text: &str| {
-        let filled = ports.iter().fold(text.to_owned(), |t, (mark, port)| t.replace(mark, &port.to_string()));
+        let filled = ports.iter().fold(text.to_owned(), |t, (mark, port)| {
+            t.replace(mark, &port.to_string())
+        });
         samples.iter().fold(filled, |t, (mark, url)| t.replace(mark, url))
     };
     let config = static_of(&fill(INSTALL))?;
@@ -58,12 +66,19 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     install::print(&problems);
     anyhow::ensure!(!problems.has_errors(), "the embedded configuration has errors");
     println!("{}", fill(include_str!("quickstart/welcome.txt")));
-    run::serve(config, vec![Message { provider: "quickstart".into(), configuration }])
+    run::serve(
+        config,
+        vec![Message {
+            provider: "quickstart".into(),
+            configuration,
+        }],
+    )
 }
 
 fn static_of(text: &str) -> anyhow::Result<Static> {
     let mut problems = trilithon_model::Problems::new();
-    let node = dialect::parse(&Source::text("quickstart/install.yml", text), &mut problems).unwrap_or_default();
+    let node =
+        dialect::parse(&Source::text("quickstart/install.yml", text), &mut problems).unwrap_or_default();
     let (mut config, more) = decode_static(&node);
     problems.extend(more);
     problems.extend(config.finish(&node));
@@ -74,8 +89,14 @@ fn static_of(text: &str) -> anyhow::Result<Static> {
 
 async fn samples() -> std::io::Result<Vec<(&'static str, String)>> {
     Ok(vec![
-        ("@whoami1@", sample::start("whoami-1", sample::Kind::Whoami).await?),
-        ("@whoami2@", sample::start("whoami-2", sample::Kind::Whoami).await?),
+        (
+            "@whoami1@",
+            sample::start("whoami-1", sample::Kind::Whoami).await?,
+        ),
+        (
+            "@whoami2@",
+            sample::start("whoami-2", sample::Kind::Whoami).await?,
+        ),
         ("@canary@", sample::start("canary", sample::Kind::Whoami).await?),
         ("@events@", sample::start("events", sample::Kind::Events).await?),
         ("@flaky@", sample::start("flaky", sample::Kind::Flaky).await?),
@@ -86,7 +107,8 @@ async fn samples() -> std::io::Result<Vec<(&'static str, String)>> {
 fn ports() -> anyhow::Result<Vec<(&'static str, u16)>> {
     let mut taken = Vec::new();
     for (_, wanted) in PORTS {
-        let free = (wanted..wanted + 100).find(|p| !taken.contains(p) && TcpListener::bind(("127.0.0.1", *p)).is_ok());
+        let free = (wanted..wanted + 100)
+            .find(|p| !taken.contains(p) && TcpListener::bind(("127.0.0.1", *p)).is_ok());
         let port = free.with_context(|| format!("no port from {wanted} to {} is free", wanted + 99))?;
         taken.push(port);
     }

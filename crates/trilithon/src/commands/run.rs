@@ -28,7 +28,11 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
 pub fn serve(config: Static, more: Vec<Message>) -> anyhow::Result<ExitCode> {
     log::start(config.log.as_ref())?;
     trilithon_tls::warm_up();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("slow").enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("slow")
+        .enable_all()
+        .build()?;
     runtime.block_on(async { Gateway::prepare(config, more)?.serve().await })?;
     // What still runs in the background has nothing left to do.
     runtime.shutdown_background();

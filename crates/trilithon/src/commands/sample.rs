@@ -7,7 +7,10 @@ use tokio::net::{TcpListener, TcpStream};
 use trilithon_flow::{Headers, Known};
 use trilithon_wire::{Buffer, Framing, HeadLimits, parse_request};
 
-const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, fields: 128 };
+const LIMITS: HeadLimits = HeadLimits {
+    bytes: 64 * 1024,
+    fields: 128,
+};
 /// Time between two events of the stream.
 const EVENT_GAP: Duration = Duration::from_millis(500);
 
@@ -49,7 +52,11 @@ async fn serve(mut tcp: TcpStream, name: &str, kind: Kind, first: u32) -> io::Re
         let mut headers = Headers::new();
         let parsed = parse_request(buffer.filled(), &mut headers, &LIMITS).map(|head| {
             head.map(|head| {
-                let line = format!("{} {}", String::from_utf8_lossy(head.method), String::from_utf8_lossy(head.target));
+                let line = format!(
+                    "{} {}",
+                    String::from_utf8_lossy(head.method),
+                    String::from_utf8_lossy(head.target)
+                );
                 (line, head.len, head.framing, head.method == b"HEAD")
             })
         });
@@ -76,7 +83,9 @@ async fn serve(mut tcp: TcpStream, name: &str, kind: Kind, first: u32) -> io::Re
         served += 1;
         match kind {
             Kind::Events => return events(&mut tcp).await,
-            Kind::Flaky if served % 2 == 0 => answer(&mut tcp, "503 Service Unavailable", name, "not this time\n", head).await?,
+            Kind::Flaky if served % 2 == 0 => {
+                answer(&mut tcp, "503 Service Unavailable", name, "not this time\n", head).await?
+            }
             _ => answer(&mut tcp, "200 OK", name, &describe(name, &line, &headers), head).await?,
         }
     }
@@ -86,7 +95,11 @@ fn describe(name: &str, line: &str, headers: &Headers) -> String {
     let mut text = format!("server:  {name}\nrequest: {line}\n");
     for (known, field, value) in headers.iter_known() {
         if known != Known::Connection {
-            text.push_str(&format!("{}: {}\n", String::from_utf8_lossy(field), String::from_utf8_lossy(value)));
+            text.push_str(&format!(
+                "{}: {}\n",
+                String::from_utf8_lossy(field),
+                String::from_utf8_lossy(value)
+            ));
         }
     }
     text
@@ -107,7 +120,8 @@ async fn events(tcp: &mut TcpStream) -> io::Result<()> {
     tcp.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n").await?;
     for n in 1..=10 {
         let event = format!("data: event {n}\n\n");
-        tcp.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).await?;
+        tcp.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())
+            .await?;
         tokio::time::sleep(EVENT_GAP).await;
     }
     tcp.write_all(b"0\r\n\r\n").await

@@ -31,15 +31,25 @@ fn walk(shape: &Shape, path: &str, doc: &str, out: &mut String) {
     match shape {
         Shape::Object(object) => {
             for field in &object.fields {
-                let path = if path.is_empty() { field.field.name.to_owned() } else { format!("{path}.{}", field.field.name) };
+                let path = if path.is_empty() {
+                    field.field.name.to_owned()
+                } else {
+                    format!("{path}.{}", field.field.name)
+                };
                 walk(&field.shape, &path, field.doc, out);
             }
         }
         Shape::Map(inner) => walk(inner, &format!("{path}.<name>"), doc, out),
-        Shape::List(inner) if matches!(**inner, Shape::Object(_)) => walk(inner, &format!("{path}[n]"), doc, out),
+        Shape::List(inner) if matches!(**inner, Shape::Object(_)) => {
+            walk(inner, &format!("{path}[n]"), doc, out)
+        }
         _ => {
             // Writing to a string cannot fail.
-            let _ = writeln!(out, "  --{path}\n      {}", doc.lines().next().unwrap_or_default().trim());
+            let _ = writeln!(
+                out,
+                "  --{path}\n      {}",
+                doc.lines().next().unwrap_or_default().trim()
+            );
         }
     }
 }

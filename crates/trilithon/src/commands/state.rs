@@ -31,40 +31,80 @@ pub fn load(args: &[String]) -> State {
     let loaded = install::from_process(args);
     let (config, mut problems) = (loaded.config, loaded.problems);
     if problems.has_errors() {
-        return State { config, problems, snapshot: None };
+        return State {
+            config,
+            problems,
+            snapshot: None,
+        };
     }
-    let mut messages = vec![Message { provider: "internal".into(), configuration: internal::configuration(&config) }];
-    if let Some(place) = config.providers.as_ref().and_then(|p| p.file.as_deref()).and_then(file::place) {
+    let mut messages = vec![Message {
+        provider: "internal".into(),
+        configuration: internal::configuration(&config),
+    }];
+    if let Some(place) = config
+        .providers
+        .as_ref()
+        .and_then(|p| p.file.as_deref())
+        .and_then(file::place)
+    {
         let reading = place.read();
         problems.extend(reading.problems);
-        messages.extend(reading.configuration.map(|configuration| Message { provider: "file".into(), configuration }));
+        messages.extend(reading.configuration.map(|configuration| Message {
+            provider: "file".into(),
+            configuration,
+        }));
     }
     let snapshot = match settings::settings(&config, internals(), true) {
         Ok(settings) => {
-            let mut reloader = Reloader::new(settings.into(), Keep::default().into(), settings::throttle(&config));
+            let mut reloader = Reloader::new(
+                settings.into(),
+                Keep::default().into(),
+                settings::throttle(&config),
+            );
             Some(reloader.first(messages))
         }
         Err(error) => {
-            problems.push(Problem::error(NOTE, trilithon_model::Span::none(), format!("{error:#}")));
+            problems.push(Problem::error(
+                NOTE,
+                trilithon_model::Span::none(),
+                format!("{error:#}"),
+            ));
             None
         }
     };
     if let Err(error) = settings::entry_points(&config) {
-        problems.push(Problem::error(NOTE, trilithon_model::Span::none(), format!("{error:#}")));
+        problems.push(Problem::error(
+            NOTE,
+            trilithon_model::Span::none(),
+            format!("{error:#}"),
+        ));
     }
     if let Some(snapshot) = &snapshot {
         problems.extend(complaints(snapshot));
         problems.extend(snapshot.tls.problems().iter().cloned());
     }
-    State { config, problems, snapshot }
+    State {
+        config,
+        problems,
+        snapshot,
+    }
 }
 
 fn complaints(snapshot: &Snapshot) -> Vec<Problem> {
     let mut found: Vec<Problem> = Vec::new();
     for complaint in snapshot.report.complaints() {
-        let (span, noun, name, text) = (complaint.span.clone(), complaint.noun, complaint.name, complaint.text);
+        let (span, noun, name, text) = (
+            complaint.span.clone(),
+            complaint.noun,
+            complaint.name,
+            complaint.text,
+        );
         let problem = match complaint.status {
-            Status::Disabled => Problem::error(DISABLED, span, format!("{noun} `{name}` cannot be served: {text}")),
+            Status::Disabled => Problem::error(
+                DISABLED,
+                span,
+                format!("{noun} `{name}` cannot be served: {text}"),
+            ),
             _ => Problem::warning(CHANGED, span, format!("{noun} `{name}`: {text}")),
         };
         found.push(problem.of(&format!("http.{noun}s"), name.split('@').next().unwrap_or(name)));
@@ -76,8 +116,24 @@ fn complaints(snapshot: &Snapshot) -> Vec<Problem> {
 
 /// The gateway's own services by name only: a check asks whether they exist, not what they answer.
 fn internals() -> Internals {
-    let names = ["api", "dashboard", "ping", "prometheus", "rest", "noop", "acme-http"];
-    names.iter().map(|n| (format!("{n}@internal"), std::sync::Arc::new(Named) as std::sync::Arc<dyn Service>)).collect()
+    let names = [
+        "api",
+        "dashboard",
+        "ping",
+        "prometheus",
+        "rest",
+        "noop",
+        "acme-http",
+    ];
+    names
+        .iter()
+        .map(|n| {
+            (
+                format!("{n}@internal"),
+                std::sync::Arc::new(Named) as std::sync::Arc<dyn Service>,
+            )
+        })
+        .collect()
 }
 
 struct Named;

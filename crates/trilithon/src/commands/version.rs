@@ -10,6 +10,10 @@ pub fn run() -> anyhow::Result<ExitCode> {
     println!("Version:      {}", env!("CARGO_PKG_VERSION"));
     println!("Codename:     sarsen");
     println!("Compatible:   Traefik v3.7");
-    println!("OS/Arch:      {}/{}", std::env::consts::OS, std::env::consts::ARCH);
+    println!(
+        "OS/Arch:      {}/{}",
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
     Ok(ExitCode::SUCCESS)
 }
