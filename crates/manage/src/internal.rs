@@ -225,17 +225,106 @@ pub(crate) async fn aside(work: impl FnOnce() -> Page + Send + 'static) -> Respo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::rc::Rc;
+    use trilithon_flow::{Connection, Headers};
+    use trilithon_model::{Problems, Source, dialect};
+
+    fn context(yaml: &str) -> Context {
+        let node = dialect::parse(&Source::text("install.yml", yaml), &mut Problems::default());
+        let (install, _) = trilithon_model::decode_static(&node.unwrap());
+        let metrics = install.metrics.as_ref().map(Metrics::new);
+        Context::new(Arc::new(install), Arc::default(), metrics)
+    }
+
+    fn ask(service: &Arc<dyn Service>, headers: Headers) -> Response {
+        let peer = "127.0.0.1:1".parse().unwrap();
+        let mut cx = Exchange::new(
+            Rc::new(Connection::new(peer, peer, "web".into(), None)),
+            Rc::default(),
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(service.call(
+            Request {
+                headers,
+                ..Request::default()
+            },
+            &mut cx,
+        ))
+    }
+
+    const ALL: &str = "api: {}\nping: {}\nmetrics: {prometheus: {}}\nproviders: {rest: {}}\n\
+                       certificatesResolvers: {le: {acme: {storage: a, httpChallenge: {entryPoint: web}}}}\n";
+
+    #[test]
+    fn what_is_turned_on_is_there() {
+        let names = |yaml: &str| {
+            internals(&context(yaml))
+                .into_keys()
+                .map(|n| n.replace("@internal", ""))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names("{}"), ["noop"]);
+        assert_eq!(names("api: {dashboard: false}"), ["api", "noop"]);
+        assert_eq!(
+            names(ALL),
+            [
+                "acme-http",
+                "api",
+                "dashboard",
+                "noop",
+                "ping",
+                "prometheus",
+                "rest"
+            ]
+        );
+    }
+
+    #[test]
+    fn answers() {
+        let all = internals(&context(ALL));
+        let check = |name: &str, status: u16, body: &str| {
+            let res = ask(&all[&format!("{name}@internal")], Headers::new());
+            let got = res
+                .body
+                .bytes()
+                .map(|b| String::from_utf8_lossy(b).into_owned())
+                .unwrap_or_default();
+            assert_eq!((res.status, got.as_str()), (status, body), "{name}");
+        };
+        check("ping", 200, "OK");
+        check("noop", 418, "");
+        check("rest", 501, "the provider `rest` is not built yet\n");
+        check("acme-http", 404, "404 page not found\n");
+    }
+
+    #[test]
+    fn metrics_are_compressed_for_who_asks() {
+        let all = internals(&context(ALL));
+        let check = |accept: &str, coding: Option<&str>| {
+            let res = ask(
+                &all["prometheus@internal"],
+                [("Accept-Encoding", accept)].into_iter().collect(),
+            );
+            assert_eq!(res.headers.get_str("Content-Encoding"), coding, "{accept}");
+            assert_eq!(res.headers.get_str("Content-Type"), Some(METRICS_TYPE));
+            let body = res.body.bytes().unwrap();
+            assert_eq!(body.starts_with(b"# HELP "), coding.is_none());
+        };
+        check("identity", None);
+        check("gzip", Some("gzip"));
+    }
 
     #[test]
     fn codings() {
-        for (value, want) in [
+        let rows = [
             ("gzip", true),
             ("br, GZIP;q=0.5", true),
             ("gzip;q=0", false),
             ("gzip; q=0.0, br", false),
             ("identity", false),
             ("", false),
-        ] {
+        ];
+        for (value, want) in rows {
             assert_eq!(accepts_gzip(value.as_bytes()), want, "{value}");
         }
     }

@@ -82,7 +82,7 @@ pub fn json(out: &mut Vec<u8>, text: &[u8]) {
 
 /// [`json`] without the quotes.
 pub fn json_inner(out: &mut Vec<u8>, text: &[u8]) {
-    let special = |b: u8| (b < 0x20) | (b >= 0x7f) | matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&');
+    let special = |b: u8| !(0x20..0x7f).contains(&b) | matches!(b, b'"' | b'\\' | b'<' | b'>' | b'&');
     if !text.iter().fold(false, |bad, &b| bad | special(b)) {
         return out.extend_from_slice(text);
     }

@@ -1,21 +1,18 @@
 //! Entry points, as the install configuration has them.
 
 use super::list::Item;
-use super::object::config;
-use trilithon_model::install::Static;
+use super::object::{Object, config};
+use trilithon_model::install::{EntryPoint, Static};
 
 /// All entry points, by name.
 pub fn items(install: &Static) -> Vec<Item<'_>> {
-    let item = |(name, entry_point)| -> Item<'_> {
-        let (name, entry_point): (
-            &String,
-            &trilithon_model::Spanned<trilithon_model::install::EntryPoint>,
-        ) = (name, entry_point);
-        Item::new(name, "enabled", move || {
-            let mut object = config(&entry_point.value);
-            object.insert("name".into(), name.as_str().into());
-            object
-        })
-    };
-    install.entry_points.iter().map(item).collect()
+    let all = install.entry_points.iter();
+    all.map(|(name, entry_point)| Item::new(name, "enabled", move || json(name, entry_point)))
+        .collect()
+}
+
+fn json(name: &str, entry_point: &EntryPoint) -> Object {
+    let mut object = config(entry_point);
+    object.insert("name".into(), name.into());
+    object
 }
