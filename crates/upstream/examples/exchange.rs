@@ -22,7 +22,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn serve() -> std::io::Result<()> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?.port());
-    let answer = format!("HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n{}", "x".repeat(1024));
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n{}",
+        "x".repeat(1024)
+    );
     for stream in listener.incoming() {
         let mut stream = stream?;
         let mut seen = [0; 4096];
@@ -42,16 +45,30 @@ fn ask(port: &str, times: usize) -> Result<(), Box<dyn std::error::Error>> {
     };
     let peer = "192.0.2.7:999".parse()?;
     let connection = Rc::new(Connection::new(peer, peer, "web".into(), None));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let asked = async {
         let mut bytes = 0;
         for _ in 0..times {
-            let fields = [("Host", "a.test"), ("User-Agent", "x"), ("Accept", "*/*"), ("X-Real-Ip", "192.0.2.7")];
-            let req = Request { target: Target::new("/"), headers: fields.into_iter().collect(), ..Request::default() };
+            let fields = [
+                ("Host", "a.test"),
+                ("User-Agent", "x"),
+                ("Accept", "*/*"),
+                ("X-Real-Ip", "192.0.2.7"),
+            ];
+            let req = Request {
+                target: Target::new("/"),
+                headers: fields.into_iter().collect(),
+                ..Request::default()
+            };
             let mut cx = Exchange::new(connection.clone(), Rc::default());
             let mut response = forward.call(req, &mut cx).await;
             bytes += std::future::poll_fn(|cx| {
-                response.body.poll_fill(cx).map(|lent| lent.map(|lent| lent.len()))
+                response
+                    .body
+                    .poll_fill(cx)
+                    .map(|lent| lent.map(|lent| lent.len()))
             })
             .await?;
         }

@@ -157,6 +157,8 @@ async fn play(
                 if stream.write_all(text.as_bytes()).await.is_err() || stream.flush().await.is_err() {
                     return;
                 }
+                // Lets the client see it before the next piece.
+                tokio::task::yield_now().await;
             }
             Move::Close => {
                 let _ = stream.shutdown().await;
@@ -170,6 +172,7 @@ async fn play(
         }
     }
     // Stays open and silent.
+    fresh.clear();
     while let Ok(1..) = stream.read_buf(&mut fresh).await {
         heard.borrow_mut()[at].push_str(&String::from_utf8_lossy(&fresh));
         fresh.clear();

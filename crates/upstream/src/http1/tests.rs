@@ -176,6 +176,92 @@ fn interim_answers() {
     check(&format!("{}{OK}", early.repeat(17)), "500 Malformed", &[103; 16]);
 }
 
+/// Cuts a text into pieces at random.
+fn pieces(text: &str, random: &mut fastrand::Rng) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(random.usize(1..=rest.len().min(24)));
+        pieces.push(piece.to_owned());
+        rest = behind;
+    }
+    pieces
+}
+
+#[test]
+fn answers_read_the_same_however_they_are_cut() {
+    let chunked =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX-T: 1\r\n\r\n";
+    let early =
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde";
+    for seed in 0..60 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (answer, end) = if seed % 2 == 0 {
+            (chunked, " {\"X-T\": \"1\"}")
+        } else {
+            (early, "")
+        };
+        run(async {
+            let mut script = vec![REQUEST];
+            script.extend(pieces(answer, &mut random).into_iter().map(send));
+            script.extend([REQUEST, send(OK)]);
+            let server = Server::start(vec![script]).await;
+            let forward = forward(&server.url());
+            let told = ask(&forward, get()).await;
+            let told = told.replacen("200 ", "", 1).replace(end, "").replace(' ', "");
+            assert_eq!(told, "abcde", "seed {seed}");
+            assert_eq!(ask(&forward, get()).await, "200 ok", "seed {seed}");
+            assert_eq!(server.connections(), 1, "seed {seed}");
+        });
+    }
+}
+
+#[test]
+fn a_body_arrives_however_it_is_cut() {
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let text: String = (0..random.usize(1..200)).map(|_| random.alphanumeric()).collect();
+        let length = random.bool().then_some(text.len() as u64);
+        run(async {
+            let server = Server::start(vec![vec![REQUEST]]).await;
+            let (feed, body) = Feed::new(length);
+            let (forward, mut cx) = (forward(&server.url()), exchange());
+            let cuts = pieces(&text, &mut random);
+            let feeding = async {
+                for piece in &cuts {
+                    feed.piece(piece);
+                    tokio::task::yield_now().await;
+                }
+                feed.end(&[]);
+                let end = if length.is_some() {
+                    cuts.last().unwrap()
+                } else {
+                    "\r\n0\r\n\r\n"
+                };
+                while !server.heard(0).ends_with(end) {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                _ = forward.call(post(&[], body), &mut cx) => panic!("there is no answer"),
+                () = feeding => {}
+            }
+            let heard = server.heard(0);
+            let heard = heard.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+            let want = match length {
+                Some(_) => text.clone(),
+                None => {
+                    cuts.iter()
+                        .map(|c| format!("{:x}\r\n{c}\r\n", c.len()))
+                        .collect::<String>()
+                        + "0\r\n\r\n"
+                }
+            };
+            assert_eq!(heard, want, "seed {seed}");
+        });
+    }
+}
+
 #[test]
 fn the_record_tells() {
     let check = |answer: &str, status: u16, bytes: u64| {
