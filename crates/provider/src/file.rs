@@ -1,6 +1,7 @@
 //! Routing configuration from a file, or from all files of a folder. The provider `file`.
 
 use crate::watch::FileWatch;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,6 +48,20 @@ impl Place {
         match self {
             Place::File(path) | Place::Folder(path) => path,
         }
+    }
+
+    /// A number for what is written there now; equal numbers need no second reading.
+    fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let files = match self {
+            Place::File(path) => Ok(vec![path.clone()]),
+            Place::Folder(path) => list(path, 0),
+        };
+        for path in files.unwrap_or_default() {
+            let text = text(&path).map_err(|error| error.to_string());
+            (path, text).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Reads everything there.
@@ -216,6 +231,7 @@ pub async fn follow(
     out: Sender<Reading>,
 ) {
     let mut last = first;
+    let mut seen = None;
     let mut complained = None;
     loop {
         if watch_files {
@@ -225,9 +241,14 @@ pub async fn follow(
             watch.told().await;
         }
         let there = place.clone();
-        let Ok(reading) = tokio::task::spawn_blocking(move || there.read()).await else {
+        let look = move || {
+            let digest = there.digest();
+            (seen != Some(digest)).then(|| (digest, there.read()))
+        };
+        let Ok(Some((digest, reading))) = tokio::task::spawn_blocking(look).await else {
             continue;
         };
+        seen = Some(digest);
         // A file that is away for a moment, or broken for long, is told once.
         let complaint: String = reading.problems.to_string();
         let news = match &reading.configuration {

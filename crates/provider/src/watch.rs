@@ -3,6 +3,7 @@
 //! Folders are watched, not files: a file that is replaced is a new file. What changed is for the listener to find out;
 //! bursts are told once.
 
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ impl FileWatch {
         let changed = Arc::new(Notify::new());
         let tell = changed.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if !matches!(event, Ok(e) if e.kind.is_access()) {
+            if event.map_or(true, |e| is_change(e.kind)) {
                 tell.notify_one();
             }
         });
@@ -82,6 +83,19 @@ impl FileWatch {
 impl Default for FileWatch {
     fn default() -> Self {
         FileWatch::new()
+    }
+}
+
+/// Whether an event means that a file is another one now.
+///
+/// Linux tells when a file that was written is closed. Before that it is not finished, and an access log in the same folder
+/// never is: its lines are nobody's change.
+fn is_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => false,
+        EventKind::Modify(ModifyKind::Data(_)) => !cfg!(target_os = "linux"),
+        _ => true,
     }
 }
 
