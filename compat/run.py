@@ -184,10 +184,10 @@ def run_broken(binary, certificates):
             done = subprocess.run([binary, 'check', f'--configFile={path if kind == "install" else install}'], capture_output=True, text=True,
                                   cwd=folder, env={'PATH': os.environ['PATH'], 'HOME': folder}, timeout=30)
         output = done.stdout + done.stderr
-        line = re.compile(rf'{re.escape(file)}:{place}: error\[[\w.-]+\]: .*{re.escape(fragment)}', re.IGNORECASE)
-        if done.returncode == 0:
-            failures.append(f'broken/{file}: `check` found nothing wrong')
-        elif not line.search(output):
+        line = re.compile(rf'{re.escape(file)}:{place}: (error|warning)\[[\w.-]+\]: .*{re.escape(fragment)}', re.IGNORECASE)
+        if done.returncode != ('error[' in output):
+            failures.append(f'broken/{file}: exit {done.returncode} does not go with what was printed')
+        if not line.search(output):
             failures.append(f'broken/{file}: want {place} `{fragment}`, got:\n' + '\n'.join('    ' + o for o in output.splitlines()[:6]))
     return len(files), failures
 

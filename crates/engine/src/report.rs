@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use trilithon_flow::BuildError;
 use trilithon_model::dynamic::http;
 use trilithon_model::spanned::Spanned;
 use trilithon_tls::CertificateFacts;
@@ -32,6 +33,10 @@ pub struct Entry<T> {
     pub config: Spanned<T>,
     pub status: Status,
     pub errors: Vec<String>,
+    /// The errors with what helps to mend them, in the same order.
+    pub notes: Vec<BuildError>,
+    /// What could be better; told in the log and by `check`, but no state of the object.
+    pub hints: Vec<String>,
     /// Routers that use it.
     pub used_by: Vec<String>,
     /// Entry points that a router is served on.
@@ -48,6 +53,8 @@ impl<T> Entry<T> {
             config,
             status: Status::Enabled,
             errors: Vec::new(),
+            notes: Vec::new(),
+            hints: Vec::new(),
             used_by: Vec::new(),
             using: Vec::new(),
             priority: 0,
@@ -56,20 +63,29 @@ impl<T> Entry<T> {
     }
 
     /// The object does not work.
-    pub fn disable(&mut self, error: impl Into<String>) {
+    pub fn disable(&mut self, error: impl Into<BuildError>) {
         self.status = Status::Disabled;
         self.say(error.into());
     }
 
+    /// The object works as written; its owner may want to know something all the same.
+    pub fn hint(&mut self, hint: impl Into<String>) {
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
+    }
+
     /// The object works, but not as written.
-    pub fn warn(&mut self, error: impl Into<String>) {
+    pub fn warn(&mut self, error: impl Into<BuildError>) {
         self.status = self.status.max(Status::Warning);
         self.say(error.into());
     }
 
-    fn say(&mut self, error: String) {
-        if !self.errors.contains(&error) {
-            self.errors.push(error);
+    fn say(&mut self, error: BuildError) {
+        if !self.errors.contains(&error.message) {
+            self.errors.push(error.message.clone());
+            self.notes.push(error);
         }
     }
 }
@@ -102,19 +118,25 @@ pub struct Complaint<'a> {
     pub name: &'a str,
     pub status: Status,
     pub text: &'a str,
+    pub help: Option<&'a str>,
+    /// The written text at fault and where in it, if that is known.
+    pub at: Option<&'a (String, usize)>,
     pub span: &'a trilithon_model::node::Span,
 }
 
 fn collect<'a, T>(all: &mut Vec<Complaint<'a>>, noun: &'static str, entries: &'a BTreeMap<String, Entry<T>>) {
     for (name, entry) in entries {
-        for text in &entry.errors {
-            all.push(Complaint {
-                noun,
-                name,
-                status: entry.status,
-                text,
-                span: &entry.config.span,
-            });
-        }
+        let span = &entry.config.span;
+        all.extend(entry.notes.iter().map(|note| Complaint {
+            noun,
+            name,
+            status: entry.status,
+            text: &note.message,
+            help: note.help.as_deref(),
+            at: note.at.as_ref(),
+            span,
+        }));
+        let hint = |text: &'a String| Complaint { noun, name, status: Status::Warning, text, help: None, at: None, span };
+        all.extend(entry.hints.iter().map(hint));
     }
 }

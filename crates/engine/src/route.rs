@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use trilithon_flow::record::Name;
-use trilithon_flow::{Chain, Connection, Exchange, Known, Reply, Request, Response, Service};
+use trilithon_flow::{Chain, Connection, Exchange, Reply, Request, Response, Service};
 use trilithon_rule::{Facts, RouteIndex, canonical_host, routing_path};
 
 /// The routers of one entry point.
@@ -207,9 +207,4 @@ impl Service for Layer {
 /// Whether a request is one of the CONNECT method, which a reverse proxy does not serve.
 pub fn is_plain_connect(req: &Request) -> bool {
     req.method == trilithon_flow::Method::Connect && req.upgrade.is_none()
-}
-
-/// The `Host` value that decides routing, for messages.
-pub fn host_text(req: &Request) -> String {
-    String::from_utf8_lossy(req.headers.known(Known::Host).unwrap_or_default()).into_owned()
 }

@@ -80,6 +80,7 @@ pub async fn respond(
     describe(worker, &req, cx);
     if is_plain_connect(&req) {
         metrics::rejected(&entry_point.name, "connect");
+        tracing::debug!(entryPointName = %entry_point.name, reason = "connect", "request refused");
         return Response::error(501, "Not Implemented");
     }
     if let Err(refusal) = prepared {

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use std::future::poll_fn;
 
-    #[tokio::test(start_paused = false)]
+    #[tokio::test]
     async fn wakes_when_due_and_not_when_moved() {
         let timer = Timer::new();
         let ticking = timer.clone().run();

@@ -11,6 +11,8 @@ pub struct BuildError {
     pub message: String,
     /// How to mend it.
     pub help: Option<String>,
+    /// The text in the object's configuration that is at fault, as it is written there; where in it, in bytes.
+    pub at: Option<(String, usize)>,
 }
 
 impl BuildError {
@@ -18,11 +20,29 @@ impl BuildError {
         BuildError {
             message: message.into(),
             help: None,
+            at: None,
         }
+    }
+    /// Says which written text is at fault.
+    pub fn at(mut self, text: impl Into<String>, offset: usize) -> BuildError {
+        self.at = Some((text.into(), offset));
+        self
     }
     pub fn help(mut self, help: impl Into<String>) -> BuildError {
         self.help = Some(help.into());
         self
+    }
+}
+
+impl From<&str> for BuildError {
+    fn from(message: &str) -> BuildError {
+        BuildError::new(message)
+    }
+}
+
+impl From<String> for BuildError {
+    fn from(message: String) -> BuildError {
+        BuildError::new(message)
     }
 }
 

@@ -54,8 +54,8 @@ impl Context {
         self.live.get().map(|live| live.get())
     }
 
-    fn is_draining(&self) -> bool {
-        self.live.get().is_some_and(|live| live.is_draining())
+    fn is_ending(&self) -> bool {
+        self.live.get().is_some_and(|live| live.is_ending())
     }
 }
 
@@ -126,7 +126,7 @@ struct Ping {
 
 impl Service for Ping {
     fn call<'a>(&'a self, _: Request, _: &'a mut Exchange) -> Reply<'a> {
-        let status = if self.context.is_draining() {
+        let status = if self.context.is_ending() {
             self.terminating
         } else {
             200

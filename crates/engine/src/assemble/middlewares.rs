@@ -18,7 +18,8 @@ impl ServiceTable<'_> {
         let mut steps = Vec::new();
         let mut trail = Vec::new();
         for name in names {
-            self.add(&qualify(name, owner), owner, &mut trail, &mut steps)?;
+            let added = self.add(&qualify(name, owner), owner, &mut trail, &mut steps);
+            added.map_err(|error| error.at(name, 0))?;
         }
         Ok(steps)
     }
@@ -69,7 +70,7 @@ impl ServiceTable<'_> {
         if let Err(error) = &result
             && let Some(entry) = self.report().middlewares.get_mut(name)
         {
-            entry.disable(&error.message);
+            entry.disable(error.clone());
         }
         result
     }
@@ -122,7 +123,7 @@ impl ServiceTable<'_> {
             MiddlewareKind::Chain(_) => return Ok(None),
         };
         if let Some(entry) = self.report().middlewares.get_mut(name) {
-            warnings.into_iter().for_each(|w| entry.warn(w));
+            warnings.into_iter().for_each(|w| entry.hint(w));
         }
         built.map(Some)
     }

@@ -20,7 +20,7 @@ use routers::{RouterBuilder, muxer, parse, syntax};
 use services::ServiceTable;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use trilithon_flow::Keep;
+use trilithon_flow::{BuildError, Keep};
 use trilithon_model::spanned::Map;
 use trilithon_rule::Syntax;
 use trilithon_tls::Tls;
@@ -73,9 +73,9 @@ pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
     for (name, fault) in &layers.faults {
         if let Some(entry) = report.routers.get_mut(name) {
             if fault.disables {
-                entry.disable(&fault.message)
+                entry.disable(fault.message.as_str())
             } else {
-                entry.warn(&fault.message)
+                entry.warn(fault.message.as_str())
             }
         }
     }
@@ -200,7 +200,9 @@ fn use_entry_points(entry: &mut Entry<trilithon_model::dynamic::http::Router>, s
         if settings.entry_points.contains(&name) {
             entry.using.push(name);
         } else {
-            entry.warn(format!("entryPoint \"{name}\" doesn't exist"));
+            let known = settings.entry_points.join("`, `");
+            let error = BuildError::new(format!("entryPoint \"{name}\" doesn't exist"));
+            entry.warn(error.at(name, 0).help(format!("the entry points are `{known}`")));
         }
     }
     entry.using.sort();

@@ -49,7 +49,7 @@ impl RouterBuilder<'_> {
             Ok(candidate) => Some(candidate),
             Err(error) => {
                 if let Some(entry) = entry {
-                    entry.disable(&error.message);
+                    entry.disable(error.clone());
                 }
                 None
             }
@@ -102,10 +102,10 @@ impl RouterBuilder<'_> {
             return Ok(());
         }
         let options = options_of(router, name);
-        let fail = |why: &str| Err(BuildError::new(format!("building router handler: {why}")));
+        let written = router.tls.as_ref().map(|t| t.options.clone()).unwrap_or_default();
         match self.tls.options_error(&options) {
             None => Ok(()),
-            Some(why) => fail(&why),
+            Some(why) => Err(BuildError::new(format!("building router handler: {why}")).at(written, 0)),
         }
     }
 
@@ -130,7 +130,7 @@ impl RouterBuilder<'_> {
             ));
         }
         let service = qualify(&router.service, name);
-        let backend = self.services.get(&service)?;
+        let backend = self.services.get(&service).map_err(|e| e.at(&router.service, 0))?;
         let own = service.ends_with("@internal");
         Ok((backend, Some(service.into()), own))
     }
@@ -163,9 +163,10 @@ pub fn syntax(router: &Router, default: Syntax) -> Syntax {
 pub fn parse(router: &Router, default: Syntax) -> Result<Rule, BuildError> {
     Rule::http(&router.rule, syntax(router, default)).map_err(|error| {
         let message = error.api_text(Protocol::Http, &router.rule);
+        let built = BuildError::new(message).at(&router.rule, error.span().start);
         match error.help() {
-            Some(help) => BuildError::new(message).help(help),
-            None => BuildError::new(message),
+            Some(help) => built.help(help),
+            None => built,
         }
     })
 }

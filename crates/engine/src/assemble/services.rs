@@ -76,7 +76,7 @@ impl<'a> ServiceTable<'a> {
         if let Some(entry) = self.report.borrow_mut().services.get_mut(name) {
             match &built {
                 Ok(backend) => entry.backend = Some(backend.clone()),
-                Err(error) => entry.disable(&error.message),
+                Err(error) => entry.disable(error.clone()),
             }
         }
         self.built.borrow_mut().insert(name.to_owned(), built.clone());

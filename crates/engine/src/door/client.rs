@@ -203,6 +203,7 @@ impl RequestBody {
             Poll::Pending => {
                 self.buffer.release();
                 ready!(self.client.deadline.poll(cx));
+                self.client.refused.set(Some("slow-body"));
                 self.fail(FaultKind::ClientTimeout, "the client was too slow with its body")
             }
         }
@@ -274,15 +275,17 @@ impl Source for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        // A body whose last byte was used is over, though nobody has asked for its end.
-        while let Ok(step @ (Step::End { .. } | Step::Skip(_))) = self.decoder.step(self.buffer.filled()) {
-            match step {
-                Step::Skip(n) => self.buffer.consume(n),
-                Step::End { skip } => {
-                    self.buffer.consume(skip);
-                    break;
-                }
-                _ => break,
+        // A body whose last byte was used is over, though nobody has asked for its end. What a step skips counts as
+        // skipped, so it is dropped here whatever stands behind it.
+        loop {
+            let (skip, more) = match self.decoder.step(self.buffer.filled()) {
+                Ok(Step::Skip(n)) => (n, true),
+                Ok(Step::End { skip } | Step::Data { skip, .. }) => (skip, false),
+                Ok(Step::More) | Err(_) => (0, false),
+            };
+            self.buffer.consume(skip);
+            if !more {
+                break;
             }
         }
         let decoder = std::mem::replace(&mut self.decoder, BodyDecoder::new(Framing::None));

@@ -118,8 +118,9 @@ impl Http1 {
         let Some(taken) = self.head().await? else {
             return Ok(After::Close);
         };
-        let keep_alive = taken.keep_alive && self.may_keep_alive();
         let mut req = taken.req;
+        // What follows a CONNECT is talk with somebody else, never the next request.
+        let keep_alive = taken.keep_alive && req.method != Method::Connect && self.may_keep_alive();
         match taken.framing {
             Framing::None | Framing::Length(0) => self.client.deadline.clear(),
             framing => req.body = Body::from_source(self.client.lend_body(framing, taken.expect_continue)),
@@ -141,6 +142,7 @@ impl Http1 {
             serve::finish(&self.worker, &mut cx, 499, 0);
             return Ok(After::Close);
         };
+        let keep_alive = !self.report_body() && keep_alive;
         if matches!(&cx.record.fault, Some(f) if f.kind == FaultKind::ClientTimeout) {
             serve::finish(&self.worker, &mut cx, 408, 0);
             return Ok(After::Close);
@@ -197,17 +199,31 @@ impl Http1 {
         let seen = self.client.buffer.borrow().len();
         loop {
             let more = poll_fn(|cx| match self.client.poll_read(cx) {
-                Poll::Ready(n) => Poll::Ready(n),
-                Poll::Pending => self.client.deadline.poll(cx).map(|()| Ok(0)),
+                Poll::Ready(n) => Poll::Ready(n.map(Some)),
+                Poll::Pending => self.client.deadline.poll(cx).map(|()| Ok(None)),
             });
-            if more.await? == 0 {
-                return Ok(false);
+            match more.await? {
+                Some(0) => return Ok(false),
+                Some(_) => {}
+                None => {
+                    refuse::report(&self.entry_point, &self.connection, "slow-head");
+                    return Ok(false);
+                }
             }
             let buffer = self.client.buffer.borrow();
             if buffer.len() > most || head::may_complete(buffer.filled(), seen) {
                 return Ok(true);
             }
         }
+    }
+
+    /// Counts and logs why the request's body was refused, if it was.
+    fn report_body(&self) -> bool {
+        let reason = self.client.refused();
+        if let Some(reason) = reason {
+            refuse::report(&self.entry_point, &self.connection, reason);
+        }
+        reason.is_some()
     }
 
     /// Answers what is not a request, and is counted and logged as such.
@@ -308,7 +324,8 @@ impl Http1 {
                 return Ok(After::Close);
             }
         }
-        if keep_alive {
+        // A body that was still read while the answer was sent may have been refused since.
+        if !self.report_body() && keep_alive {
             self.settle_body().await
         } else {
             Ok(After::Close)
@@ -524,7 +541,10 @@ impl Http1 {
                         return Ok(After::Close);
                     }
                 }
-                Err(_) => return Ok(After::Close),
+                Err(reject) => {
+                    refuse::report(&self.entry_point, &self.connection, reject.reason());
+                    return Ok(After::Close);
+                }
             }
         }
         Ok(After::Close)

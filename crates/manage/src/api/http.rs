@@ -147,9 +147,9 @@ fn middleware_json(name: &str, entry: &Entry<Middleware>) -> Object {
         .as_ref()
         .map(|c| ("digestAuth", &c.users));
     for (kind, users) in basic.into_iter().chain(digest) {
-        // Names and hashes, which Traefik shows and its users look for here.
+        // Whose, but not with which password: Traefik shows the hashes too.
         if let Some(shown) = inside(&mut object, &[kind]) {
-            let users: Vec<String> = users.iter().map(|u| u.expose().to_owned()).collect();
+            let users: Vec<String> = users.iter().map(|u| without_hash(u.expose())).collect();
             put_list(shown, "users", &users);
         }
     }
@@ -161,6 +161,12 @@ fn middleware_json(name: &str, entry: &Entry<Middleware>) -> Object {
     }
     add_state(&mut object, entry);
     object
+}
+
+/// `name:hash` or `name:realm:hash` with the hash taken out.
+fn without_hash(user: &str) -> String {
+    user.rsplit_once(':')
+        .map_or_else(|| "xxxx".to_owned(), |(name, _)| format!("{name}:xxxx"))
 }
 
 /// The type in the API: the first kind, in lower case.

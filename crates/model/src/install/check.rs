@@ -40,6 +40,7 @@ pub(super) fn check(config: &Static, node: &Node) -> Problems {
     };
     for (name, entry_point) in &config.entry_points {
         cx.entry_point(name, entry_point);
+        cx.redirection(name, entry_point, config);
     }
     cx.shared_addresses(config);
     cx.resolvers(config);
@@ -112,11 +113,10 @@ impl Checks<'_> {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             self.error(code, &path, &what, help);
         }
-        self.redirection(name, entry_point);
     }
 
     /// Traefik starts with a redirection that leads nowhere; so do we, and say so.
-    fn redirection(&mut self, name: &str, entry_point: &EntryPoint) {
+    fn redirection(&mut self, name: &str, entry_point: &EntryPoint, config: &Static) {
         let redirection = entry_point
             .http
             .redirections
@@ -128,6 +128,21 @@ impl Checks<'_> {
                 code::REQUIRED,
                 &path,
                 "has no `to`",
+                "name an entry point, or write `:port`",
+            );
+            return;
+        }
+        let Some(to) = redirection.map(|r| r.to.as_str()) else {
+            return;
+        };
+        let port = to.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok());
+        if !port && !config.entry_points.contains_key(to) {
+            let path = ["entryPoints", name, "http", "redirections", "entryPoint", "to"];
+            let what = format!("is `{to}`, which is no entry point");
+            self.warning(
+                code::UNKNOWN_NAME,
+                &path,
+                &what,
                 "name an entry point, or write `:port`",
             );
         }

@@ -60,8 +60,8 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     state.problems.sort();
     match options.output {
         Output::Text => text(&state),
-        Output::Json => println!("{:#}", state.problems.iter().map(as_json).collect::<Value>()),
-        Output::Sarif => println!("{:#}", sarif(&state.problems)),
+        Output::Json => say!("{:#}", state.problems.iter().map(as_json).collect::<Value>()),
+        Output::Sarif => say!("{:#}", sarif(&state.problems)),
     }
     Ok(if state.problems.has_errors() {
         ExitCode::FAILURE
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 fn text(state: &state::State) {
     for problem in &state.problems {
-        println!("{}", render(problem));
+        say!("{}", render(problem));
     }
     let errors = state.problems.iter().filter(|p| p.is_error()).count();
     let warnings = state.problems.len() - errors;
@@ -80,7 +80,14 @@ fn text(state: &state::State) {
         .snapshot
         .as_ref()
         .map_or((0, 0), |s| (s.report.routers.len(), s.report.services.len()));
-    println!("{routers} routers, {services} services: {errors} errors, {warnings} warnings");
+    let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    say!(
+        "{}, {}: {}, {}",
+        count(routers, "router"),
+        count(services, "service"),
+        count(errors, "error"),
+        count(warnings, "warning")
+    );
 }
 
 /// A problem with the line it is about.

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use trilithon_engine::entry_point::EntryPoint;
+use trilithon_engine::intake;
 use trilithon_engine::live::Snapshot;
 use trilithon_engine::merge::qualify;
 use trilithon_engine::report::Report;
 use trilithon_engine::route::{RequestFacts, Route};
-use trilithon_engine::{intake, route};
 use trilithon_flow::{Connection, Exchange, Known, Method, Request, Target, TlsInfo};
 use trilithon_rule::{Explained, canonical_host, routing_path};
 
@@ -163,12 +163,13 @@ fn explain(
     req: &mut Request,
     connection: Rc<Connection>,
 ) -> bool {
-    println!("entry point {}:", entry_point.name);
+    say!("entry point {}:", entry_point.name);
     let mut cx = Exchange::new(connection.clone(), Rc::default());
     if let Err(refusal) = intake::prepare(req, &mut cx, entry_point) {
-        println!(
+        say!(
             "  refused before routing with {} ({})",
-            refusal.response.status, refusal.reason
+            refusal.response.status,
+            refusal.reason
         );
         return false;
     }
@@ -181,11 +182,11 @@ fn explain(
         &routes.clear
     };
     let Ok(path) = routing_path(req.target.path().as_bytes()) else {
-        println!("  refused with 400: the path holds an escape that is none");
+        say!("  refused with 400: the path holds an escape that is none");
         return false;
     };
     let host = canonical_host(req.host());
-    println!(
+    say!(
         "  asks for host `{}`, path `{}`",
         String::from_utf8_lossy(&host),
         String::from_utf8_lossy(&path)
@@ -201,10 +202,10 @@ fn explain(
     let winner = all.iter().position(Explained::matched);
     match winner {
         Some(at) => {
-            println!("  taken by router {}", describe(report, &all[at]));
+            say!("  taken by router {}", describe(report, &all[at]));
             follow(report, &all[at].route.value.name, "    ");
         }
-        None if all.is_empty() => println!(
+        None if all.is_empty() => say!(
             "  no router here serves {}: 404",
             if connection.tls.is_some() {
                 "TLS"
@@ -212,7 +213,7 @@ fn explain(
                 "clear text"
             }
         ),
-        None => println!("  no router matches: 404"),
+        None => say!("  no router matches: 404"),
     }
     let others = all.iter().enumerate().filter(|(i, _)| Some(*i) != winner);
     for (i, other) in others.clone().take(SHOWN) {
@@ -222,13 +223,12 @@ fn explain(
         } else {
             misses(other)
         };
-        println!("  not {}: {why}", describe(report, other));
+        say!("  not {}: {why}", describe(report, other));
     }
     let count = others.count();
     if count > SHOWN {
-        println!("  and {} more", count - SHOWN);
+        say!("  and {} more", count - SHOWN);
     }
-    let _ = route::host_text;
     winner.is_some()
 }
 
@@ -268,24 +268,38 @@ fn follow(report: &Report, router: &str, indent: &str) {
     for name in entry.config.middlewares.iter().map(|m| qualify(m, router)) {
         if let Some(middleware) = report.middlewares.get(&name) {
             let kinds = middleware.config.kind_names().join(", ");
-            println!(
+            say!(
                 "{indent}through middleware `{name}` ({kinds}, {})",
                 middleware.config.span
             );
         }
     }
     if entry.config.service.is_empty() {
-        return println!("{indent}on to the routers that name it as parent");
+        return say!("{indent}on to the routers that name it as parent");
     }
     let name = qualify(&entry.config.service, router);
     match report.services.get(&name) {
         Some(service) => {
-            let kinds = service.config.kind_names().join(", ");
-            println!("{indent}to service `{name}` ({kinds}, {})", service.config.span);
+            let kinds = match service.config.kind_names() {
+                kinds if kinds.is_empty() => "the gateway's own".to_owned(),
+                kinds => kinds.join(", "),
+            };
+            say!(
+                "{indent}to service `{name}` ({kinds}{})",
+                written_at(&service.config.span)
+            );
             for (url, up) in service.backend.iter().flat_map(|b| b.server_status()) {
-                println!("{indent}  {url} {}", if up { "up" } else { "down" });
+                say!("{indent}  {url} {}", if up { "up" } else { "down" });
             }
         }
-        None => println!("{indent}to service `{name}`"),
+        None => say!("{indent}to service `{name}`"),
+    }
+}
+
+fn written_at(span: &trilithon_model::Span) -> String {
+    if span.is_none() {
+        String::new()
+    } else {
+        format!(", {span}")
     }
 }

@@ -41,15 +41,15 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     let url = format!("http://{}/ping", address.host_port());
     match ask(&address.host_port()) {
         Ok(200) => {
-            println!("OK: {url}");
+            say!("OK: {url}");
             Ok(ExitCode::SUCCESS)
         }
         Ok(status) => {
-            println!("Bad healthcheck status: {status}");
+            say!("Bad healthcheck status: {status}");
             Ok(ExitCode::FAILURE)
         }
         Err(error) => {
-            println!("Error calling healthcheck: {error:#}");
+            say!("Error calling healthcheck: {error:#}");
             Ok(ExitCode::FAILURE)
         }
     }

@@ -28,6 +28,6 @@ Flags are Traefik's install options, in any case:
 /// # Errors
 /// None today.
 pub fn run() -> anyhow::Result<ExitCode> {
-    print!("{TEXT}\n{}", super::schema::flags());
+    say!("{TEXT}\n{}", super::schema::flags());
     Ok(ExitCode::SUCCESS)
 }

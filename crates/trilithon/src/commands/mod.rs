@@ -1,5 +1,10 @@
 //! The commands, one file each.
 
+/// Prints a line like `println!`; whoever reads it may stop reading.
+macro_rules! say {
+    ($($arg:tt)*) => { $crate::commands::print(format_args!($($arg)*)) };
+}
+
 pub mod check;
 pub mod completion;
 pub mod explain;
@@ -10,5 +15,15 @@ pub mod run;
 pub mod schema;
 pub mod version;
 
+mod locate;
 mod sample;
 mod state;
+
+/// Prints a line. A reader that has gone (`| head`) ends the command, quietly.
+fn print(line: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}

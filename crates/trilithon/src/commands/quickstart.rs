@@ -45,7 +45,7 @@ impl Options {
 /// No port is free, or what keeps any gateway from starting.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if options.print {
-        println!("# install configuration\n{INSTALL}\n# routing configuration\n{ROUTING}");
+        say!("# install configuration\n{INSTALL}\n# routing configuration\n{ROUTING}");
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let (configuration, problems) = routing_file(&Source::text("quickstart/routing.yml", fill(ROUTING)));
     install::print(&problems);
     anyhow::ensure!(!problems.has_errors(), "the embedded configuration has errors");
-    println!("{}", fill(include_str!("quickstart/welcome.txt")));
+    say!("{}", fill(include_str!("quickstart/welcome.txt")));
     run::serve(
         config,
         vec![Message {

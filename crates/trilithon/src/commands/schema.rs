@@ -13,8 +13,8 @@ use trilithon_model::shape::Shape;
 /// A name that is no schema.
 pub fn run(which: &str) -> anyhow::Result<ExitCode> {
     match which {
-        "install" => println!("{:#}", schema::install()),
-        "routing" => println!("{:#}", schema::routing()),
+        "install" => say!("{:#}", schema::install()),
+        "routing" => say!("{:#}", schema::routing()),
         other => anyhow::bail!("`{other}` is no schema; choose install or routing"),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! The whole configuration without serving it, for `check` and `explain`: the same path as a start, up to the sockets.
 
+use super::locate;
 use crate::{install, settings};
 use trilithon_engine::assemble::Internals;
 use trilithon_engine::live::Snapshot;
@@ -94,12 +95,12 @@ fn complaints(snapshot: &Snapshot) -> Vec<Problem> {
     let mut found: Vec<Problem> = Vec::new();
     for complaint in snapshot.report.complaints() {
         let (span, noun, name, text) = (
-            complaint.span.clone(),
+            locate::place(&complaint),
             complaint.noun,
             complaint.name,
             complaint.text,
         );
-        let problem = match complaint.status {
+        let mut problem = match complaint.status {
             Status::Disabled => Problem::error(
                 DISABLED,
                 span,
@@ -107,6 +108,7 @@ fn complaints(snapshot: &Snapshot) -> Vec<Problem> {
             ),
             _ => Problem::warning(CHANGED, span, format!("{noun} `{name}`: {text}")),
         };
+        problem.help = complaint.help.map(str::to_owned);
         found.push(problem.of(&format!("http.{noun}s"), name.split('@').next().unwrap_or(name)));
     }
     let notes = snapshot.report.notes.iter();

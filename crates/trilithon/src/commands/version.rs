@@ -7,10 +7,10 @@ use std::process::ExitCode;
 /// # Errors
 /// None today.
 pub fn run() -> anyhow::Result<ExitCode> {
-    println!("Version:      {}", env!("CARGO_PKG_VERSION"));
-    println!("Codename:     sarsen");
-    println!("Compatible:   Traefik v3.7");
-    println!(
+    say!("Version:      {}", env!("CARGO_PKG_VERSION"));
+    say!("Codename:     trilithon");
+    say!("Compatible:   Traefik v3.7");
+    say!(
         "OS/Arch:      {}/{}",
         std::env::consts::OS,
         std::env::consts::ARCH
