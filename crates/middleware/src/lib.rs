@@ -6,3 +6,4 @@
 
 pub mod http;
 pub mod ip_set;
+pub mod tcp;

@@ -20,9 +20,9 @@ mod proxy;
 mod stream;
 #[cfg(test)]
 mod testing;
-mod upload;
 pub mod tls;
 pub mod transport;
+mod upload;
 
 pub mod balancer;
 pub mod failover;
@@ -34,6 +34,8 @@ mod replay;
 pub mod service;
 pub mod sticky;
 mod tail;
+pub mod tcp;
+pub mod udp;
 pub mod weighted;
 
 pub use client::send;

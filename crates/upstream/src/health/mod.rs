@@ -72,6 +72,12 @@ impl Server {
         self.set(well);
     }
 
+    /// Whether anything was found out about it yet.
+    #[cfg(test)]
+    pub(crate) fn is_known(&self) -> bool {
+        self.gauge.get().is_some()
+    }
+
     fn set(&self, up: bool) {
         if self.status.is_up() != up {
             tracing::info!(service = %self.service, url = %self.url, up, "Server status changed.");
@@ -138,10 +144,11 @@ pub struct Probe {
     pub ask: Ask,
 }
 
-/// The two ways to ask.
+/// The ways to ask.
 pub enum Ask {
     Http(http::Ask),
     Grpc(grpc::Ask),
+    Tcp(crate::tcp::Check),
     /// The configuration does not allow to ask at all: the server counts as unwell.
     Never(String),
 }
@@ -162,15 +169,24 @@ const AT_ONCE: usize = 16;
 impl Times {
     /// Values that cannot be used are replaced by the defaults, as in Traefik.
     pub fn of(config: &trilithon_model::dynamic::http::HealthCheck) -> Times {
-        let interval = config.interval.to_std_opt().unwrap_or(DEFAULT_INTERVAL);
-        let unhealthy_interval = match config.unhealthy_interval {
+        Times::usable(config.interval, config.unhealthy_interval, config.timeout)
+    }
+
+    /// The same for the times themselves.
+    pub fn usable(
+        interval: trilithon_model::Duration,
+        unhealthy_interval: Option<trilithon_model::Duration>,
+        timeout: trilithon_model::Duration,
+    ) -> Times {
+        let interval = interval.to_std_opt().unwrap_or(DEFAULT_INTERVAL);
+        let unhealthy_interval = match unhealthy_interval {
             None => interval,
             Some(given) => given.to_std_opt().unwrap_or(DEFAULT_INTERVAL),
         };
         Times {
             interval,
             unhealthy_interval,
-            timeout: config.timeout.to_std_opt().unwrap_or(DEFAULT_TIMEOUT),
+            timeout: timeout.to_std_opt().unwrap_or(DEFAULT_TIMEOUT),
         }
     }
 }
@@ -227,6 +243,7 @@ async fn ask(probe: Probe, timeout: Duration) -> (Probe, bool) {
         match &probe.ask {
             Ask::Http(ask) => ask.run().await,
             Ask::Grpc(ask) => ask.run().await,
+            Ask::Tcp(check) => check.run().await,
             Ask::Never(why) => Err(why.clone()),
         }
     };
