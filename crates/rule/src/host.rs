@@ -6,6 +6,29 @@ use std::borrow::Cow;
 ///
 /// `Example.COM:80` is `example.com`, `[::1]:80` is `::1`, and what is no host with a port is kept whole.
 pub fn canonical_host(host: &[u8]) -> Cow<'_, [u8]> {
+    let plain = host
+        .iter()
+        .position(|b| !PLAIN[*b as usize])
+        .unwrap_or(host.len());
+    match &host[plain..] {
+        [] => host.into(),
+        [b':', port @ ..] if port.iter().all(u8::is_ascii_digit) => host[..plain].into(),
+        _ => odd_host(host),
+    }
+}
+
+/// What stands in most host names, and is canonical as it is.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        plain[b] = matches!(b as u8, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+        b += 1;
+    }
+    plain
+};
+
+fn odd_host(host: &[u8]) -> Cow<'_, [u8]> {
     let host = without_port(host).trim_ascii();
     if host.iter().any(u8::is_ascii_uppercase) {
         host.to_ascii_lowercase().into()

@@ -177,7 +177,11 @@ impl Headers {
 
     /// Adds a field at the end; the name is written in canonical spelling. An empty name adds nothing.
     pub fn append(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.push(name.as_ref(), value.as_ref(), true);
+        let name = name.as_ref();
+        match Known::of(name) {
+            Known::Other => self.push(name, value.as_ref(), true),
+            known => self.append_known(known, value),
+        }
     }
 
     /// Adds a field at the end with the name spelt as given. An empty name adds nothing.
@@ -185,12 +189,35 @@ impl Headers {
         self.push(name.as_ref(), value.as_ref(), false);
     }
 
-    /// Adds a field of a known name at the end.
+    /// Adds a field of a known name at the end; nothing for [`Known::Other`].
     #[inline]
     pub fn append_known(&mut self, known: Known, value: impl AsRef<[u8]>) {
+        let (start, value) = (known.line_start().as_bytes(), value.as_ref());
+        if start.is_empty() {
+            return;
+        }
         let line = self.text.len();
-        self.text.extend_from_slice(known.name().as_bytes());
-        self.finish_line(line, known, value.as_ref());
+        self.text.reserve(start.len() + value.len() + END.len());
+        self.text.extend_from_slice(start);
+        self.finish_line(line, start.len() - SEPARATOR.len(), known, value);
+    }
+
+    /// Adds a field of a known name with the first value of another; nothing if there is no value.
+    #[inline]
+    pub fn append_copy(&mut self, known: Known, of: Known) {
+        if !self.has(of) {
+            return;
+        }
+        let Some(from) = self.fields.iter().find(|f| f.known == of).copied() else {
+            return;
+        };
+        let line = self.text.len();
+        self.text.extend_from_slice(known.line_start().as_bytes());
+        let name_len = self.text.len() - line - SEPARATOR.len();
+        let value = from.end() - END.len() - from.value_len as usize;
+        // A value that is in the list is clean.
+        self.text.extend_from_within(value..from.end());
+        self.add(line, name_len, from.value_len as usize, known);
     }
 
     /// Puts `value` in the place of the first field of that name and drops the others; adds it at the end if there is none.
@@ -207,9 +234,10 @@ impl Headers {
         };
         let old = self.fields[at];
         let line = self.text.len();
-        self.text
-            .extend_from_within(old.line as usize..old.line as usize + old.name_len as usize);
-        self.finish_line(line, old.known, value);
+        let name = old.line as usize..old.line as usize + old.name_len as usize;
+        self.text.extend_from_within(name);
+        self.text.extend_from_slice(SEPARATOR);
+        self.finish_line(line, old.name_len as usize, old.known, value);
         if let Some(new) = self.fields.pop() {
             self.fields[at] = new;
         }
@@ -219,7 +247,11 @@ impl Headers {
     /// Like [`Headers::set`] for a known name.
     #[inline]
     pub fn set_known(&mut self, known: Known, value: impl AsRef<[u8]>) {
-        self.set(known.name(), value);
+        if self.has(known) {
+            self.set(known.name(), value);
+        } else {
+            self.append_known(known, value);
+        }
     }
 
     /// Drops every field of that name; says whether there was one.
@@ -328,13 +360,13 @@ impl Headers {
         } else {
             clean(written)
         }
-        self.finish_line(line, Known::of(name), value);
+        self.text.extend_from_slice(SEPARATOR);
+        self.finish_line(line, name.len(), Known::of(name), value);
     }
 
-    fn finish_line(&mut self, line: usize, known: Known, value: &[u8]) {
-        let name_len = self.text.len() - line;
-        self.text.reserve(value.len() + 4);
-        self.text.extend_from_slice(SEPARATOR);
+    /// Puts a value and the line end behind a name and its separator.
+    #[inline]
+    fn finish_line(&mut self, line: usize, name_len: usize, known: Known, value: &[u8]) {
         let at = self.text.len();
         self.text.extend_from_slice(value);
         clean(&mut self.text[at..]);
@@ -621,6 +653,13 @@ mod tests {
         check(
             |h| h.append_known(Known::Date, "d"),
             "X-A: 1\r\nX-B: 2\r\nX-A: 3\r\nX-Forwarded-For: 9\r\nDate: d\r\n",
+        );
+        check(
+            |h| {
+                h.append_copy(Known::XForwardedHost, Known::Host);
+                h.append_copy(Known::XRealIp, Known::Cookie);
+            },
+            "X-A: 1\r\nX-B: 2\r\nX-A: 3\r\nX-Forwarded-For: 9\r\nX-Forwarded-Host: a\r\n",
         );
         check(|h| h.clear(), "");
     }

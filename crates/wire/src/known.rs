@@ -14,6 +14,7 @@ macro_rules! known {
         }
 
         const NAMES: &[&str] = &["", $($name,)*];
+        const LINE_STARTS: &[&str] = &["", $(concat!($name, ": "),)*];
         const ALL: &[Known] = &[Known::Other, $(Known::$variant,)*];
     };
 }
@@ -34,6 +35,7 @@ known! {
     Expect = "Expect",
     Date = "Date",
     Server = "Server",
+    Accept = "Accept",
     ContentType = "Content-Type",
     ContentEncoding = "Content-Encoding",
     ContentRange = "Content-Range",
@@ -150,6 +152,12 @@ impl Known {
     #[inline]
     pub const fn name(self) -> &'static str {
         NAMES[self as usize]
+    }
+
+    /// The name as a line starts with it, separator included.
+    #[inline]
+    pub(crate) const fn line_start(self) -> &'static str {
+        LINE_STARTS[self as usize]
     }
 
     #[inline]
