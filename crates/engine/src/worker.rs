@@ -13,7 +13,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::time::SystemTime;
+use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use trilithon_flow::Telemetry;
 
@@ -125,14 +127,22 @@ impl Drop for Counted {
 impl Handle {
     fn start(index: usize, live: Arc<Live>, telemetry: Telemetry) -> io::Result<Handle> {
         let (jobs, receiver) = unbounded_channel();
+        let (ready, started) = channel();
         let connections = Arc::new(AtomicUsize::new(0));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .event_interval(61)
-            .build()?;
         std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
+                // Tasks of a local runtime are the scheduler's own: a `LocalSet` would put a queue of its own behind it.
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .event_interval(61)
+                    .build_local(LocalOptions::default());
+                // Whoever starts the workers waits to be told.
+                let runtime = match runtime {
+                    Ok(runtime) => runtime,
+                    Err(error) => return drop(ready.send(Err(error))),
+                };
+                let _ = ready.send(Ok(()));
                 let worker = Rc::new(Worker {
                     timer: Timer::new(),
                     live,
@@ -140,8 +150,9 @@ impl Handle {
                     date: Date::new(),
                     requests: Cell::new(0),
                 });
-                tokio::task::LocalSet::new().block_on(&runtime, run(worker, receiver));
+                runtime.block_on(run(worker, receiver));
             })?;
+        started.recv().map_err(io::Error::other)??;
         Ok(Handle { jobs, connections })
     }
 }
