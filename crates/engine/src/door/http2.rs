@@ -111,8 +111,11 @@ pub async fn serve(
                 tokio::task::spawn_local(exchange(shared.clone(), req, respond));
             }
             Event::Stream(Some(Err(error))) => {
-                if error.is_library() || error.is_go_away() {
+                if error.is_library() {
                     tracing::debug!(entryPointName = %shared.entry_point.name, client = %shared.connection.peer, %error, "HTTP/2 connection ended");
+                    // The library has budgets of its own, and may have been first.
+                    let reason = exceeded.take().unwrap_or("h2-protocol-error");
+                    refuse::report(&shared.entry_point, &shared.connection, reason);
                 }
                 return;
             }

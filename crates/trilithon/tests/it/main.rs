@@ -1,0 +1,11 @@
+//! The gateway from the outside: the built binary, real sockets, literal bytes.
+//!
+//! One module per subject. The classes of attacks that other proxies fell to have stable ids (`a01` framing, `b01`
+//! HTTP/2, `c01` TLS, `d01` paths and hosts, `e01` headers that are believed, `g01` resources); every one is a test here.
+
+mod boundaries;
+mod frames;
+mod framing;
+mod http2;
+mod tap;
+mod world;
