@@ -25,7 +25,6 @@ install_packages() {
     has python3 || missing+=(python3)
     has pip3 || has pip || missing+=(python3-pip)
     has cc || missing+=(build-essential)
-    has cmake || missing+=(cmake)
     has nginx || missing+=(nginx-light)
     has haproxy || missing+=(haproxy)
     has h2load || missing+=(nghttp2-client)

@@ -2,7 +2,7 @@
 
 use crate::settings;
 use anyhow::Context;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,10 +13,10 @@ use trilithon_engine::merge::Message;
 use trilithon_engine::reload::{self, Reloader};
 use trilithon_engine::report::Status;
 use trilithon_engine::worker::Workers;
-use trilithon_engine::{drain, listener};
+use trilithon_engine::{drain, listener, udp};
 use trilithon_flow::{Keep, Observer, Telemetry};
 use trilithon_manage::{AccessLog, Context as Pages, Metrics, internals};
-use trilithon_model::install::{Protocol, Static};
+use trilithon_model::install::Static;
 use trilithon_provider::file::{self, Place, Reading};
 use trilithon_provider::internal;
 use trilithon_provider::watch::FileWatch;
@@ -32,7 +32,7 @@ pub struct Gateway {
     reloader: Reloader,
     access_log: Option<Arc<AccessLog>>,
     metrics: Option<Arc<Metrics>>,
-    listeners: Vec<(Arc<EntryPoint>, TcpListener)>,
+    sockets: Sockets,
     place: Option<Place>,
     first: Option<trilithon_model::dynamic::Configuration>,
 }
@@ -86,7 +86,7 @@ impl Gateway {
         // The slot is empty until here, and filled once.
         let _ = slot.set(live.clone());
 
-        let listeners = bind(&config)?;
+        let sockets = bind(&config)?;
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         observers.extend(access_log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
         observers.extend(metrics.clone().map(|m| Box::new(m) as Box<dyn Observer>));
@@ -99,7 +99,7 @@ impl Gateway {
             reloader,
             access_log,
             metrics,
-            listeners,
+            sockets,
             place,
             first,
         })
@@ -111,8 +111,11 @@ impl Gateway {
     /// The system refuses signal handlers.
     pub async fn serve(self) -> anyhow::Result<()> {
         let (stop, stopped) = watch::channel(false);
-        for (entry_point, listener) in self.listeners {
+        for (entry_point, listener) in self.sockets.tcp {
             listener::accept(listener, entry_point, &self.workers, stopped.clone());
+        }
+        for (entry_point, socket) in self.sockets.udp {
+            udp::serve(socket, entry_point, &self.workers, stopped.clone());
         }
         let routing = Arc::new(FileWatch::new());
         let named = Arc::new(FileWatch::new());
@@ -164,31 +167,46 @@ fn worker_count() -> usize {
         .clamp(1, 1024)
 }
 
-/// One listening socket for each HTTP entry point: systemd's where it has one of that name.
-fn bind(config: &Static) -> anyhow::Result<Vec<(Arc<EntryPoint>, TcpListener)>> {
+/// The sockets of all entry points.
+struct Sockets {
+    tcp: Vec<(Arc<EntryPoint>, TcpListener)>,
+    udp: Vec<(Arc<udp::EntryPoint>, UdpSocket)>,
+}
+
+/// One socket for each entry point: systemd's where it has one of that name.
+fn bind(config: &Static) -> anyhow::Result<Sockets> {
     let mut inherited = listener::inherited();
-    let mut bound = Vec::new();
+    let address = |name: &str| {
+        let said = &config.entry_points[name];
+        let address = said.parsed_address().map_err(anyhow::Error::msg)?.host_port();
+        Ok::<_, anyhow::Error>((address, said.reuse_port))
+    };
+    let cannot = |address: &str, name: &str| format!("cannot listen on `{address}` for entry point `{name}`");
+    let mut sockets = Sockets {
+        tcp: Vec::new(),
+        udp: Vec::new(),
+    };
     for entry_point in settings::entry_points(config)? {
-        let said = &config.entry_points[&*entry_point.name];
-        if said.protocol() != Protocol::Tcp {
-            continue;
-        }
-        let given = inherited.iter().position(|(name, _)| *name == *entry_point.name);
-        let listener = match given {
-            Some(at) => inherited.swap_remove(at).1,
+        let listener = match listener::take(&mut inherited.tcp, &entry_point.name) {
+            Some(given) => given,
             None => {
-                let address = said.parsed_address().map_err(anyhow::Error::msg)?.host_port();
-                listener::bind(&address, said.reuse_port).with_context(|| {
-                    format!(
-                        "cannot listen on `{address}` for entry point `{}`",
-                        entry_point.name
-                    )
-                })?
+                let (address, reuse) = address(&entry_point.name)?;
+                listener::bind(&address, reuse).with_context(|| cannot(&address, &entry_point.name))?
             }
         };
-        bound.push((entry_point, listener));
+        sockets.tcp.push((entry_point, listener));
     }
-    Ok(bound)
+    for entry_point in settings::udp_entry_points(config)? {
+        let socket = match listener::take(&mut inherited.udp, &entry_point.name) {
+            Some(given) => given,
+            None => {
+                let (address, reuse) = address(&entry_point.name)?;
+                udp::bind(&address, reuse).with_context(|| cannot(&address, &entry_point.name))?
+            }
+        };
+        sockets.udp.push((entry_point, socket));
+    }
+    Ok(sockets)
 }
 
 /// The longest grace times of all entry points.

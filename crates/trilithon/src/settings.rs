@@ -7,10 +7,12 @@ use std::time::Duration;
 use trilithon_engine::assemble::{Internals, Model, Settings};
 use trilithon_engine::entry_point::{EntryPoint, Http2, Underscores, hostname};
 use trilithon_engine::intake::Trust;
+use trilithon_engine::udp;
 use trilithon_model::dynamic::http::{Observability, RouterTls};
 use trilithon_model::install::{self, Protocol, Static};
+use trilithon_model::spanned::Spanned;
 use trilithon_rule::Syntax;
-use trilithon_upstream::Transport;
+use trilithon_upstream::{Transport, tcp};
 
 /// The HTTP entry points in order of name.
 ///
@@ -24,6 +26,34 @@ pub fn entry_points(config: &Static) -> anyhow::Result<Vec<Arc<EntryPoint>>> {
     http.enumerate()
         .map(|(i, (name, e))| compile(name, i, e, config).map(Arc::new))
         .collect()
+}
+
+/// The UDP entry points in order of name.
+///
+/// # Errors
+/// Sessions that would never begin, because they end at once.
+pub fn udp_entry_points(config: &Static) -> anyhow::Result<Vec<Arc<udp::EntryPoint>>> {
+    let compiled = |(index, (name, e)): (usize, (&String, &install::EntryPoint))| {
+        let timeout = e.udp.timeout.to_std_opt();
+        Ok(Arc::new(udp::EntryPoint {
+            name: name.as_str().into(),
+            index,
+            timeout: timeout
+                .with_context(|| format!("entry point `{name}`: `udp.timeout` is not greater than zero"))?,
+        }))
+    };
+    of_udp(config)
+        .map(|(name, e)| (name, &**e))
+        .enumerate()
+        .map(compiled)
+        .collect()
+}
+
+fn of_udp(config: &Static) -> impl Iterator<Item = (&String, &Spanned<install::EntryPoint>)> {
+    config
+        .entry_points
+        .iter()
+        .filter(|(_, e)| e.protocol() == Protocol::Udp)
 }
 
 fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -> anyhow::Result<EntryPoint> {
@@ -103,6 +133,7 @@ pub fn settings(config: &Static, internals: Internals, thorough: bool) -> anyhow
         .is_some_and(|c| c.default_rule_syntax == "v2");
     Ok(Settings {
         entry_points: http().map(|(name, _)| name.clone()).collect(),
+        udp_entry_points: of_udp(config).map(|(name, _)| name.clone()).collect(),
         default_entry_points: config.default_entry_points(),
         models: http()
             .filter_map(|(name, e)| model(e).map(|m| (name.clone(), m)))
@@ -117,6 +148,9 @@ pub fn settings(config: &Static, internals: Internals, thorough: bool) -> anyhow
             .map(|p| p.precedence.iter().map(|n| n.to_ascii_lowercase()).collect())
             .unwrap_or_default(),
         default_transport: Arc::new(default_transport),
+        default_tcp_transport: Arc::new(tcp::Transport::default(
+            &config.tcp_servers_transport.clone().unwrap_or_default(),
+        )),
         internals,
         tls: trilithon_tls::Builder::new(trilithon_tls::Reader::default()),
         thorough,

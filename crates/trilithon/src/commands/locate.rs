@@ -19,11 +19,15 @@ pub fn place(complaint: &Complaint<'_>) -> Span {
         }
     }
     let own = complaint.name.split('@').next().unwrap_or_default();
-    let fragments = quoted(complaint.text).filter(|f| *f != own);
+    refine(complaint.span, complaint.text, own)
+}
+
+/// The first text that a message quotes and that stands below `span`; `span` itself where there is none.
+pub fn refine(span: &Span, message: &str, own: &str) -> Span {
+    let mut fragments = quoted(message).filter(|f| *f != own);
     fragments
-        .filter_map(|f| find(complaint.span, f))
-        .next()
-        .unwrap_or_else(|| complaint.span.clone())
+        .find_map(|f| find(span, f))
+        .unwrap_or_else(|| span.clone())
 }
 
 fn shifted(mut span: Span, by: u32) -> Span {

@@ -9,7 +9,7 @@ use trilithon_engine::reload::Reloader;
 use trilithon_engine::report::Status;
 use trilithon_flow::{Exchange, Keep, Reply, Request, Response, Service};
 use trilithon_model::install::Static;
-use trilithon_model::problem::{Problem, Problems};
+use trilithon_model::problem::{Problem, Problems, code};
 use trilithon_provider::{file, internal};
 
 /// An object that cannot be served.
@@ -32,6 +32,7 @@ pub fn load(args: &[String]) -> State {
     let loaded = install::from_process(args);
     let (config, mut problems) = (loaded.config, loaded.problems);
     if problems.has_errors() {
+        problems = problems.into_iter().map(refined).collect::<Vec<_>>().into();
         return State {
             config,
             problems,
@@ -80,15 +81,24 @@ pub fn load(args: &[String]) -> State {
             format!("{error:#}"),
         ));
     }
+    problems = problems.into_iter().map(refined).collect::<Vec<_>>().into();
     if let Some(snapshot) = &snapshot {
         problems.extend(complaints(snapshot));
-        problems.extend(snapshot.tls.problems().iter().cloned());
+        problems.extend(snapshot.tls.problems().iter().cloned().map(refined));
     }
     State {
         config,
         problems,
         snapshot,
     }
+}
+
+/// An invalid value is shown where it stands, not where its option starts.
+fn refined(mut problem: Problem) -> Problem {
+    if problem.code == code::INVALID {
+        problem.span = locate::refine(&problem.span, &problem.message, "");
+    }
+    problem
 }
 
 fn complaints(snapshot: &Snapshot) -> Vec<Problem> {
