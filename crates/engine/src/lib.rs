@@ -19,5 +19,7 @@ pub mod report;
 pub mod route;
 mod serve;
 mod stream;
+pub mod tcp;
 mod timer;
+pub mod udp;
 pub mod worker;

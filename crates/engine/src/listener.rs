@@ -4,7 +4,9 @@ use crate::door;
 use crate::entry_point::EntryPoint;
 use crate::worker::{Counted, Worker, Workers};
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream, ToSocketAddrs};
+use std::net::{
+    SocketAddr, TcpListener as StdListener, TcpStream as StdStream, ToSocketAddrs, UdpSocket as StdUdpSocket,
+};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +44,7 @@ pub fn bind(address: &str, reuse_port: bool) -> io::Result<StdListener> {
     Ok(socket.into())
 }
 
-fn resolve(address: &str) -> io::Result<SocketAddr> {
+pub(crate) fn resolve(address: &str) -> io::Result<SocketAddr> {
     if let Some(port) = address.strip_prefix(':') {
         let port: u16 = port
             .parse()
@@ -64,20 +66,37 @@ fn ipv6_available() -> bool {
         .is_ok()
 }
 
-/// Listening sockets that systemd handed over, by the entry point they are named after.
-pub fn inherited() -> Vec<(String, StdListener)> {
+/// Sockets that systemd handed over, with the entry points that they are named after.
+#[derive(Default)]
+pub struct Inherited {
+    pub tcp: Vec<(String, StdListener)>,
+    pub udp: Vec<(String, StdUdpSocket)>,
+}
+
+/// The sockets that systemd handed over.
+pub fn inherited() -> Inherited {
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut fds = listenfd::ListenFd::from_env();
-    let mut found = Vec::new();
+    let mut found = Inherited::default();
     for (i, name) in names.split(':').enumerate().take(fds.len()) {
+        // A socket that cannot be made non-blocking would stop a worker.
         if let Ok(Some(listener)) = fds.take_tcp_listener(i) {
-            // A socket that cannot be made non-blocking would stop a worker.
             if listener.set_nonblocking(true).is_ok() {
-                found.push((name.to_owned(), listener));
+                found.tcp.push((name.to_owned(), listener));
             }
+        } else if let Ok(Some(socket)) = fds.take_udp_socket(i)
+            && socket.set_nonblocking(true).is_ok()
+        {
+            found.udp.push((name.to_owned(), socket));
         }
     }
     found
+}
+
+/// Takes the socket of this name out.
+pub fn take<T>(sockets: &mut Vec<(String, T)>, name: &str) -> Option<T> {
+    let at = sockets.iter().position(|(n, _)| n == name)?;
+    Some(sockets.swap_remove(at).1)
 }
 
 /// Accepts on `listener` until `stop` turns true.

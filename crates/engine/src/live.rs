@@ -10,6 +10,8 @@ use trilithon_tls::Tls;
 pub struct Snapshot {
     /// By [`EntryPoint::index`](crate::entry_point::EntryPoint::index).
     pub entry_points: Vec<Routes>,
+    /// The routers of the UDP entry points, by their own [index](crate::udp::EntryPoint::index).
+    pub udp: Vec<Option<Arc<crate::udp::Route>>>,
     pub tls: Tls,
     /// What became of each object of the configuration.
     pub report: Arc<crate::report::Report>,

@@ -2,7 +2,7 @@
 //! in the provider of the object that holds them.
 
 use std::collections::BTreeMap;
-use trilithon_model::dynamic::{Configuration, http, tls};
+use trilithon_model::dynamic::{Configuration, http, tcp, tls, udp};
 use trilithon_model::spanned::{Map, Spanned};
 
 /// What one provider says.
@@ -20,6 +20,12 @@ pub struct Merged {
     pub services: Map<http::Service>,
     pub middlewares: Map<http::Middleware>,
     pub servers_transports: Map<http::ServersTransport>,
+    pub tcp_routers: Map<tcp::Router>,
+    pub tcp_services: Map<tcp::Service>,
+    pub tcp_middlewares: Map<tcp::Middleware>,
+    pub tcp_servers_transports: Map<tcp::ServersTransport>,
+    pub udp_routers: Map<udp::Router>,
+    pub udp_services: Map<udp::Service>,
     pub tls_options: Map<tls::Options>,
     pub tls_stores: Map<tls::Store>,
     pub certificates: Vec<Spanned<tls::CertAndStores>>,
@@ -36,6 +42,17 @@ pub fn merge(messages: &BTreeMap<String, Configuration>) -> Merged {
         add(&mut merged.services, &http.services, provider);
         add(&mut merged.middlewares, &http.middlewares, provider);
         add(&mut merged.servers_transports, &http.servers_transports, provider);
+        let tcp = &configuration.tcp;
+        add(&mut merged.tcp_routers, &tcp.routers, provider);
+        add(&mut merged.tcp_services, &tcp.services, provider);
+        add(&mut merged.tcp_middlewares, &tcp.middlewares, provider);
+        add(
+            &mut merged.tcp_servers_transports,
+            &tcp.servers_transports,
+            provider,
+        );
+        add(&mut merged.udp_routers, &configuration.udp.routers, provider);
+        add(&mut merged.udp_services, &configuration.udp.services, provider);
         merged
             .certificates
             .extend(configuration.tls.certificates.iter().cloned());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use trilithon_flow::BuildError;
-use trilithon_model::dynamic::http;
+use trilithon_model::dynamic::{http, tcp, udp};
 use trilithon_model::spanned::Spanned;
 use trilithon_tls::CertificateFacts;
 use trilithon_upstream::Backend;
@@ -96,6 +96,13 @@ pub struct Report {
     pub routers: BTreeMap<String, Entry<http::Router>>,
     pub services: BTreeMap<String, Entry<http::Service>>,
     pub middlewares: BTreeMap<String, Entry<http::Middleware>>,
+    pub tcp_routers: BTreeMap<String, Entry<tcp::Router>>,
+    pub tcp_services: BTreeMap<String, Entry<tcp::Service>>,
+    pub tcp_middlewares: BTreeMap<String, Entry<tcp::Middleware>>,
+    /// The built TCP services, for the state of their servers.
+    pub tcp_backends: BTreeMap<String, Arc<dyn trilithon_upstream::tcp::Backend>>,
+    pub udp_routers: BTreeMap<String, Entry<udp::Router>>,
+    pub udp_services: BTreeMap<String, Entry<udp::Service>>,
     pub certificates: Vec<CertificateFacts>,
     /// What concerns no single object.
     pub notes: Vec<String>,
@@ -108,6 +115,11 @@ impl Report {
         collect(&mut all, "router", &self.routers);
         collect(&mut all, "service", &self.services);
         collect(&mut all, "middleware", &self.middlewares);
+        collect(&mut all, "TCP router", &self.tcp_routers);
+        collect(&mut all, "TCP service", &self.tcp_services);
+        collect(&mut all, "TCP middleware", &self.tcp_middlewares);
+        collect(&mut all, "UDP router", &self.udp_routers);
+        collect(&mut all, "UDP service", &self.udp_services);
         all
     }
 }
@@ -136,7 +148,15 @@ fn collect<'a, T>(all: &mut Vec<Complaint<'a>>, noun: &'static str, entries: &'a
             at: note.at.as_ref(),
             span,
         }));
-        let hint = |text: &'a String| Complaint { noun, name, status: Status::Warning, text, help: None, at: None, span };
+        let hint = |text: &'a String| Complaint {
+            noun,
+            name,
+            status: Status::Warning,
+            text,
+            help: None,
+            at: None,
+            span,
+        };
         all.extend(entry.hints.iter().map(hint));
     }
 }

@@ -14,6 +14,8 @@ pub struct Routes {
     pub secure: Muxer,
     /// Which TLS options each host name asks for.
     pub tls_options: HostOptions,
+    /// TCP routers, where there are any: they are asked before HTTP.
+    pub tcp: Option<Arc<crate::tcp::Table>>,
 }
 
 /// Routers by rule and priority.
@@ -168,9 +170,13 @@ pub fn not_found() -> Response {
 
 impl Route {
     /// Runs the chain, with the record told which way the request went.
-    pub async fn run(&self, req: Request, cx: &mut Exchange) -> Response {
+    pub fn run<'a>(
+        &'a self,
+        req: Request,
+        cx: &'a mut Exchange,
+    ) -> impl Future<Output = Response> + use<'a> {
         self.mark(cx);
-        self.chain.run(req, cx).await
+        self.chain.run(req, cx)
     }
 
     fn mark(&self, cx: &mut Exchange) {

@@ -70,13 +70,11 @@ const ROUTING: &[Unbuilt] = &[
         "rate limits shared through Redis",
     ),
     Unbuilt("http.serversTransports.*.spiffe", Error, "SPIFFE towards servers"),
-    Unbuilt("tcp.routers", Warning, "TCP routing"),
     Unbuilt(
         "tcp.serversTransports.*.tls.spiffe",
         Error,
         "SPIFFE towards servers",
     ),
-    Unbuilt("udp.routers", Warning, "UDP routing"),
     Unbuilt(
         "tls.stores.*.defaultGeneratedCert",
         Warning,

@@ -6,7 +6,10 @@ mod middlewares;
 mod models;
 mod routers;
 mod services;
+mod tcp;
+mod tcp_services;
 mod tls;
+mod udp;
 
 pub use models::Model;
 pub use services::Internals;
@@ -30,6 +33,8 @@ use trilithon_upstream::Transport;
 pub struct Settings {
     /// Names of the HTTP entry points in order; positions are [`EntryPoint::index`](crate::entry_point::EntryPoint::index).
     pub entry_points: Vec<String>,
+    /// Names of the UDP entry points in order; positions are [their index](crate::udp::EntryPoint::index).
+    pub udp_entry_points: Vec<String>,
     /// Where a router is served that names no entry point.
     pub default_entry_points: Vec<String>,
     pub models: BTreeMap<String, Model>,
@@ -39,6 +44,7 @@ pub struct Settings {
     /// Providers in the order that breaks ties of priority; lower case.
     pub precedence: Vec<String>,
     pub default_transport: Arc<Transport>,
+    pub default_tcp_transport: Arc<trilithon_upstream::tcp::Transport>,
     pub internals: Internals,
     /// Builds the TLS part, and reads the files it names.
     pub tls: trilithon_tls::Builder,
@@ -91,7 +97,7 @@ pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
         keep,
         report,
     );
-    let entry_points = {
+    let mut entry_points: Vec<Routes> = {
         let mut builder = RouterBuilder {
             settings,
             routers: &routers,
@@ -111,8 +117,15 @@ pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
     }
     let mut report = services.into_report();
     finish_report(&mut report, &tls);
+    let tables = tcp::tables(merged, settings, &routers, &tls, keep, &mut report);
+    entry_points
+        .iter_mut()
+        .zip(tables)
+        .for_each(|(routes, table)| routes.tcp = table);
+    let udp = udp::routes(merged, settings, &mut report);
     Snapshot {
         entry_points,
+        udp,
         tls,
         report: Arc::new(report),
     }
@@ -154,6 +167,7 @@ fn routes(
         clear: muxer(clear),
         secure: muxer(secure),
         tls_options: options.unwrap_or_default(),
+        tcp: None,
     }
 }
 
@@ -175,32 +189,35 @@ fn start_report(
             given => given,
         };
         if router.parent_refs.is_empty() {
-            use_entry_points(&mut entry, settings);
+            let names = entry.config.entry_points.clone();
+            use_entry_points(&mut entry, &names, &settings.entry_points);
             if router.service.is_empty() && layers.children(name).is_empty() {
                 entry.disable("router has neither a service nor child routers");
             }
         }
         report.routers.insert(name.clone(), entry);
     }
-    report.services = merged
-        .services
-        .iter()
-        .map(|(n, s)| (n.clone(), Entry::new(s.clone())))
-        .collect();
-    report.middlewares = merged
-        .middlewares
-        .iter()
-        .map(|(n, m)| (n.clone(), Entry::new(m.clone())))
-        .collect();
+    report.services = entries(&merged.services);
+    report.middlewares = entries(&merged.middlewares);
+    tcp::start_report(merged, settings, &mut report);
+    udp::start_report(merged, settings, &mut report);
     report
 }
 
-fn use_entry_points(entry: &mut Entry<trilithon_model::dynamic::http::Router>, settings: &Settings) {
-    for name in entry.config.entry_points.clone() {
-        if settings.entry_points.contains(&name) {
-            entry.using.push(name);
+fn entries<T: Clone>(objects: &Map<T>) -> BTreeMap<String, Entry<T>> {
+    objects
+        .iter()
+        .map(|(n, o)| (n.clone(), Entry::new(o.clone())))
+        .collect()
+}
+
+/// Says which of the entry points that a router names there are.
+fn use_entry_points<T>(entry: &mut Entry<T>, names: &[String], known: &[String]) {
+    for name in names {
+        if known.contains(name) {
+            entry.using.push(name.clone());
         } else {
-            let known = settings.entry_points.join("`, `");
+            let known = known.join("`, `");
             let error = BuildError::new(format!("entryPoint \"{name}\" doesn't exist"));
             entry.warn(error.at(name, 0).help(format!("the entry points are `{known}`")));
         }

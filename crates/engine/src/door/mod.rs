@@ -9,6 +9,7 @@ mod tunnel;
 
 use crate::entry_point::EntryPoint;
 use crate::stream::{Socket, Stream};
+use crate::tcp;
 use crate::worker::Worker;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -23,14 +24,14 @@ use trilithon_flow::{Connection, TlsInfo, limits, metrics};
 use trilithon_wire::{Buffer, Peek, client_hello, is_h2_preface, proxy_protocol};
 
 /// Time for everything before the first request.
-const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SECONDS);
-const TLS_HANDSHAKE_RECORD: u8 = 0x16;
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SECONDS);
+pub(crate) const TLS_HANDSHAKE_RECORD: u8 = 0x16;
 
 /// Serves one connection from its first byte to its last.
-pub async fn serve(tcp: TcpStream, peer: SocketAddr, entry_point: Arc<EntryPoint>, worker: Rc<Worker>) {
-    let Ok(local) = tcp.local_addr() else { return };
+pub async fn serve(stream: TcpStream, peer: SocketAddr, entry_point: Arc<EntryPoint>, worker: Rc<Worker>) {
+    let Ok(local) = stream.local_addr() else { return };
     let mut socket = Socket {
-        tcp,
+        tcp: stream,
         ahead: Buffer::new(),
     };
     let (mut peer, mut local) = (peer, local);
@@ -40,6 +41,18 @@ pub async fn serve(tcp: TcpStream, peer: SocketAddr, entry_point: Arc<EntryPoint
             Ok(Ok(_)) => {}
             Ok(Err(reason)) => return rejected(&entry_point, peer, reason),
             Err(_) => return rejected(&entry_point, peer, "slow-proxy-header"),
+        }
+    }
+    let streams = worker
+        .live
+        .load()
+        .entry_points
+        .get(entry_point.index)
+        .and_then(|r| r.tcp.clone());
+    if let Some(table) = streams {
+        match Box::pin(tcp::enter(socket, peer, local, &table, &entry_point, &worker)).await {
+            Some(left) => socket = left,
+            None => return,
         }
     }
     if socket.ahead.is_empty() && !first_byte(&mut socket, &entry_point, &worker).await {
@@ -53,13 +66,13 @@ pub async fn serve(tcp: TcpStream, peer: SocketAddr, entry_point: Arc<EntryPoint
     }
 }
 
-fn rejected(entry_point: &EntryPoint, peer: SocketAddr, reason: &'static str) {
+pub(crate) fn rejected(entry_point: &EntryPoint, peer: SocketAddr, reason: &'static str) {
     metrics::rejected(&entry_point.name, reason);
     tracing::debug!(entryPointName = %entry_point.name, client = %peer, reason, "connection refused");
 }
 
 /// Waits for the first bytes without holding memory for them.
-async fn first_byte(socket: &mut Socket, entry_point: &EntryPoint, worker: &Worker) -> bool {
+pub(crate) async fn first_byte(socket: &mut Socket, entry_point: &EntryPoint, worker: &Worker) -> bool {
     let deadline = worker.timer.deadline();
     deadline.set(entry_point.read_timeout);
     poll_fn(|cx| {
@@ -80,7 +93,7 @@ async fn first_byte(socket: &mut Socket, entry_point: &EntryPoint, worker: &Work
 }
 
 /// Reads more bytes ahead; false at the end.
-async fn read_ahead(socket: &mut Socket) -> bool {
+pub(crate) async fn read_ahead(socket: &mut Socket) -> bool {
     matches!(socket.tcp.read_buf(socket.ahead.reading()).await, Ok(n) if n > 0)
 }
 
@@ -213,7 +226,7 @@ async fn secure(
 }
 
 /// Reads the ClientHello ahead, whole, however it is cut; gives the name it asks for and the protocols it offers.
-async fn hello(socket: &mut Socket) -> Result<(Option<String>, Vec<Vec<u8>>), &'static str> {
+pub(crate) async fn hello(socket: &mut Socket) -> Result<(Option<String>, Vec<Vec<u8>>), &'static str> {
     loop {
         match client_hello::peek(socket.ahead.filled()) {
             Peek::Hello { sni, alpn } => return Ok((sni, alpn)),

@@ -26,7 +26,14 @@ pub async fn enter(
     entry_point: &Arc<EntryPoint>,
     worker: &Worker,
 ) -> Option<Socket> {
-    let mut entry = Entry { socket, peer, local, table, entry_point, worker };
+    let mut entry = Entry {
+        socket,
+        peer,
+        local,
+        table,
+        entry_point,
+        worker,
+    };
     match entry.decide().await {
         Ok(Decision::Http) => Some(entry.socket),
         Ok(Decision::Tcp(route, hello)) => {
@@ -71,7 +78,9 @@ impl Entry<'_> {
         {
             return Ok(Decision::Tcp(route, nothing));
         }
-        if self.socket.ahead.is_empty() && !door::first_byte(&mut self.socket, self.entry_point, self.worker).await {
+        if self.socket.ahead.is_empty()
+            && !door::first_byte(&mut self.socket, self.entry_point, self.worker).await
+        {
             return Err("silent");
         }
         if in_time(self.asks_postgres()).await?? {
@@ -108,7 +117,11 @@ impl Entry<'_> {
 
     async fn hello(&mut self, postgres: bool) -> Result<Hello, &'static str> {
         let (name, protocols) = in_time(door::hello(&mut self.socket)).await??;
-        Ok(Hello { name, protocols, postgres })
+        Ok(Hello {
+            name,
+            protocols,
+            postgres,
+        })
     }
 
     fn look(
@@ -131,7 +144,9 @@ impl Entry<'_> {
             Mode::Terminate(options) => {
                 let snapshot = self.worker.live.load();
                 let name = hello.name.as_deref();
-                let config = snapshot.tls.config_for_offer(name, options, self.local.ip(), &hello.protocols);
+                let config = snapshot
+                    .tls
+                    .config_for_offer(name, options, self.local.ip(), &hello.protocols);
                 if config.is_none() {
                     door::rejected(self.entry_point, self.peer, "tls-options-unusable");
                     return None;
@@ -158,6 +173,8 @@ async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, &'static str> {
 
 /// A socket that refuses probes works all the same.
 fn keep_alive(socket: &Socket) {
-    let probes = socket2::TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
+    let probes = socket2::TcpKeepalive::new()
+        .with_time(KEEP_ALIVE)
+        .with_interval(KEEP_ALIVE);
     let _ = socket2::SockRef::from(&socket.tcp).set_tcp_keepalive(&probes);
 }

@@ -25,7 +25,10 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(server: &mut S) -> io::Resul
     server.flush().await?;
     match server.read_u8().await? {
         ACCEPTED => Ok(()),
-        _ => Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the server speaks no TLS")),
+        _ => Err(io::Error::new(
+            io::ErrorKind::ConnectionRefused,
+            "the server speaks no TLS",
+        )),
     }
 }
 

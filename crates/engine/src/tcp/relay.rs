@@ -91,7 +91,10 @@ impl Pipe {
                 Poll::Ready(n) => self.ended = n.unwrap_or(0) == 0,
                 Poll::Pending => {
                     self.buffer.release();
-                    self.ended = self.limit.as_mut().is_some_and(|limit| limit.as_mut().poll(cx).is_ready());
+                    self.ended = self
+                        .limit
+                        .as_mut()
+                        .is_some_and(|limit| limit.as_mut().poll(cx).is_ready());
                     if !self.ended {
                         ready!(Pin::new(&mut *to).poll_flush(cx))?;
                         return Poll::Pending;
@@ -115,7 +118,11 @@ mod tests {
 
     /// The client says `ask` and closes its half; the server answers after `pause` -> what the client gets.
     fn check(delay: Option<u64>, pause: u64, want: &str) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let (mut client, mut a) = duplex(4);
             let (mut b, mut server) = duplex(4);

@@ -58,7 +58,13 @@ impl Route {
     }
 
     async fn serve(&self, arrival: Arrival) -> Result<(), String> {
-        let Arrival { mut socket, peer, local, tls, postgres } = arrival;
+        let Arrival {
+            mut socket,
+            peer,
+            local,
+            tls,
+            postgres,
+        } = arrival;
         let _passes = self.admit(peer).ok_or("a middleware lets it not in")?;
         // What was promised to be ended here never goes on as it is.
         if self.mode == Mode::Broken || tls.is_some() != matches!(self.mode, Mode::Terminate(_)) {

@@ -105,7 +105,12 @@ mod tests {
         check(&[a, any], &[&["*"]], "b.test", None);
         check(&[any], &[&["c.test"]], "b.test", Some(any));
         check(&[regexp], &[&[]], "ab.test", Some(regexp));
-        check(&["ClientIP(`127.0.0.1`)"], &[&[]], "", Some("ClientIP(`127.0.0.1`)"));
+        check(
+            &["ClientIP(`127.0.0.1`)"],
+            &[&[]],
+            "",
+            Some("ClientIP(`127.0.0.1`)"),
+        );
     }
 
     #[test]
@@ -125,7 +130,10 @@ mod tests {
     fn clear_and_postgres() {
         let table = table(&["ClientIP(`127.0.0.1`)"], &["HostSNI(`a.test`)"], &[&["a.test"]]).unwrap();
         assert!(table.clear(&facts("")).is_some());
-        assert!(table.postgres(&facts("a.test")).is_some(), "HTTPS hosts do not count");
+        assert!(
+            table.postgres(&facts("a.test")).is_some(),
+            "HTTPS hosts do not count"
+        );
         assert!(table.postgres(&facts("b.test")).is_none());
     }
 }

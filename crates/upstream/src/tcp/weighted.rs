@@ -17,10 +17,13 @@ pub struct Child {
 
 /// Services in turn.
 pub struct Weighted {
-    children: Vec<(Arc<dyn Backend>, Option<Arc<Status>>)>,
+    children: Vec<Kept>,
     turns: RoundRobin,
     status: Option<Arc<Status>>,
 }
+
+/// A child that is given turns, with what is asked for its health.
+type Kept = (Arc<dyn Backend>, Option<Arc<Status>>);
 
 impl Weighted {
     /// Builds the service called `name` over its children.
@@ -33,7 +36,7 @@ impl Weighted {
         children: Vec<Child>,
     ) -> Result<Weighted, BuildError> {
         let reports = config.health_check.is_some();
-        let mut kept = Vec::new();
+        let mut kept: Vec<Kept> = Vec::new();
         let mut weights = Vec::new();
         for child in children {
             let status = child.backend.status().filter(|_| reports);
