@@ -170,11 +170,7 @@ pub fn not_found() -> Response {
 
 impl Route {
     /// Runs the chain, with the record told which way the request went.
-    pub fn run<'a>(
-        &'a self,
-        req: Request,
-        cx: &'a mut Exchange,
-    ) -> impl Future<Output = Response> + use<'a> {
+    pub fn run<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> impl Future<Output = Response> + use<'a> {
         self.mark(cx);
         self.chain.run(req, cx)
     }

@@ -4,6 +4,7 @@ use crate::entry_point::EntryPoint;
 use crate::intake;
 use crate::route::is_plain_connect;
 use crate::worker::Worker;
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 use trilithon_flow::record::Protocol;
@@ -41,12 +42,20 @@ pub fn begin(
 fn describe(worker: &Worker, req: &Request, cx: &mut Exchange) {
     let record = &mut cx.record;
     record.method.push_str(req.method.as_str());
-    record.host.push_str(&String::from_utf8_lossy(req.host()));
+    record.host.push_str(&text(req.host()));
     record.target.push_str(req.target.as_str());
     let forwarded = req.headers.known(Known::XForwardedFor);
-    record.forwarded_for = forwarded.map(|v| String::from_utf8_lossy(v).into_owned());
+    record.forwarded_for = forwarded.map(|v| text(v).into_owned());
     if worker.telemetry.wants.request_headers {
         record.request_headers = Some(req.headers.clone());
+    }
+}
+
+/// Bytes from a message as text. Nearly all are ASCII, which the strict reader passes over faster than the lossy one.
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
@@ -58,11 +67,7 @@ fn protocol(req: &Request) -> Protocol {
         Protocol::GrpcWeb
     } else if content_type.is_some_and(|t| t.starts_with(b"application/grpc")) {
         Protocol::Grpc
-    } else if req
-        .headers
-        .get("Accept")
-        .is_some_and(|a| a == b"text/event-stream")
-    {
+    } else if req.headers.known(Known::Accept) == Some(b"text/event-stream") {
         Protocol::Sse
     } else {
         Protocol::Http
@@ -79,13 +84,11 @@ pub async fn respond(
     let prepared = intake::prepare(&mut req, cx, entry_point);
     describe(worker, &req, cx);
     if is_plain_connect(&req) {
-        metrics::rejected(&entry_point.name, "connect");
-        tracing::debug!(entryPointName = %entry_point.name, reason = "connect", "request refused");
+        report(entry_point, "connect");
         return Response::error(501, "Not Implemented");
     }
     if let Err(refusal) = prepared {
-        metrics::rejected(&entry_point.name, refusal.reason);
-        tracing::debug!(entryPointName = %entry_point.name, reason = refusal.reason, "request refused");
+        report(entry_point, refusal.reason);
         return refusal.response;
     }
     let found = {
@@ -97,12 +100,25 @@ pub async fn respond(
     };
     let mut res = match found {
         Ok(route) => route.run(req, cx).await,
-        Err(res) => res,
+        Err(res) => {
+            match res.status {
+                421 => report(entry_point, "misdirected"),
+                400 => report(entry_point, "bad-path"),
+                _ => {}
+            }
+            res
+        }
     };
     if cx.record.fault.is_none() {
         cx.record.fault = res.fault.take().map(|f| *f);
     }
     res
+}
+
+/// Counts and logs a request that no router was asked about, or no service.
+fn report(entry_point: &EntryPoint, reason: &'static str) {
+    metrics::rejected(&entry_point.name, reason);
+    tracing::debug!(entryPointName = %entry_point.name, reason, "request refused");
 }
 
 /// Ends the exchange: what was sent goes into the record, and the observers are told.

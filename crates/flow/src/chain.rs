@@ -62,13 +62,12 @@ impl Chain {
 
     /// Runs the whole chain.
     #[inline]
-    pub async fn run(&self, req: Request, cx: &mut Exchange) -> Response {
-        Next {
+    pub fn run<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> impl Future<Output = Response> + use<'a> {
+        let whole = Next {
             steps: &self.steps,
             service: &*self.service,
-        }
-        .run(req, cx)
-        .await
+        };
+        whole.run(req, cx)
     }
 }
 
@@ -92,7 +91,7 @@ pub struct Next<'a> {
 
 impl<'a> Next<'a> {
     /// Runs the rest: the edits up to the next wrap in a loop, then that wrap or the service, then the edits back.
-    pub async fn run(self, mut req: Request, cx: &mut Exchange) -> Response {
+    pub async fn run(self, mut req: Request, cx: &'a mut Exchange) -> Response {
         let mut passed = 0;
         let mut res = loop {
             match self.steps.get(passed) {

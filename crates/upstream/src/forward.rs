@@ -80,7 +80,7 @@ fn append_forwarded_for(headers: &mut Headers, cx: &Exchange) {
     }
     let peer = cx.connection.peer_ip.as_bytes();
     if !headers.has(Known::XForwardedFor) {
-        return headers.append("X-Forwarded-For", peer);
+        return headers.append_known(Known::XForwardedFor, peer);
     }
     let mut all: Vec<&[u8]> = headers
         .get_all(b"X-Forwarded-For")

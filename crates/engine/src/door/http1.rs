@@ -237,26 +237,28 @@ impl Http1 {
     async fn drive(&self, req: Request, cx: &mut Exchange) -> Option<Response> {
         let interim_allowed = req.version != Version::Http10;
         let mut reply = pin!(serve::respond(&self.worker, &self.entry_point, req, cx));
-        loop {
-            let event = poll_fn(|cx| {
-                if let Poll::Ready(res) = reply.as_mut().poll(cx) {
-                    return Poll::Ready(Event::Response(Box::new(res)));
+        let mut response = None;
+        while response.is_none() {
+            let gone = poll_fn(|cx| {
+                if let Poll::Ready(answer) = reply.as_mut().poll(cx) {
+                    response = Some(answer);
+                    return Poll::Ready(false);
                 }
                 if !self.interim.is_empty() {
-                    return Poll::Ready(Event::Interim);
+                    return Poll::Ready(false);
                 }
-                self.client.poll_gone(cx).map(|()| Event::Gone)
+                self.client.poll_gone(cx).map(|()| true)
             });
-            let event = event.await;
-            if interim_allowed && !self.interim.is_empty() {
-                self.send_interim().await.ok()?;
+            if gone.await {
+                return None;
             }
-            match event {
-                Event::Response(res) => return Some(*res),
-                Event::Interim => drop(self.interim.take()),
-                Event::Gone => return None,
+            match self.interim.is_empty() {
+                true => {}
+                false if interim_allowed => self.send_interim().await.ok()?,
+                false => drop(self.interim.take()),
             }
         }
+        response
     }
 
     async fn send_interim(&self) -> io::Result<()> {
@@ -599,13 +601,6 @@ impl Http1 {
     }
 }
 
-/// What happened while the chain ran.
-enum Event {
-    Response(Box<Response>),
-    Interim,
-    Gone,
-}
-
 fn gone() -> Fault {
     Fault::new(
         FaultKind::ClientGone,
@@ -634,7 +629,7 @@ fn take_head(
     let Some(head) = head::parse_request(bytes, headers, limits)? else {
         return Ok(None);
     };
-    let target = String::from_utf8_lossy(head.target);
+    let target = serve::text(head.target);
     let mut req = Request {
         method: Method::of(head.method),
         target: Target::default(),

@@ -2,6 +2,7 @@
 
 use crate::entry_point::EntryPoint;
 use ipnet::IpNet;
+use smallvec::SmallVec;
 use std::net::IpAddr;
 use trilithon_flow::{Connection, Headers, Known, Request};
 
@@ -56,13 +57,13 @@ pub fn apply(req: &mut Request, connection: &Connection, entry_point: &EntryPoin
         headers.set_known(Known::XForwardedProto, scheme(tls, websocket));
     }
     if is_missing(headers, Known::XForwardedPort) {
-        let port = forwarded_port(req, tls).to_vec();
+        // The port is lent by the list that is about to change.
+        let port: SmallVec<[u8; 8]> = SmallVec::from_slice(forwarded_port(req, tls));
         req.headers.set_known(Known::XForwardedPort, port);
     }
     if is_missing(&req.headers, Known::XForwardedHost) && !req.host().is_empty() {
-        // The host is lent by the list that is about to change.
-        let host: smallvec::SmallVec<[u8; 64]> = req.host().into();
-        req.headers.set_known(Known::XForwardedHost, &host);
+        req.headers.remove_known(Known::XForwardedHost);
+        req.headers.append_copy(Known::XForwardedHost, Known::Host);
     }
     req.headers
         .set_known(Known::XForwardedServer, entry_point.hostname.as_bytes());
