@@ -1,10 +1,9 @@
 //! The gateway's own services, by the names that routers use for them.
 
 use crate::answer::{self, Page};
-use crate::api::{Api, Streams};
+use crate::api::Api;
 use crate::dashboard::Dashboard;
 use crate::metrics::{Expiry, Metrics};
-use arc_swap::ArcSwap;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::collections::BTreeMap;
@@ -24,8 +23,6 @@ pub struct Context {
     pub live: Arc<OnceLock<Arc<Live>>>,
     pub metrics: Option<Arc<Metrics>>,
     pub started: SystemTime,
-    /// TCP and UDP objects, see [`Context::show_streams`].
-    pub(crate) streams: Arc<ArcSwap<Streams>>,
 }
 
 impl Context {
@@ -40,13 +37,7 @@ impl Context {
             live,
             metrics,
             started: SystemTime::now(),
-            streams: Arc::default(),
         }
-    }
-
-    /// From now on the API shows these TCP and UDP objects.
-    pub fn show_streams(&self, streams: Streams) {
-        self.streams.store(Arc::new(streams));
     }
 
     /// The snapshot in force; none before the first.

@@ -13,7 +13,6 @@ mod streams;
 mod support_dump;
 mod version;
 
-pub use streams::Streams;
 
 use crate::answer::{self, Page};
 use crate::dashboard::Dashboard;
@@ -147,17 +146,17 @@ impl Question {
     }
 
     fn answer(&self, context: &Context, params: &Params) -> Page {
-        let (snapshot, streams) = (context.snapshot(), context.streams.load());
+        let snapshot = context.snapshot();
         let nothing = Report::default();
         let report = snapshot.as_ref().map_or(&nothing, |s| &*s.report);
         match self {
             Question::Version => version::answer(context),
-            Question::RawData => Page::json(&raw_data(report, &streams)),
-            Question::Overview => Page::json(&overview::of(&context.install, report, &streams)),
-            Question::SupportDump => support_dump::answer(context, report, &streams),
-            Question::List(noun) => list::answer(noun.items(context, report, &streams), params),
+            Question::RawData => Page::json(&raw_data(report)),
+            Question::Overview => Page::json(&overview::of(&context.install, report)),
+            Question::SupportDump => support_dump::answer(context, report),
+            Question::List(noun) => list::answer(noun.items(context, report), params),
             Question::One(noun, name) => {
-                let items = noun.items(context, report, &streams);
+                let items = noun.items(context, report);
                 match items.into_iter().find(|i| i.name == *name) {
                     Some(item) => Page::json(&item.render()),
                     None => Page::error(404, &format!("{} not found: {name}", noun.text())),
@@ -194,33 +193,33 @@ impl Noun {
         }
     }
 
-    fn items<'a>(self, context: &'a Context, report: &'a Report, streams: &'a Streams) -> Vec<Item<'a>> {
+    fn items<'a>(self, context: &'a Context, report: &'a Report) -> Vec<Item<'a>> {
         match self {
             Noun::EntryPoint => entry_points::items(&context.install),
             Noun::Certificate => certificates::items(report),
             Noun::HttpRouter => http::routers(report),
             Noun::HttpService => http::services(report),
             Noun::HttpMiddleware => http::middlewares(report),
-            Noun::TcpRouter => streams.tcp_router_items(),
-            Noun::TcpService => streams.tcp_service_items(),
-            Noun::TcpMiddleware => streams.tcp_middleware_items(),
-            Noun::UdpRouter => streams.udp_router_items(),
-            Noun::UdpService => streams.udp_service_items(),
+            Noun::TcpRouter => streams::tcp_routers(report),
+            Noun::TcpService => streams::tcp_services(report),
+            Noun::TcpMiddleware => streams::tcp_middlewares(report),
+            Noun::UdpRouter => streams::udp_routers(report),
+            Noun::UdpService => streams::udp_services(report),
         }
     }
 }
 
 /// Everything by name, in the form without what the name says already.
-fn raw_data(report: &Report, streams: &Streams) -> serde_json::Value {
+fn raw_data(report: &Report) -> serde_json::Value {
     let all = [
         ("routers", http::routers(report)),
         ("middlewares", http::middlewares(report)),
         ("services", http::services(report)),
-        ("tcpRouters", streams.tcp_router_items()),
-        ("tcpMiddlewares", streams.tcp_middleware_items()),
-        ("tcpServices", streams.tcp_service_items()),
-        ("udpRouters", streams.udp_router_items()),
-        ("udpServices", streams.udp_service_items()),
+        ("tcpRouters", streams::tcp_routers(report)),
+        ("tcpMiddlewares", streams::tcp_middlewares(report)),
+        ("tcpServices", streams::tcp_services(report)),
+        ("udpRouters", streams::udp_routers(report)),
+        ("udpServices", streams::udp_services(report)),
     ];
     let filled = all.into_iter().filter(|(_, items)| !items.is_empty());
     let object = |items: Vec<Item<'_>>| {

@@ -2,12 +2,11 @@
 
 use super::certificates;
 use super::object::{Object, Tally};
-use super::streams::Streams;
 use serde_json::{Value, json};
 use trilithon_engine::report::Report;
 use trilithon_model::install::{Metrics, Providers, Static};
 
-pub fn of(install: &Static, report: &Report, streams: &Streams) -> Value {
+pub fn of(install: &Static, report: &Report) -> Value {
     let mut object = Object::new();
     object.insert(
         "http".into(),
@@ -20,16 +19,16 @@ pub fn of(install: &Static, report: &Report, streams: &Streams) -> Value {
     object.insert(
         "tcp".into(),
         section(&[
-            ("routers", Tally::of(streams.tcp_routers.values())),
-            ("services", Tally::of(streams.tcp_services.values())),
-            ("middlewares", Tally::of(streams.tcp_middlewares.values())),
+            ("routers", Tally::of(report.tcp_routers.values())),
+            ("services", Tally::of(report.tcp_services.values())),
+            ("middlewares", Tally::of(report.tcp_middlewares.values())),
         ]),
     );
     object.insert(
         "udp".into(),
         section(&[
-            ("routers", Tally::of(streams.udp_routers.values())),
-            ("services", Tally::of(streams.udp_services.values())),
+            ("routers", Tally::of(report.udp_routers.values())),
+            ("services", Tally::of(report.udp_services.values())),
         ]),
     );
     object.insert("certificates".into(), certificates::tally(report).json());

@@ -1,7 +1,6 @@
 //! `/api/support-dump`: version and configuration in one archive, without what is nobody else's business.
 
 use super::object::config;
-use super::streams::Streams;
 use super::{raw_data, version};
 use crate::answer::Page;
 use crate::internal::{Context, compress};
@@ -41,9 +40,9 @@ const KEPT: [&str; 26] = [
     "using",
 ];
 
-pub fn answer(context: &Context, report: &Report, streams: &Streams) -> Page {
+pub fn answer(context: &Context, report: &Report) -> Page {
     let mut install: Value = config(&*context.install).into();
-    let mut runtime = raw_data(report, streams);
+    let mut runtime = raw_data(report);
     mask(&mut install, false);
     mask(&mut runtime, false);
     let files = [

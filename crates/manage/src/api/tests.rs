@@ -58,7 +58,7 @@ fn objects() {
         one(http::middlewares(&report), "m@file"),
         json!({"chain": {"middlewares": ["n@file"]}, "status": "enabled", "usedBy": ["b@file"], "name": "m@file", "provider": "file", "type": "chain"})
     );
-    let raw = raw_data(&report, &Streams::default());
+    let raw = raw_data(&report);
     assert_eq!(
         raw.as_object().unwrap().keys().collect::<Vec<_>>(),
         ["routers", "middlewares", "services"]
@@ -235,8 +235,6 @@ const STREAMS: &str = "
 tcp:
   routers:
     t: {rule: 'HostSNI(`*`)', service: t, entryPoints: [web], middlewares: [tin]}
-    no: {rule: 'HostSNI(`*`)', service: missing, entryPoints: [web]}
-    bad: {rule: 'HostSNI(`v.test`)', service: t, entryPoints: [web]}
   services:
     t: {loadBalancer: {servers: [{address: '127.0.0.1:1'}], serversTransport: tr}}
   middlewares:
@@ -244,65 +242,77 @@ tcp:
 udp:
   routers:
     u: {service: u}
-    no: {service: missing, entryPoints: [quic]}
   services:
     u: {loadBalancer: {servers: [{address: '127.0.0.1:1'}]}}
 ";
 
+/// TCP and UDP objects as the engine reports them.
+fn stream_report() -> Report {
+    let configuration = routing(STREAMS);
+    let mut report = Report::default();
+    let mut router = Entry::new(configuration.tcp.routers["t"].clone());
+    (router.priority, router.using) = (-1, vec!["web".into()]);
+    report.tcp_routers.insert("t@file".into(), router);
+    let mut service = Entry::new(configuration.tcp.services["t"].clone());
+    service.used_by = vec!["t@file".into()];
+    report.tcp_services.insert("t@file".into(), service);
+    report.tcp_backends.insert("t@file".into(), std::sync::Arc::new(Servers));
+    let middleware = Entry::new(configuration.tcp.middlewares["tin"].clone());
+    report.tcp_middlewares.insert("tin@file".into(), middleware);
+    let mut router = Entry::new(configuration.udp.routers["u"].clone());
+    router.disable("no luck");
+    report.udp_routers.insert("u@file".into(), router);
+    let service = Entry::new(configuration.udp.services["u"].clone());
+    report.udp_services.insert("u@file".into(), service);
+    report
+}
+
+/// A TCP service with one server that is well and one that is not.
+struct Servers;
+
+impl trilithon_upstream::tcp::Backend for Servers {
+    fn pick(&self) -> Option<trilithon_upstream::tcp::Target> {
+        None
+    }
+    fn server_status(&self) -> Vec<(String, bool)> {
+        vec![("127.0.0.1:1".into(), true), ("127.0.0.1:2".into(), false)]
+    }
+}
+
 #[test]
 fn streams() {
-    let context = context(INSTALL);
-    let configuration = routing(STREAMS);
-    let check = |served: bool, path: &str, want: Value| {
-        context.show_streams(Streams::of([("file", &configuration)], &context.install, served));
-        let (_, _, body) = ask(&context, "GET", &format!("/base/api/{path}"));
-        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), want, "{path}");
+    let report = stream_report();
+    let check = |items: Vec<Item<'_>>, want: Value| {
+        let all: Vec<Value> = items.iter().map(|i| i.render().into()).collect();
+        assert_eq!(all, [want]);
     };
     check(
-        true,
-        "tcp/routers/t@file",
+        streams::tcp_routers(&report),
         json!({
             "entryPoints": ["web"], "middlewares": ["tin@file"], "name": "t@file", "priority": -1, "priorityStr": "-1", "provider": "file",
             "rule": "HostSNI(`*`)", "service": "t", "status": "enabled", "using": ["web"],
         }),
     );
     check(
-        true,
-        "tcp/services/t@file",
+        streams::tcp_services(&report),
         json!({
             "loadBalancer": {"servers": [{"address": "127.0.0.1:1"}], "serversTransport": "tr@file"}, "name": "t@file", "provider": "file",
-            "serverStatus": {"127.0.0.1:1": "UP"}, "status": "enabled", "type": "loadbalancer", "usedBy": ["bad@file", "t@file"],
+            "serverStatus": {"127.0.0.1:1": "UP", "127.0.0.1:2": "DOWN"}, "status": "enabled", "type": "loadbalancer", "usedBy": ["t@file"],
         }),
     );
     check(
-        true,
-        "udp/routers/u@file",
-        json!({"entryPoints": ["quic"], "name": "u@file", "provider": "file", "service": "u", "status": "enabled", "using": ["quic"]}),
+        streams::tcp_middlewares(&report),
+        json!({"inFlightConn": {"amount": 5}, "name": "tin@file", "provider": "file", "status": "enabled", "type": "inflightconn"}),
     );
-    let error = |served: bool, path: &str, want: &str| {
-        context.show_streams(Streams::of([("file", &configuration)], &context.install, served));
-        let body: Value =
-            serde_json::from_str(&ask(&context, "GET", &format!("/base/api/{path}")).2).unwrap();
-        assert_eq!(
-            (&body["status"], &body["error"]),
-            (&json!("disabled"), &json!([want])),
-            "{path}"
-        );
-    };
-    error(
-        true,
-        "tcp/routers/no@file",
-        "the service \"missing@file\" does not exist",
+    check(
+        streams::udp_routers(&report),
+        json!({"error": ["no luck"], "name": "u@file", "provider": "file", "service": "u", "status": "disabled"}),
     );
-    error(
-        true,
-        "tcp/routers/bad@file",
-        "invalid rule: \"HostSNI(`v.test`)\" , has HostSNI matcher, but no TLS on router",
+    check(
+        streams::udp_services(&report),
+        json!({"loadBalancer": {"servers": [{"address": "127.0.0.1:1"}]}, "name": "u@file", "provider": "file", "status": "enabled", "type": "loadbalancer"}),
     );
-    error(
-        true,
-        "udp/routers/no@file",
-        "the UDP service \"missing@file\" does not exist",
-    );
-    error(false, "tcp/routers/t@file", "not built yet");
+    let raw = raw_data(&report);
+    let kinds = ["tcpRouters", "tcpServices", "tcpMiddlewares", "udpRouters", "udpServices"];
+    assert!(kinds.iter().all(|kind| raw[kind].as_object().is_some_and(|all| all.len() == 1)), "{raw}");
 }
