@@ -30,6 +30,8 @@ pub enum Place {
 pub struct Reading {
     /// `None` when a file is broken: the last good state stays.
     pub configuration: Option<Configuration>,
+    /// With a broken file: what could be read all the same, for whoever looks for further faults.
+    pub partial: Option<Configuration>,
     pub problems: Problems,
 }
 
@@ -75,6 +77,7 @@ impl Place {
                     problems.push(unreadable(path, &error));
                     return Reading {
                         configuration: None,
+                        partial: None,
                         problems,
                     };
                 }
@@ -97,8 +100,10 @@ impl Place {
                 }
             }
         }
+        let (configuration, partial) = if broken { (None, Some(all)) } else { (Some(all), None) };
         Reading {
-            configuration: (!broken).then_some(all),
+            configuration,
+            partial,
             problems,
         }
     }

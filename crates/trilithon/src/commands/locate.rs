@@ -22,12 +22,12 @@ pub fn place(complaint: &Complaint<'_>) -> Span {
     refine(complaint.span, complaint.text, own)
 }
 
-/// The first text that a message quotes and that stands below `span`; `span` itself where there is none.
+/// The last text that a message quotes and that stands below `span`, for messages go from the option to its value; `span`
+/// itself where there is none.
 pub fn refine(span: &Span, message: &str, own: &str) -> Span {
-    let mut fragments = quoted(message).filter(|f| *f != own);
-    fragments
-        .find_map(|f| find(span, f))
-        .unwrap_or_else(|| span.clone())
+    let fragments = quoted(message).filter(|f| *f != own);
+    let found = fragments.filter_map(|f| find(span, f));
+    found.last().unwrap_or_else(|| span.clone())
 }
 
 fn shifted(mut span: Span, by: u32) -> Span {
@@ -60,11 +60,9 @@ fn find(span: &Span, needle: &str) -> Option<Span> {
         if !first && ends_object(line, indent) {
             return None;
         }
-        let from = if first {
-            byte_at(line, span.end_column.saturating_sub(1) as usize)
-        } else {
-            0
-        };
+        // The object's own name is not looked at; an object without one (of a list) starts with its first part.
+        let skipped = if span.end_line == span.line { span.end_column } else { span.column };
+        let from = if first { byte_at(line, skipped.saturating_sub(1) as usize) } else { 0 };
         if let Some(at) = word(&line[from..], needle) {
             let column = line[..from + at].chars().count() as u32 + 1;
             let width = needle.chars().count() as u32;
@@ -126,6 +124,14 @@ mod tests {
         check(3, 5, 8, "missing", None);
         check(6, 5, 10, "ap", Some((6, 22)));
         check(3, 5, 8, "other", None);
+    }
+
+    #[test]
+    fn a_value_beside_its_key_is_found() {
+        let text = "tls:\n  certificates:\n    - certFile: /tmp/no.crt\n      keyFile: /tmp/no.key\n";
+        let span = Span::new(&Source::text("f.yml", text), 3, 7, 3, 15);
+        let found = refine(&span, "`certFile` `/tmp/no.crt` is no file", "");
+        assert_eq!((found.line, found.column), (3, 17));
     }
 
     #[test]

@@ -51,7 +51,9 @@ pub fn load(args: &[String]) -> State {
     {
         let reading = place.read();
         problems.extend(reading.problems);
-        messages.extend(reading.configuration.map(|configuration| Message {
+        // A broken file would not be applied; what can be read of it may have more faults to tell.
+        let readable = reading.configuration.or(reading.partial);
+        messages.extend(readable.map(|configuration| Message {
             provider: "file".into(),
             configuration,
         }));
