@@ -36,6 +36,10 @@ fn tcp_router<'a>(name: &'a str, entry: &'a Entry<tcp::Router>) -> Item<'a> {
     let shown = middlewares.clone();
     let mut item = Item::new(name, entry.status.as_str(), move || {
         let mut object = config(router);
+        if let Some(tls) = inside(&mut object, &["tls"]) {
+            // Printed even when it is not set.
+            tls.entry("passthrough").or_insert(false.into());
+        }
         put_list(&mut object, "middlewares", &shown);
         object.insert("priority".into(), entry.priority.into());
         add_state(&mut object, entry);
