@@ -100,7 +100,11 @@ impl Place {
                 }
             }
         }
-        let (configuration, partial) = if broken { (None, Some(all)) } else { (Some(all), None) };
+        let (configuration, partial) = if broken {
+            (None, Some(all))
+        } else {
+            (Some(all), None)
+        };
         Reading {
             configuration,
             partial,

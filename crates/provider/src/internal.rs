@@ -14,9 +14,7 @@ const TOP: i64 = i64::MAX;
 /// The routing configuration that follows from the install configuration.
 pub fn configuration(install: &Static) -> Configuration {
     let mut http = Http::default();
-    for name in ["noop"] {
-        service(&mut http, name);
-    }
+    service(&mut http, "noop");
     api(&mut http, install);
     if let Some(ping) = &install.ping {
         service(&mut http, "ping");

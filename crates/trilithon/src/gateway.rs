@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
+use trilithon_engine::drain::{Closing, Doors};
 use trilithon_engine::entry_point::EntryPoint;
 use trilithon_engine::live::{Live, Snapshot};
 use trilithon_engine::merge::Message;
@@ -110,12 +111,17 @@ impl Gateway {
     /// # Errors
     /// The system refuses signal handlers.
     pub async fn serve(self) -> anyhow::Result<()> {
-        let (stop, stopped) = watch::channel(false);
+        let mut closings = Vec::new();
         for (entry_point, listener) in self.sockets.tcp {
-            listener::accept(listener, entry_point, &self.workers, stopped.clone());
+            let doors = entry_point.doors.clone();
+            let (closing, stopped) = closing(&self.config, &entry_point.name, doors);
+            listener::accept(listener, entry_point, &self.workers, stopped);
+            closings.push(closing);
         }
         for (entry_point, socket) in self.sockets.udp {
-            udp::serve(socket, entry_point, &self.workers, stopped.clone());
+            let (closing, stopped) = closing(&self.config, &entry_point.name, Arc::default());
+            udp::serve(socket, entry_point, &self.workers, stopped);
+            closings.push(closing);
         }
         let routing = Arc::new(FileWatch::new());
         let named = Arc::new(FileWatch::new());
@@ -148,8 +154,7 @@ impl Gateway {
         signals(&routing, self.access_log.as_deref()).await?;
         drop(messages);
         notify_systemd("STOPPING=1");
-        let (accept_grace, grace) = graces(&self.config);
-        drain::drain(&self.live, &self.workers, &stop, accept_grace, grace).await;
+        drain::drain(&self.live, &self.workers, &closings).await;
         if let Some(log) = &self.access_log {
             log.flush();
         }
@@ -209,12 +214,18 @@ fn bind(config: &Static) -> anyhow::Result<Sockets> {
     Ok(sockets)
 }
 
-/// The longest grace times of all entry points.
-fn graces(config: &Static) -> (Duration, Duration) {
-    let cycles = || config.entry_points.values().map(|e| &e.transport.life_cycle);
-    let accept = cycles().map(|c| c.request_accept_grace_timeout.to_std()).max();
-    let grace = cycles().map(|c| c.grace_time_out.to_std()).max();
-    (accept.unwrap_or_default(), grace.unwrap_or_default())
+/// How an entry point will end, and what tells it to.
+fn closing(config: &Static, name: &Arc<str>, doors: Arc<Doors>) -> (Closing, watch::Receiver<bool>) {
+    let cycle = &config.entry_points[&**name].transport.life_cycle;
+    let (stop, stopped) = watch::channel(false);
+    let closing = Closing {
+        name: name.clone(),
+        doors,
+        stop,
+        accept_grace: cycle.request_accept_grace_timeout.to_std(),
+        grace: cycle.grace_time_out.to_std(),
+    };
+    (closing, stopped)
 }
 
 /// Follows the routing files: by change events, or by SIGHUP alone.

@@ -75,8 +75,6 @@ fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -
         read_timeout: timeouts.read_timeout.to_std(),
         write_timeout: timeouts.write_timeout.to_std(),
         idle_timeout: timeouts.idle_timeout.to_std(),
-        request_accept_grace: e.transport.life_cycle.request_accept_grace_timeout.to_std(),
-        grace: e.transport.life_cycle.grace_time_out.to_std(),
         keep_alive_max_requests: u64::try_from(e.transport.keep_alive_max_requests).unwrap_or(0),
         keep_alive_max_time: e.transport.keep_alive_max_time.to_std(),
         proxy_protocol: e
@@ -107,6 +105,7 @@ fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -
         access_logs: observability.access_logs.unwrap_or(true),
         metrics: observability.metrics.unwrap_or(true),
         tracing: observability.tracing.unwrap_or(true),
+        doors: Arc::default(),
     })
 }
 

@@ -54,10 +54,10 @@ impl ServiceTable<'_> {
         let result = match config.kind() {
             Ok(MiddlewareKind::Chain(chain)) => {
                 trail.push(name.to_owned());
-                let inner = chain
-                    .middlewares
-                    .iter()
-                    .try_for_each(|m| self.add(&qualify(m, name), owner, trail, steps));
+                let inner = chain.middlewares.iter().try_for_each(|m| {
+                    self.add(&qualify(m, name), owner, trail, steps)
+                        .map_err(|e| e.at(m, 0))
+                });
                 trail.pop();
                 inner
             }

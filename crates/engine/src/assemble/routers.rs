@@ -24,6 +24,15 @@ pub struct RouterBuilder<'a> {
     pub built: BTreeMap<String, Option<Candidate>>,
 }
 
+/// What a router's chain ends in.
+struct Target {
+    service: Arc<dyn Service>,
+    /// Its name, for the record.
+    label: Option<Arc<str>>,
+    /// It is one of the gateway's own.
+    internal: bool,
+}
+
 /// A route with what orders it among others.
 #[derive(Clone)]
 pub struct Candidate {
@@ -69,7 +78,7 @@ impl RouterBuilder<'_> {
         }
         self.check_tls(name, router)?;
         let steps = self.services.steps(&router.middlewares, name)?;
-        let (service, label, own) = self.target(name, router)?;
+        let target = self.target(name, router)?;
         let rule = parse(router, self.settings.default_syntax)?;
         let priority = if router.priority == 0 {
             rule.default_priority()
@@ -78,9 +87,9 @@ impl RouterBuilder<'_> {
         };
         let route = Route {
             name: name.into(),
-            service: label,
-            chain: Chain::new(steps, service),
-            internal: own,
+            service: target.label,
+            chain: Chain::new(steps, target.service),
+            internal: target.internal,
             observe: self.observe(router),
             tls_options: options_of(router, name).into(),
             denied: if router.parent_refs.is_empty() {
@@ -114,7 +123,7 @@ impl RouterBuilder<'_> {
         &mut self,
         name: &str,
         router: &Router,
-    ) -> Result<(Arc<dyn Service>, Option<Arc<str>>, bool), BuildError> {
+    ) -> Result<Target, BuildError> {
         let children = self.layers.children(name).to_vec();
         if !children.is_empty() {
             let below: Vec<Candidate> = children
@@ -122,7 +131,7 @@ impl RouterBuilder<'_> {
                 .filter_map(|child| self.candidate(child))
                 .collect();
             let label: Arc<str> = format!("{name}-muxer").into();
-            return Ok((Arc::new(Layer { muxer: muxer(below) }), Some(label), false));
+            return Ok(Target { service: Arc::new(Layer { muxer: muxer(below) }), label: Some(label), internal: false });
         }
         if router.service.is_empty() {
             return Err(BuildError::new("the service is missing on the router").help(
@@ -130,9 +139,12 @@ impl RouterBuilder<'_> {
             ));
         }
         let service = qualify(&router.service, name);
-        let backend = self.services.get(&service).map_err(|e| e.at(&router.service, 0))?;
+        let backend = self
+            .services
+            .get(&service)
+            .map_err(|e| e.at(&router.service, 0))?;
         let own = service.ends_with("@internal");
-        Ok((backend, Some(service.into()), own))
+        Ok(Target { service: backend, label: Some(service.into()), internal: own })
     }
 
     fn observe(&self, router: &Router) -> Observe {

@@ -14,14 +14,17 @@ use trilithon_upstream::{
 /// The gateway's own services (`api@internal`), by name.
 pub type Internals = BTreeMap<String, Arc<dyn Service>>;
 
+/// What was built so far, or why it could not be, by qualified name.
+type Built<T> = HashMap<String, Result<Arc<T>, BuildError>>;
+
 /// Builds services as they are asked for.
 pub struct ServiceTable<'a> {
     merged: &'a Merged,
     internals: &'a Internals,
     default_transport: &'a Arc<Transport>,
     pub(super) keep: &'a Keep,
-    built: RefCell<HashMap<String, Result<Arc<dyn Backend>, BuildError>>>,
-    transports: RefCell<HashMap<String, Result<Arc<Transport>, BuildError>>>,
+    built: RefCell<Built<dyn Backend>>,
+    transports: RefCell<Built<Transport>>,
     trail: RefCell<Vec<String>>,
     report: RefCell<Report>,
 }

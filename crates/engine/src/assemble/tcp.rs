@@ -144,8 +144,8 @@ impl Builder<'_> {
                 .help("set `service` to the name of a TCP service"));
         }
         let rule = self.rule(router)?;
-        let middlewares = self.middlewares(name, router)?;
         let service = self.services.get(&qualify(&router.service, name))?;
+        let middlewares = self.middlewares(name, router)?;
         let priority = if router.priority == 0 {
             rule.default_priority()
         } else {

@@ -61,8 +61,16 @@ fn find(span: &Span, needle: &str) -> Option<Span> {
             return None;
         }
         // The object's own name is not looked at; an object without one (of a list) starts with its first part.
-        let skipped = if span.end_line == span.line { span.end_column } else { span.column };
-        let from = if first { byte_at(line, skipped.saturating_sub(1) as usize) } else { 0 };
+        let skipped = if span.end_line == span.line {
+            span.end_column
+        } else {
+            span.column
+        };
+        let from = if first {
+            byte_at(line, skipped.saturating_sub(1) as usize)
+        } else {
+            0
+        };
         if let Some(at) = word(&line[from..], needle) {
             let column = line[..from + at].chars().count() as u32 + 1;
             let width = needle.chars().count() as u32;
@@ -101,7 +109,8 @@ fn word(line: &str, needle: &str) -> Option<usize> {
     line.match_indices(needle).map(|(at, _)| at).find(|&at| {
         let before = line[..at].chars().next_back();
         let after = line[at + needle.len()..].chars().next();
-        !(starts_word && joins(before)) && !(ends_word && joins(after))
+        let inside = starts_word && joins(before) || ends_word && joins(after);
+        !inside
     })
 }
 

@@ -83,7 +83,7 @@ async fn serve(mut tcp: TcpStream, name: &str, kind: Kind, first: u32) -> io::Re
         served += 1;
         match kind {
             Kind::Events => return events(&mut tcp).await,
-            Kind::Flaky if served % 2 == 0 => {
+            Kind::Flaky if served.is_multiple_of(2) => {
                 answer(&mut tcp, "503 Service Unavailable", name, "not this time\n", head).await?
             }
             _ => answer(&mut tcp, "200 OK", name, &describe(name, &line, &headers), head).await?,
