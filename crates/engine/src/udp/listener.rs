@@ -137,8 +137,10 @@ impl Listener {
         self.open.inc();
         let (socket, idle) = (self.socket.clone(), self.entry_point.timeout);
         tokio::task::spawn_local(async move {
-            if let Err(error) = run(&server, &socket, place.client, waiting, idle).await {
-                tracing::debug!(%server, client = %place.client, %error, "UDP session ended");
+            // The block takes the whole place with it, not only the address in it.
+            let _place = place;
+            if let Err(error) = run(&server, &socket, client, waiting, idle).await {
+                tracing::debug!(%server, %client, %error, "UDP session ended");
             }
         });
     }

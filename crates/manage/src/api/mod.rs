@@ -13,7 +13,6 @@ mod streams;
 mod support_dump;
 mod version;
 
-
 use crate::answer::{self, Page};
 use crate::dashboard::Dashboard;
 use crate::internal::{Context, aside};

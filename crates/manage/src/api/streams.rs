@@ -10,24 +10,41 @@ use trilithon_model::Encode;
 use trilithon_model::dynamic::{tcp, udp};
 
 pub fn tcp_routers(report: &Report) -> Vec<Item<'_>> {
-    report.tcp_routers.iter().map(|(name, entry)| tcp_router(name, entry)).collect()
+    report
+        .tcp_routers
+        .iter()
+        .map(|(name, entry)| tcp_router(name, entry))
+        .collect()
 }
 
 pub fn tcp_services(report: &Report) -> Vec<Item<'_>> {
     let all = report.tcp_services.iter();
-    all.map(|(name, entry)| tcp_service(name, entry, report)).collect()
+    all.map(|(name, entry)| tcp_service(name, entry, report))
+        .collect()
 }
 
 pub fn tcp_middlewares(report: &Report) -> Vec<Item<'_>> {
-    report.tcp_middlewares.iter().map(|(name, entry)| tcp_middleware(name, entry)).collect()
+    report
+        .tcp_middlewares
+        .iter()
+        .map(|(name, entry)| tcp_middleware(name, entry))
+        .collect()
 }
 
 pub fn udp_routers(report: &Report) -> Vec<Item<'_>> {
-    report.udp_routers.iter().map(|(name, entry)| udp_router(name, entry)).collect()
+    report
+        .udp_routers
+        .iter()
+        .map(|(name, entry)| udp_router(name, entry))
+        .collect()
 }
 
 pub fn udp_services(report: &Report) -> Vec<Item<'_>> {
-    report.udp_services.iter().map(|(name, entry)| udp_service(name, entry)).collect()
+    report
+        .udp_services
+        .iter()
+        .map(|(name, entry)| udp_service(name, entry))
+        .collect()
 }
 
 fn tcp_router<'a>(name: &'a str, entry: &'a Entry<tcp::Router>) -> Item<'a> {
@@ -86,13 +103,25 @@ fn tcp_middleware<'a>(name: &'a str, entry: &'a Entry<tcp::Middleware>) -> Item<
 }
 
 fn tcp_service<'a>(name: &'a str, entry: &'a Entry<tcp::Service>, report: &Report) -> Item<'a> {
-    let servers = entry.config.load_balancer.as_ref().map_or(0, |lb| lb.servers.len());
-    let state = report.tcp_backends.get(name).map(|b| b.server_status()).unwrap_or_default();
+    let servers = entry
+        .config
+        .load_balancer
+        .as_ref()
+        .map_or(0, |lb| lb.servers.len());
+    let state = report
+        .tcp_backends
+        .get(name)
+        .map(|b| b.server_status())
+        .unwrap_or_default();
     service(name, entry, entry.config.kind_names(), servers, state)
 }
 
 fn udp_service<'a>(name: &'a str, entry: &'a Entry<udp::Service>) -> Item<'a> {
-    let servers = entry.config.load_balancer.as_ref().map_or(0, |lb| lb.servers.len());
+    let servers = entry
+        .config
+        .load_balancer
+        .as_ref()
+        .map_or(0, |lb| lb.servers.len());
     service(name, entry, entry.config.kind_names(), servers, Vec::new())
 }
 
@@ -114,7 +143,10 @@ fn service<'a, T: Encode>(
         add_state(&mut object, entry);
         if !state.is_empty() {
             let word = |well: bool| if well { "UP" } else { "DOWN" };
-            let all: Object = state.iter().map(|(server, well)| (server.clone(), word(*well).into())).collect();
+            let all: Object = state
+                .iter()
+                .map(|(server, well)| (server.clone(), word(*well).into()))
+                .collect();
             object.insert("serverStatus".into(), all.into());
         }
         object

@@ -256,7 +256,9 @@ fn stream_report() -> Report {
     let mut service = Entry::new(configuration.tcp.services["t"].clone());
     service.used_by = vec!["t@file".into()];
     report.tcp_services.insert("t@file".into(), service);
-    report.tcp_backends.insert("t@file".into(), std::sync::Arc::new(Servers));
+    report
+        .tcp_backends
+        .insert("t@file".into(), std::sync::Arc::new(Servers));
     let middleware = Entry::new(configuration.tcp.middlewares["tin"].clone());
     report.tcp_middlewares.insert("tin@file".into(), middleware);
     let mut router = Entry::new(configuration.udp.routers["u"].clone());
@@ -313,6 +315,17 @@ fn streams() {
         json!({"loadBalancer": {"servers": [{"address": "127.0.0.1:1"}]}, "name": "u@file", "provider": "file", "status": "enabled", "type": "loadbalancer"}),
     );
     let raw = raw_data(&report);
-    let kinds = ["tcpRouters", "tcpServices", "tcpMiddlewares", "udpRouters", "udpServices"];
-    assert!(kinds.iter().all(|kind| raw[kind].as_object().is_some_and(|all| all.len() == 1)), "{raw}");
+    let kinds = [
+        "tcpRouters",
+        "tcpServices",
+        "tcpMiddlewares",
+        "udpRouters",
+        "udpServices",
+    ];
+    assert!(
+        kinds
+            .iter()
+            .all(|kind| raw[kind].as_object().is_some_and(|all| all.len() == 1)),
+        "{raw}"
+    );
 }

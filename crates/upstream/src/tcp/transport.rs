@@ -1,5 +1,6 @@
 //! One compiled TCP `serversTransport`: how to reach servers, and what is sent ahead.
 
+use crate::pool::digest;
 use crate::tls::{ClientTls, TlsSettings};
 use crate::transport::{tcp_tls_settings, tls_settings};
 use rustls::ClientConfig;
@@ -24,7 +25,7 @@ pub struct Transport {
     pub(super) proxy_protocol: Option<Version>,
     pub(super) tls: Result<Tls, BuildError>,
     /// Everything that it is made of, to tell transports apart.
-    pub(super) identity: String,
+    pub(super) identity: u128,
 }
 
 /// Versions of the PROXY protocol.
@@ -94,13 +95,13 @@ impl Transport {
             keep_alive: None,
             termination_delay: Some(Duration::ZERO),
             proxy_protocol: None,
-            identity: format!("{settings:?}"),
+            identity: digest(&format!("{settings:?}")),
             tls: tls(settings.unwrap_or_default()),
         }
     }
 
     fn identified(mut self, config: &str) -> Transport {
-        self.identity.push_str(config);
+        self.identity ^= digest(config);
         self
     }
 
