@@ -75,7 +75,7 @@ unit() {
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --workspace --locked && cargo test --workspace --locked --doc --quiet
     else
-        cargo test --workspace --locked --quiet
+        cargo test --workspace --locked --quiet --no-fail-fast
     fi
 }
 
