@@ -1,5 +1,6 @@
 //! An entry point, compiled: what the doors and the intake need to know of it.
 
+use crate::drain::Doors;
 use crate::intake::Trust;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +32,6 @@ pub struct EntryPoint {
     pub read_timeout: Duration,
     pub write_timeout: Duration,
     pub idle_timeout: Duration,
-    pub request_accept_grace: Duration,
-    pub grace: Duration,
     pub keep_alive_max_requests: u64,
     pub keep_alive_max_time: Duration,
     /// Peers whose PROXY header is believed; `None`: no PROXY protocol here.
@@ -50,6 +49,8 @@ pub struct EntryPoint {
     pub access_logs: bool,
     pub metrics: bool,
     pub tracing: bool,
+    /// Shared by all clones.
+    pub doors: Arc<Doors>,
 }
 
 impl EntryPoint {
@@ -61,8 +62,6 @@ impl EntryPoint {
             read_timeout: Duration::from_secs(60),
             write_timeout: Duration::ZERO,
             idle_timeout: Duration::from_secs(180),
-            request_accept_grace: Duration::ZERO,
-            grace: Duration::from_secs(10),
             keep_alive_max_requests: 0,
             keep_alive_max_time: Duration::ZERO,
             proxy_protocol: None,
@@ -82,6 +81,7 @@ impl EntryPoint {
             access_logs: true,
             metrics: true,
             tracing: true,
+            doors: Arc::default(),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Listening sockets: made here or given by systemd, accepted in one place, served where there is least to do.
 
 use crate::door;
+use crate::drain::Inside;
 use crate::entry_point::EntryPoint;
 use crate::worker::{Counted, Worker, Workers};
+use std::future::poll_fn;
 use std::io;
 use std::net::{
     SocketAddr, TcpListener as StdListener, TcpStream as StdStream, ToSocketAddrs, UdpSocket as StdUdpSocket,
 };
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -147,11 +150,24 @@ impl Acceptor {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((tcp, peer)) => self.hand_over(tcp, peer, Open::new(&open)),
+                    Ok((tcp, peer)) => self.hand_over(tcp, peer, self.open(&open)),
                     Err(error) => self.pause(&error).await,
                 },
-                _ = stop.wait_for(|stop| *stop) => return,
+                _ = stop.wait_for(|stop| *stop) => break,
             }
+        }
+        // Who waits before the doors has been let in by the system, and would be thrown out with the listener.
+        let waiting = || poll_fn(|cx| Poll::Ready(listener.poll_accept(cx)));
+        while let Poll::Ready(Ok((tcp, peer))) = waiting().await {
+            self.hand_over(tcp, peer, self.open(&open));
+        }
+    }
+
+    fn open(&self, gauge: &Arc<Value>) -> Open {
+        gauge.inc();
+        Open {
+            gauge: gauge.clone(),
+            _inside: self.entry_point.doors.enter(),
         }
     }
 
@@ -214,18 +230,14 @@ async fn serve(
     door::serve(tcp, peer, entry_point, worker).await;
 }
 
-/// One open connection in the metrics.
-struct Open(Arc<Value>);
-
-impl Open {
-    fn new(gauge: &Arc<Value>) -> Open {
-        gauge.inc();
-        Open(gauge.clone())
-    }
+/// One open connection: in the metrics and inside the doors.
+struct Open {
+    gauge: Arc<Value>,
+    _inside: Inside,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.add(-1);
+        self.gauge.add(-1);
     }
 }

@@ -21,7 +21,6 @@ pub struct Snapshot {
 pub struct Live {
     snapshot: ArcSwap<Snapshot>,
     ending: AtomicBool,
-    draining: AtomicBool,
 }
 
 impl Live {
@@ -29,7 +28,6 @@ impl Live {
         Arc::new(Live {
             snapshot: ArcSwap::from_pointee(first),
             ending: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
         })
     }
 
@@ -57,16 +55,5 @@ impl Live {
     /// Whether the end was announced: what `ping` answers depends on it.
     pub fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed)
-    }
-
-    /// From now on connections are closed as soon as they are idle.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the process is on its way out.
-    #[inline]
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
     }
 }

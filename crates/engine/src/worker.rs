@@ -105,14 +105,6 @@ impl Workers {
             );
         }
     }
-
-    /// Connections on all workers.
-    pub fn connections(&self) -> usize {
-        self.handles
-            .iter()
-            .map(|h| h.connections.load(Ordering::Relaxed))
-            .sum()
-    }
 }
 
 /// One connection of a worker, while it lives.

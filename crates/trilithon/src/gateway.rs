@@ -4,7 +4,6 @@ use crate::settings;
 use anyhow::Context;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use trilithon_engine::drain::{Closing, Doors};

@@ -101,12 +101,17 @@ impl Http1 {
             if let Poll::Ready(read) = self.client.poll_read(cx) {
                 return Poll::Ready(matches!(read, Ok(n) if n > 0));
             }
-            if self.client.deadline.poll(cx).is_ready() || self.worker.live.is_draining() {
+            if self.client.deadline.poll(cx).is_ready() || self.is_to_end() {
                 return Poll::Ready(false);
             }
             Poll::Pending
         })
         .await
+    }
+
+    /// Whether the doors are closed and nobody who has just come in waits to speak.
+    fn is_to_end(&self) -> bool {
+        self.entry_point.doors.are_closed() && (self.served > 0 || self.opened.elapsed() > super::SPEAKS)
     }
 
     /// One request and its response.
@@ -120,7 +125,7 @@ impl Http1 {
         };
         let mut req = taken.req;
         // What follows a CONNECT is talk with somebody else, never the next request.
-        let keep_alive = taken.keep_alive && req.method != Method::Connect && self.may_keep_alive();
+        let keep_alive = taken.keep_alive && req.method != Method::Connect;
         match taken.framing {
             Framing::None | Framing::Length(0) => self.client.deadline.clear(),
             framing => req.body = Body::from_source(self.client.lend_body(framing, taken.expect_continue)),
@@ -142,7 +147,7 @@ impl Http1 {
             serve::finish(&self.worker, &mut cx, 499, 0);
             return Ok(After::Close);
         };
-        let keep_alive = !self.report_body() && keep_alive;
+        let keep_alive = !self.report_body() && keep_alive && self.may_keep_alive();
         if matches!(&cx.record.fault, Some(f) if f.kind == FaultKind::ClientTimeout) {
             serve::finish(&self.worker, &mut cx, 408, 0);
             return Ok(After::Close);
@@ -281,7 +286,7 @@ impl Http1 {
 
     fn may_keep_alive(&self) -> bool {
         let e = &self.entry_point;
-        !(self.worker.live.is_draining()
+        !(e.doors.are_closed()
             || e.keep_alive_max_requests > 0 && self.served >= e.keep_alive_max_requests
             || !e.keep_alive_max_time.is_zero() && self.opened.elapsed() >= e.keep_alive_max_time)
     }

@@ -87,7 +87,7 @@ pub async fn serve(
             if let Some(reason) = exceeded.take() {
                 return Poll::Ready(Event::Flood(reason));
             }
-            if !closing && shared.worker.live.is_draining() {
+            if !closing && shared.entry_point.doors.are_closed() {
                 return Poll::Ready(Event::Drain);
             }
             ready!(deadline.poll(cx));
@@ -142,8 +142,13 @@ fn past_keep_alive(entry_point: &EntryPoint, streams: u32) -> bool {
     entry_point.keep_alive_max_requests > 0 && u64::from(streams) >= entry_point.keep_alive_max_requests
 }
 
+/// A stream that a client opened.
+type Opened = (http::Request<RecvStream>, SendResponse<Bytes>);
+
+// Lives on the stack of one loop; boxing its common variant would cost each stream an allocation.
+#[allow(clippy::large_enum_variant)]
 enum Event {
-    Stream(Option<Result<(http::Request<RecvStream>, SendResponse<Bytes>), h2::Error>>),
+    Stream(Option<Result<Opened, h2::Error>>),
     Flood(&'static str),
     Drain,
 }
@@ -248,9 +253,17 @@ fn request(
         host(parts.uri.authority().map(|a| a.as_str()), &parts.headers)?,
     );
     copy_headers(&parts.headers, &mut headers)?;
+    let served = parts
+        .uri
+        .scheme_str()
+        .is_none_or(|s| matches!(s, "http" | "https"));
+    if !served {
+        return Err((400, "bad-scheme"));
+    }
     let raw = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let valid = raw.starts_with('/') && !raw.bytes().any(|b| b <= b' ' || b == b'#' || b == 0x7f);
-    if !valid && !(raw == "*" && parts.method == http::Method::OPTIONS) {
+    let asterisk = raw == "*" && parts.method == http::Method::OPTIONS;
+    if !valid && !asterisk {
         return Err((400, "bad-target"));
     }
     let mut req = Request {
@@ -294,12 +307,17 @@ fn host<'a>(
     headers: &'a http::HeaderMap,
 ) -> Result<&'a [u8], (u16, &'static str)> {
     let mut fields = headers.get_all(http::header::HOST).iter();
-    match (authority, fields.next(), fields.next()) {
-        (_, _, Some(_)) => Err((400, "repeated-host")),
-        (Some(authority), _, None) => Ok(authority.as_bytes()),
-        (None, Some(host), None) => Ok(host.as_bytes()),
+    let host = match (authority, fields.next(), fields.next()) {
+        (_, _, Some(_)) => return Err((400, "repeated-host")),
+        (Some(authority), _, None) => authority.as_bytes(),
+        (None, Some(host), None) => host.as_bytes(),
         // As Traefik: such a request has an empty host, which only a rule without one can take.
-        (None, None, None) => Ok(b""),
+        (None, None, None) => b"",
+    };
+    if trilithon_wire::authority::is_valid(host) {
+        Ok(host)
+    } else {
+        Err((400, "bad-host"))
     }
 }
 

@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use trilithon_flow::{Connection, TlsInfo, limits, metrics};
@@ -25,6 +25,8 @@ use trilithon_wire::{Buffer, Peek, client_hello, is_h2_preface, proxy_protocol};
 
 /// Time for everything before the first request.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SECONDS);
+/// Who has just come in when the doors close may speak until then.
+const SPEAKS: Duration = Duration::from_secs(1);
 pub(crate) const TLS_HANDSHAKE_RECORD: u8 = 0x16;
 
 /// Serves one connection from its first byte to its last.
@@ -75,13 +77,14 @@ pub(crate) fn rejected(entry_point: &EntryPoint, peer: SocketAddr, reason: &'sta
 pub(crate) async fn first_byte(socket: &mut Socket, entry_point: &EntryPoint, worker: &Worker) -> bool {
     let deadline = worker.timer.deadline();
     deadline.set(entry_point.read_timeout);
+    let opened = Instant::now();
     poll_fn(|cx| {
         let read = pin!(socket.tcp.read_buf(socket.ahead.reading())).poll(cx);
         match read {
             Poll::Ready(n) => Poll::Ready(n.unwrap_or(0) > 0),
             Poll::Pending => {
                 socket.ahead.release();
-                if worker.live.is_draining() {
+                if entry_point.doors.are_closed() && opened.elapsed() > SPEAKS {
                     Poll::Ready(false)
                 } else {
                     deadline.poll(cx).map(|()| false)

@@ -10,10 +10,12 @@ mod loopback;
 pub mod passive;
 
 use crate::service::Status;
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use trilithon_flow::metrics::{Value, registry};
 use trilithon_flow::{Exchange, Task};
 
@@ -24,6 +26,8 @@ pub struct Server {
     status: Arc<Status>,
     /// What the last active check said.
     well: AtomicBool,
+    /// When that was; at first, when the server became known.
+    asked: Mutex<Instant>,
     gauge: OnceLock<Arc<Value>>,
     pub failures: passive::Failures,
     /// Puts the server back after its failures.
@@ -40,6 +44,7 @@ impl Server {
             url: url.to_owned(),
             status: Status::flag(),
             well: AtomicBool::new(true),
+            asked: Mutex::new(Instant::now()),
             gauge: OnceLock::new(),
             failures: passive::Failures::default(),
             recovery: Mutex::new(None),
@@ -69,7 +74,12 @@ impl Server {
     /// An active check is done.
     pub fn checked(&self, well: bool) {
         self.well.store(well, Ordering::Relaxed);
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.set(well);
+    }
+
+    fn asked(&self) -> Instant {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anything was found out about it yet.
@@ -191,7 +201,8 @@ impl Times {
     }
 }
 
-/// Starts the active checks of one service: the well and the unwell in turns of their own, each first after its interval.
+/// Starts the active checks of one service: the well and the unwell in turns of their own, each first when its interval is
+/// over for one of them. A service that is changed more often than that is checked all the same.
 pub fn start(probes: Vec<Probe>, times: Times) -> Task {
     Task::spawn(move || async move {
         let (up, down) = probes.into_iter().partition(|p: &Probe| p.server.is_well());
@@ -204,22 +215,28 @@ pub fn start(probes: Vec<Probe>, times: Times) -> Task {
 }
 
 /// Probes whose servers were last found in the same state.
-struct Group(std::cell::RefCell<Vec<Probe>>);
+struct Group(RefCell<Vec<Probe>>);
 
 impl Group {
     fn new(probes: Vec<Probe>) -> Group {
-        Group(std::cell::RefCell::new(probes))
+        Group(RefCell::new(probes))
+    }
+
+    /// When the first of them is to be asked.
+    fn due(&self, every: Duration) -> Instant {
+        let last = self.0.borrow().iter().map(|p| p.server.asked()).min();
+        last.unwrap_or_else(Instant::now) + every
     }
 }
 
 async fn rounds(well: &Group, unwell: &Group, every: Duration, times: Times, of_well: bool) {
-    let mut ticks = tokio::time::interval(every);
+    let group = if of_well { well } else { unwell };
+    let mut ticks = tokio::time::interval_at(group.due(every), every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    ticks.tick().await;
     loop {
         ticks.tick().await;
         // Taken all at once, so that a server which changes its group is not asked twice.
-        let mut waiting = (if of_well { well } else { unwell }).0.take().into_iter();
+        let mut waiting = group.0.take().into_iter();
         let mut asked = JoinSet::new();
         loop {
             while asked.len() < AT_ONCE
@@ -331,6 +348,27 @@ mod tests {
         );
         server.checked(true);
         assert!(server.is_up());
+    }
+
+    #[test]
+    fn a_reload_does_not_put_off_the_next_check() {
+        let check = |asked_before: &[u64], want: u64| {
+            let now = Instant::now();
+            let probe = |seconds: &u64| {
+                let server = Arc::new(Server::new("due@test", "http://a"));
+                *server.asked.lock().unwrap() = now.checked_sub(Duration::from_secs(*seconds)).unwrap();
+                let ask = Ask::Never(String::new());
+                Probe { server, ask }
+            };
+            let group = Group::new(asked_before.iter().map(probe).collect());
+            let wait = group.due(Duration::from_secs(30)).duration_since(now);
+            assert_eq!(wait.as_secs(), want, "{asked_before:?}");
+        };
+        check(&[], 30);
+        check(&[0], 30);
+        check(&[12], 18);
+        check(&[0, 29, 3], 1);
+        check(&[40], 0);
     }
 
     #[test]
