@@ -7,5 +7,6 @@ mod boundaries;
 mod frames;
 mod framing;
 mod http2;
+mod streams;
 mod tap;
 mod world;
