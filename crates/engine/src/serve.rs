@@ -41,9 +41,9 @@ pub fn begin(
 /// Notes the request as the intake left it: with its path made canonical and the client's claims sorted out.
 fn describe(worker: &Worker, req: &Request, cx: &mut Exchange) {
     let record = &mut cx.record;
-    record.method.push_str(req.method.as_str());
-    record.host.push_str(&text(req.host()));
-    record.target.push_str(req.target.as_str());
+    record.method = req.method.as_str().to_owned();
+    record.host = text(req.host()).into_owned();
+    record.target = req.target.as_str().to_owned();
     let forwarded = req.headers.known(Known::XForwardedFor);
     record.forwarded_for = forwarded.map(|v| text(v).into_owned());
     if worker.telemetry.wants.request_headers {

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -24,11 +24,14 @@ impl Stream {
     /// Reads into `buffer`; 0 is the end.
     #[inline]
     pub fn poll_read_buffer(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
-        let into = buffer.reading();
         match self {
-            Stream::Clear(s) if s.ahead.is_empty() => pin!(s.tcp.read_buf(into)).poll(cx),
-            Stream::Clear(s) => pin!(s.read_buf(into)).poll(cx),
-            Stream::Tls(s) => pin!(s.read_buf(into)).poll(cx),
+            Stream::Clear(s) if s.ahead.is_empty() => {
+                // Asked first: most often nothing is there, and then no memory has to be at hand.
+                ready!(s.tcp.poll_read_ready(cx))?;
+                pin!(s.tcp.read_buf(buffer.reading())).poll(cx)
+            }
+            Stream::Clear(s) => pin!(s.read_buf(buffer.reading())).poll(cx),
+            Stream::Tls(s) => pin!(s.read_buf(buffer.reading())).poll(cx),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 
 /// How often a worker looks at its deadlines.
@@ -17,6 +17,7 @@ const NEVER: u64 = u64::MAX;
 pub struct Timer {
     origin: Instant,
     now: Cell<u64>,
+    wall: Cell<SystemTime>,
     deadlines: RefCell<Vec<Weak<Entry>>>,
     alive: Cell<usize>,
     started: Notify,
@@ -36,6 +37,7 @@ impl Timer {
         Rc::new(Timer {
             origin: Instant::now(),
             now: Cell::new(0),
+            wall: Cell::new(SystemTime::now()),
             deadlines: RefCell::default(),
             alive: Cell::new(0),
             started: Notify::new(),
@@ -59,6 +61,13 @@ impl Timer {
 
     fn advance(&self) {
         self.now.set(self.origin.elapsed().as_millis() as u64);
+        self.wall.set(SystemTime::now());
+    }
+
+    /// The time of day at the last tick, while there is any deadline.
+    #[inline]
+    pub fn wall(&self) -> SystemTime {
+        self.wall.get()
     }
 
     /// Ticks for ever; sleeps while there is no deadline at all.

@@ -14,7 +14,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::time::SystemTime;
 use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use trilithon_flow::Telemetry;
@@ -33,10 +32,10 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// The `Date` of now.
+    /// The `Date` of now, a tick old at most: whoever asks has a deadline.
     #[inline]
     pub fn date(&self) -> [u8; date::LEN] {
-        self.date.at(SystemTime::now())
+        self.date.at(self.timer.wall())
     }
 }
 

@@ -12,11 +12,10 @@ use bytes::Bytes;
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::time::Sleep;
 use trilithon_flow::{Body, Fault, FaultKind, Headers, Interim, Known, Response, Source, Upgraded, limits};
 use trilithon_wire::{
@@ -65,7 +64,7 @@ pub(crate) enum Size {
 
 /// Reads into `buf`. While nothing comes, no memory is held.
 fn read(stream: &mut Stream, buf: &mut Buffer, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    let polled = pin!(stream.read_buf(buf.reading())).poll(cx);
+    let polled = stream.poll_read_buffer(cx, buf);
     if polled.is_pending() {
         buf.release();
     }
@@ -382,6 +381,10 @@ impl Source for Held {
     fn consume(&mut self, n: usize) {
         self.buf.consume(n);
         self.left -= n;
+        if self.left == 0 {
+            // The client may take its time with what it was given.
+            self.buf.release();
+        }
     }
 
     fn length(&self) -> Option<u64> {

@@ -1,11 +1,13 @@
 //! A connection to a server: clear or TLS, one type for the pool and the protocols.
 
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use trilithon_wire::Buffer;
 
 /// A connection to a server.
 pub enum Stream {
@@ -31,6 +33,25 @@ impl Stream {
                     .poll_read(&mut cx, &mut ReadBuf::new(&mut byte))
                     .is_pending()
             }
+        }
+    }
+}
+
+impl Stream {
+    /// Reads into `buffer`; 0 is the end.
+    #[inline]
+    pub(crate) fn poll_read_buffer(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Buffer,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Plain(tcp) => {
+                // Asked first: most often nothing is there yet, and then no memory has to be at hand.
+                ready!(tcp.poll_read_ready(cx))?;
+                pin!(tcp.read_buf(buffer.reading())).poll(cx)
+            }
+            Stream::Tls(tls) => pin!(tls.read_buf(buffer.reading())).poll(cx),
         }
     }
 }

@@ -12,12 +12,10 @@ pub fn is_valid(text: &[u8]) -> bool {
                 && is_port(text.get(end + 2..))
         });
     }
-    for (end, &b) in text.iter().enumerate() {
-        if !HOST[b as usize] {
-            return end > 0 && b == b':' && is_port(Some(&text[end + 1..]));
-        }
+    match text.iter().position(|&b| !HOST[b as usize]) {
+        None => true,
+        Some(end) => end > 0 && text[end] == b':' && is_port(Some(&text[end + 1..])),
     }
-    true
 }
 
 /// The authority of a target in absolute form (`http://host:80/path`); `None` if it is not in that form.

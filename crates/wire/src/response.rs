@@ -63,24 +63,50 @@ fn parse(
 
 /// Version, status, and where the line ends. The reason may be missing together with its space, as some servers do.
 fn status_line(buf: &[u8]) -> Result<Option<(bool, u16, usize)>, Reject> {
-    for (&b, &want) in buf.iter().zip(b"HTTP/1.v ddd") {
-        let fits = match want {
-            b'v' => matches!(b, b'0' | b'1'),
-            b'd' => b.is_ascii_digit(),
-            _ => b == want,
-        };
-        if !fits {
-            return Err(Reject::StatusLine);
-        }
-    }
-    let Some(&[version, _, a, b, c]) = buf.get(7..12) else {
-        return Ok(None);
+    let (version, digits) = match buf.first_chunk() {
+        None => return incomplete(buf),
+        Some(
+            &[
+                b'H',
+                b'T',
+                b'T',
+                b'P',
+                b'/',
+                b'1',
+                b'.',
+                version @ b'0'..=b'1',
+                b' ',
+                a,
+                b,
+                c,
+            ],
+        ) => (version, [a, b, c]),
+        Some(_) => return Err(Reject::StatusLine),
     };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Reject::StatusLine);
+    }
+    let [a, b, c] = digits;
     let status = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
     if status < 100 {
         return Err(Reject::StatusLine);
     }
     Ok(reason_end(buf, 12)?.map(|end| (version == b'0', status, end)))
+}
+
+/// Whether so few bytes may become a status line.
+#[cold]
+fn incomplete<T>(buf: &[u8]) -> Result<Option<T>, Reject> {
+    let fits = |b: u8, want: u8| match want {
+        b'v' => matches!(b, b'0' | b'1'),
+        b'd' => b.is_ascii_digit(),
+        _ => b == want,
+    };
+    if buf.iter().zip(b"HTTP/1.v ddd").all(|(&b, &want)| fits(b, want)) {
+        Ok(None)
+    } else {
+        Err(Reject::StatusLine)
+    }
 }
 
 /// Where the line ends whose reason starts, with its space, at `at`.

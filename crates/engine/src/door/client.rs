@@ -135,16 +135,27 @@ impl Client {
 
     /// Writes all of `out` and empties it.
     pub async fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        if out.is_empty() {
-            return Ok(());
-        }
-        let mut at = 0;
-        self.deadline.set(self.write_timeout);
-        while at < out.len() {
-            at += poll_fn(|cx| self.poll_write(cx, &[IoSlice::new(&out[at..])])).await?;
-        }
+        let mut written = 0;
+        poll_fn(|cx| self.poll_write_all(cx, out, &mut written)).await?;
         out.clear();
         Ok(())
+    }
+
+    /// Writes what follows the first `written` bytes of `out`, counting there.
+    fn poll_write_all(&self, cx: &mut Context<'_>, out: &[u8], written: &mut usize) -> Poll<io::Result<()>> {
+        while *written < out.len() {
+            if *written == 0 {
+                self.deadline.set(self.write_timeout);
+            }
+            *written += ready!(self.poll_write(cx, &[IoSlice::new(&out[*written..])]))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The same, and sends what TLS still holds back.
+    pub fn poll_send(&self, cx: &mut Context<'_>, out: &[u8], written: &mut usize) -> Poll<io::Result<()>> {
+        ready!(self.poll_write_all(cx, out, written))?;
+        Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)
     }
 
     /// Writes some of `pieces`; no progress within the write time-out is an error.

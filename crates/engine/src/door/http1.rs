@@ -12,7 +12,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use trilithon_flow::{
@@ -391,25 +391,21 @@ impl Http1 {
         cx: &mut Exchange,
     ) -> Result<u64, (u64, Fault)> {
         let chunked = framing == Framing::Chunked;
-        let vectored = self.client.stream.borrow().is_vectored();
+        let copied = if self.client.stream.borrow().is_vectored() {
+            COPY_BYTES
+        } else {
+            usize::MAX
+        };
         let mut sent = 0u64;
         loop {
-            let len = match self.fill(body, out).await {
-                Ok(len) => len,
-                Err(fault) => return Err((sent, fault)),
+            let next = self.next(body, out, copied, chunked).await;
+            let (len, written) = match next.map_err(|fault| (sent, fault))? {
+                Next::End => break,
+                Next::Copied(len) if out.len() < OUT_BYTES => (len, Ok(())),
+                Next::Copied(len) => (len, self.client.write(out).await),
+                Next::Large(len) => (len, self.write_lent(body, out, len, chunked).await),
             };
-            if len == 0 {
-                break;
-            }
             sent += len as u64;
-            if chunked {
-                encode::chunk_header(out, len);
-            }
-            let written = if len > COPY_BYTES && vectored {
-                self.write_lent(body, out, len, chunked).await
-            } else {
-                self.copy_lent(body, out, len, chunked).await
-            };
             written.map_err(|_| (sent, gone()))?;
         }
         if let Framing::Length(n) = framing
@@ -434,51 +430,46 @@ impl Http1 {
         Ok(sent)
     }
 
-    /// Waits for body bytes. What is in `out` is sent before the wait, so that nothing at hand is held back.
-    async fn fill(&self, body: &mut Body, out: &mut Vec<u8>) -> Result<usize, Fault> {
-        let at_hand = poll_fn(|cx| {
-            Poll::Ready(match body.poll_fill(cx) {
-                Poll::Ready(filled) => Some(filled.map(<[u8]>::len)),
-                Poll::Pending => None,
-            })
-        });
-        if let Some(filled) = at_hand.await {
-            return filled;
-        }
-        self.client.write(out).await.map_err(|_| gone())?;
-        self.client.flush().await.map_err(|_| gone())?;
-        self.client.deadline.clear();
-        poll_fn(|cx| match body.poll_fill(cx) {
-            Poll::Ready(filled) => Poll::Ready(filled.map(<[u8]>::len)),
-            Poll::Pending => self.client.poll_gone(cx).map(|()| Err(gone())),
-        })
-        .await
-    }
-
-    /// Copies lent bytes behind what is in `out`, and writes when that is much.
-    async fn copy_lent(
+    /// Waits for body bytes; up to `copied` of them are put behind what is in `out`. That is sent before the wait, so that
+    /// nothing at hand is held back.
+    async fn next(
         &self,
         body: &mut Body,
         out: &mut Vec<u8>,
-        len: usize,
+        copied: usize,
         chunked: bool,
-    ) -> io::Result<()> {
-        poll_fn(|cx| {
-            if let Poll::Ready(Ok(data)) = body.poll_fill(cx) {
-                out.extend_from_slice(&data[..len.min(data.len())]);
+    ) -> Result<Next, Fault> {
+        let (mut written, mut sent) = (0, false);
+        let next = poll_fn(|cx| {
+            if let Poll::Ready(lent) = body.poll_fill(cx) {
+                let len = match lent {
+                    Err(fault) => return Poll::Ready(Err(fault)),
+                    Ok([]) => return Poll::Ready(Ok(Next::End)),
+                    Ok(data) if data.len() > copied => return Poll::Ready(Ok(Next::Large(data.len()))),
+                    Ok(data) if chunked => {
+                        encode::chunk_header(out, data.len());
+                        out.extend_from_slice(data);
+                        out.extend_from_slice(encode::CHUNK_END);
+                        data.len()
+                    }
+                    Ok(data) => {
+                        out.extend_from_slice(data);
+                        data.len()
+                    }
+                };
+                body.consume(len);
+                return Poll::Ready(Ok(Next::Copied(len)));
             }
-            Poll::Ready(())
+            if !sent {
+                ready!(self.client.poll_send(cx, out, &mut written)).map_err(|_| gone())?;
+                self.client.deadline.clear();
+                sent = true;
+            }
+            self.client.poll_gone(cx).map(|()| Err(gone()))
         })
         .await;
-        body.consume(len);
-        if chunked {
-            out.extend_from_slice(encode::CHUNK_END);
-        }
-        if out.len() >= OUT_BYTES {
-            self.client.write(out).await
-        } else {
-            Ok(())
-        }
+        out.drain(..written);
+        next
     }
 
     /// Writes what is in `out` and lent bytes from where they are.
@@ -490,6 +481,9 @@ impl Http1 {
         chunked: bool,
     ) -> io::Result<()> {
         let end: &[u8] = if chunked { encode::CHUNK_END } else { b"" };
+        if chunked {
+            encode::chunk_header(out, len);
+        }
         let total = out.len() + len + end.len();
         let mut at = 0;
         self.client.deadline.set(self.client.write_timeout);
@@ -604,6 +598,15 @@ impl Http1 {
             }
         }
     }
+}
+
+/// What a body gave.
+enum Next {
+    /// So many bytes, which are in the output already.
+    Copied(usize),
+    /// So many bytes, lent.
+    Large(usize),
+    End,
 }
 
 fn gone() -> Fault {

@@ -9,7 +9,7 @@ use super::cover::PathKey;
 use crate::tree::Tree as Rest;
 
 /// Nodes with candidates remembered on the way down; deeper chains are asked on the way instead.
-const REMEMBERED: usize = 32;
+const REMEMBERED: usize = 8;
 
 /// One entry of a host.
 #[derive(Debug)]
