@@ -109,6 +109,8 @@ async fn proxy_header(socket: &mut Socket) -> Result<Option<(SocketAddr, SocketA
                 return Ok(header.addresses);
             }
             Ok(None) if read_ahead(socket).await => {}
+            // Somebody looked whether the port is open.
+            Ok(None) if socket.ahead.is_empty() => return Ok(None),
             Ok(None) => return Err("truncated-proxy-header"),
             Err(reject) => return Err(reject.reason()),
         }

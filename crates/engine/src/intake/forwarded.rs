@@ -93,11 +93,12 @@ fn drop_claims(req: &mut Request) {
     }
 }
 
-/// Whether a name with `_` is another spelling of a managed header.
+/// Whether a name with `_` or `.` is another spelling of a managed header: servers fold either into `-`.
 fn is_alias(name: &[u8]) -> bool {
     let starts = name.first().is_some_and(|b| b.eq_ignore_ascii_case(&b'x'));
-    starts && name.contains(&b'_') && {
-        let folded: Vec<u8> = name.iter().map(|&b| if b == b'_' { b'-' } else { b }).collect();
+    let odd = |b: &u8| matches!(b, b'_' | b'.');
+    starts && name.iter().any(odd) && {
+        let folded: Vec<u8> = name.iter().map(|b| if odd(b) { b'-' } else { *b }).collect();
         Known::of(&folded).is_forwarding()
     }
 }
@@ -143,7 +144,8 @@ fn keep_listed(req: &mut Request, entry_point: &EntryPoint) {
     let Some(first) = req.headers.known(Known::Connection) else {
         return;
     };
-    if first.eq_ignore_ascii_case(b"keep-alive") || first.eq_ignore_ascii_case(b"close") {
+    let plain = first.eq_ignore_ascii_case(b"keep-alive") || first.eq_ignore_ascii_case(b"close");
+    if plain && req.headers.get_all(b"connection").nth(1).is_none() {
         req.headers.remove_known(Known::Connection);
         return;
     }

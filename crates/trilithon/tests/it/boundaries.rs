@@ -1,6 +1,8 @@
 //! A: one message never leaks into the next, on either side, whoever ends it early.
 
-use crate::world::{Before, ROUTING, assert_ends, assert_goes_on, before, echoing, gateway, refused, rejections};
+use crate::world::{
+    Before, ROUTING, assert_ends, assert_goes_on, before, echoing, gateway, refused, rejections,
+};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -33,11 +35,23 @@ fn a08_bytes_beyond_the_content_length() {
     let upstream = Upstream::echo();
     let gateway = before(&upstream);
     let mut client = gateway.client("web");
-    client.send(format!("POST /one HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc{GET}"));
+    client.send(format!(
+        "POST /one HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc{GET}"
+    ));
     let (one, two) = (client.response(), client.response());
-    assert_eq!((&one.json()["target"], &one.json()["body"]), (&"/one".into(), &"abc".into()));
-    assert_eq!((&two.json()["target"], &two.json()["body"]), (&"/".into(), &"".into()));
-    assert_eq!(upstream.connections(), 1, "the connection upstream is as good as before");
+    assert_eq!(
+        (&one.json()["target"], &one.json()["body"]),
+        (&"/one".into(), &"abc".into())
+    );
+    assert_eq!(
+        (&two.json()["target"], &two.json()["body"]),
+        (&"/".into(), &"".into())
+    );
+    assert_eq!(
+        upstream.connections(),
+        1,
+        "the connection upstream is as good as before"
+    );
     let looked = Before::look(&gateway, "web", "bad-request-line");
     client.send("POST /three HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc def ghi jkl\r\n\r\n");
     assert_eq!(client.response().json()["body"], "abc");
@@ -51,7 +65,9 @@ fn a08_bytes_beyond_the_content_length() {
 /// An answer that is longer than it says costs the server its connection, and nobody else anything.
 #[test]
 fn a08_bytes_beyond_the_answer() {
-    let upstream = Upstream::bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+    let upstream = Upstream::bytes(
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+    );
     let gateway = before(&upstream);
     let mut client = gateway.client("web");
     for _ in 0..3 {
@@ -67,19 +83,28 @@ fn a09_early_answers_with_the_body_unread() {
     let check = |path: &str, status: u16| {
         let what = format!("{path}, counted body");
         let mut client = gateway.client("web");
-        let head = format!("POST {path} HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n{EVIL}", EVIL.len());
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n{EVIL}",
+            EVIL.len()
+        );
         assert_eq!(client.ask(&head).status, status, "{what}");
         assert_goes_on(&mut client, &what);
         let what = format!("{path}, chunked body");
         let chunk = format!("{:x}\r\n{EVIL}\r\n0\r\n\r\n", EVIL.len());
-        let head = format!("POST {path} HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}");
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}");
         assert_eq!(client.ask(&head).status, status, "{what}");
         assert_goes_on(&mut client, &what);
     };
     check("/denied", 401);
     check("/limited", 403);
     check("/moved", 307);
-    assert!(upstream.seen().iter().all(|seen| seen.target == "/after" && !seen.headers.has("x-evil")));
+    assert!(
+        upstream
+            .seen()
+            .iter()
+            .all(|seen| seen.target == "/after" && !seen.headers.has("x-evil"))
+    );
 }
 
 /// What is too much to be read and thrown away ends the connection instead.
@@ -105,7 +130,8 @@ fn a09_unread_bodies_are_checked_too() {
     let gateway = denying(&Upstream::echo());
     let looked = Before::look(&gateway, "web", "bad-chunk-size");
     let mut client = gateway.client("web");
-    let head = format!("POST /denied HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n{EVIL}");
+    let head =
+        format!("POST /denied HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n{EVIL}");
     assert_eq!(client.ask(&head).status, 401);
     assert_ends(&mut client, "a bad chunk size in an unread body");
     looked.refused_once("a bad chunk size in an unread body");
@@ -124,8 +150,14 @@ fn a10_upgrade_that_is_not_granted() {
         assert_eq!((answer.status, &*answer.text()), (200, "no"));
     }
     let seen = upstream.seen();
-    assert_eq!(seen.iter().map(|s| &*s.target).collect::<Vec<_>>(), ["/socket", "/next"]);
-    assert!(!seen[1].headers.has("upgrade"), "the second request asks for no upgrade");
+    assert_eq!(
+        seen.iter().map(|s| &*s.target).collect::<Vec<_>>(),
+        ["/socket", "/next"]
+    );
+    assert!(
+        !seen[1].headers.has("upgrade"),
+        "the second request asks for no upgrade"
+    );
     // What is no request is refused, not passed on as a stream.
     let looked = Before::look(&gateway, "web", "bad-request-line");
     let mut client = gateway.client("web");
@@ -146,9 +178,15 @@ fn a10_upgrade_that_was_not_asked_for() {
         assert_eq!(response.status, 500, "{answer}");
         assert_eq!(upstream.requests(), 1);
     };
-    check(GET, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    check(
+        GET,
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    );
     let websocket = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-    check(websocket, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
+    check(
+        websocket,
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
+    );
     check(websocket, "HTTP/1.1 101 Switching Protocols\r\n\r\n");
 }
 
@@ -157,17 +195,28 @@ fn a11_h2c_goes_no_further() {
     let upstream = Upstream::echo();
     let gateway = before(&upstream);
     let ask = |fields: &str| {
-        let answer = gateway.client("web").ask(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n\r\n"));
+        let answer = gateway
+            .client("web")
+            .ask(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n\r\n"));
         let last = upstream.last();
         assert!(!last.headers.has("http2-settings"), "{fields}");
-        (answer.status, last.headers.get("upgrade").to_owned(), last.headers.get("connection").to_owned())
+        (
+            answer.status,
+            last.headers.get("upgrade").to_owned(),
+            last.headers.get("connection").to_owned(),
+        )
     };
     let none = (200, String::new(), String::new());
-    assert_eq!(ask("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__"), none);
+    assert_eq!(
+        ask("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__"),
+        none
+    );
     assert_eq!(ask("Connection: Upgrade\r\nUpgrade: h2c"), none);
     assert_eq!(ask("Connection: Upgrade\r\nUpgrade: H2C, h2c"), none);
     assert_eq!(ask("Upgrade: h2c"), none);
-    let mixed = ask("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, websocket\r\nHTTP2-Settings: AAMAAABkAAQAAP__");
+    let mixed = ask(
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c, websocket\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
+    );
     assert_eq!(mixed, (101, "websocket".into(), "Upgrade".into()));
 }
 
@@ -193,8 +242,15 @@ fn a12_connect() {
 #[test]
 fn a13_expectations() {
     let gateway = denying(&Upstream::echo());
-    for value in ["100-continues", "x 100-continue", "100-continue, 100-continue", "\"100-continue\"", "200-ok"] {
-        let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nExpect: {value}\r\n\r\nhello");
+    for value in [
+        "100-continues",
+        "x 100-continue",
+        "100-continue, 100-continue",
+        "\"100-continue\"",
+        "200-ok",
+    ] {
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nExpect: {value}\r\n\r\nhello");
         refused(&gateway, head, 417, "unknown-expectation");
     }
     // Only when somebody wants the body is the client told to send it; whatever the case.
@@ -218,7 +274,10 @@ fn a13_expectations() {
 #[test]
 fn a13_early_answers_of_the_server() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let port = listener.local_addr().expect("a bound listener has an address").port();
+    let port = listener
+        .local_addr()
+        .expect("a bound listener has an address")
+        .port();
     let served = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         let mut head = Vec::new();
@@ -227,18 +286,27 @@ fn a13_early_answers_of_the_server() {
             stream.read_exact(&mut byte).expect("a head");
             head.push(byte[0]);
         }
-        stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno").expect("an open connection");
+        stream
+            .write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+            .expect("an open connection");
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
         (String::from_utf8_lossy(&head).into_owned(), rest)
     });
     let gateway = gateway().routing(ROUTING).at_port("b1", port).start();
     let mut client = gateway.client("web");
-    let answer = client.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
-    assert_eq!((answer.status, &*answer.text(), answer.interim.len()), (403, "no", 0));
+    let answer =
+        client.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(
+        (answer.status, &*answer.text(), answer.interim.len()),
+        (403, "no", 0)
+    );
     let (head, rest) = served.join().expect("the server thread ends");
     assert!(head.contains("Expect: 100-continue"), "{head}");
-    assert!(rest.is_empty(), "the connection closes without another byte: {rest:?}");
+    assert!(
+        rest.is_empty(),
+        "the connection closes without another byte: {rest:?}"
+    );
     assert_ends(&mut client, "an expectation that was not met");
 }
 
@@ -255,11 +323,26 @@ fn a14_malformed_answers() {
         });
         let connections = upstream.connections();
         let response = gateway.client("web").ask(GET);
-        assert_eq!((response.status, &*response.text()), (500, "Internal Server Error"), "{answer:?}");
-        assert_eq!(upstream.connections(), connections + 1, "the connection is not used again: {answer:?}");
+        assert_eq!(
+            (response.status, &*response.text()),
+            (500, "Internal Server Error"),
+            "{answer:?}"
+        );
+        assert_eq!(
+            upstream.connections(),
+            connections + 1,
+            "the connection is not used again: {answer:?}"
+        );
     };
     check("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
-    for length in ["x", "-1", "+2", "2, 2", "2\r\nContent-Length: 3", "99999999999999999999"] {
+    for length in [
+        "x",
+        "-1",
+        "+2",
+        "2, 2",
+        "2\r\nContent-Length: 3",
+        "99999999999999999999",
+    ] {
         check(&format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nok"));
     }
     check("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n");
@@ -271,7 +354,9 @@ fn a14_malformed_answers() {
     check("HTTP/1.1 200 OK\r\nX A: 1\r\nContent-Length: 0\r\n\r\n");
     check("HTTP/1.1 200 OK\r\nX-A: 1\r\n 2\r\nContent-Length: 0\r\n\r\n");
     check("HTTP/1.1 200 OK\r\nX-A: a\0b\r\nContent-Length: 0\r\n\r\n");
-    check("HTTP/1.1 103 Early Hints\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    check(
+        "HTTP/1.1 103 Early Hints\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    );
     check("<html>no HTTP at all</html>\r\n\r\n");
 }
 
@@ -284,17 +369,36 @@ fn a14_bodies_where_none_may_be() {
         let method = request.split(' ').next().unwrap_or_default();
         let mut client = gateway.client("web");
         for round in 1..=2 {
-            let response = client.send(request).response_to(method).expect("an answer").expect("an answer");
+            let response = client
+                .send(request)
+                .response_to(method)
+                .expect("an answer")
+                .expect("an answer");
             assert_eq!((response.status, response.body.len()), (status, 0), "{answer:?}");
-            assert_eq!(upstream.connections(), round, "the connection is not used again: {answer:?}");
+            assert_eq!(
+                upstream.connections(),
+                round,
+                "the connection is not used again: {answer:?}"
+            );
         }
-        assert!(!client.send(GET).response().head.is_empty(), "the client's connection goes on: {answer:?}");
+        assert!(
+            !client.send(GET).response().head.is_empty(),
+            "the client's connection goes on: {answer:?}"
+        );
     };
     check(GET, "HTTP/1.1 204 No Content\r\n\r\nbody", 204);
-    check(GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nbody", 304);
+    check(
+        GET,
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nbody",
+        304,
+    );
     let head = "HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n";
     check(head, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody", 200);
-    check(head, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", 200);
+    check(
+        head,
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+        200,
+    );
 }
 
 /// A kept connection on which the server speaks unasked is not used again: its words are nobody's answer.
@@ -319,8 +423,15 @@ fn a15_bytes_before_the_request() {
 #[test]
 fn a15_bytes_before_the_handshake() {
     let certs = Certs::generate();
-    let upstream = Upstream::script([Act::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil".to_vec()), Act::Request]);
-    let gateway = gateway().routing(&ROUTING.replace("http://", "https://")).upstream("b1", &upstream).certs(certs).start();
+    let upstream = Upstream::script([
+        Act::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil".to_vec()),
+        Act::Request,
+    ]);
+    let gateway = gateway()
+        .routing(&ROUTING.replace("http://", "https://"))
+        .upstream("b1", &upstream)
+        .certs(certs)
+        .start();
     let answer = gateway.get("a.test", "/");
     assert_eq!((answer.status, &*answer.text()), (500, "Internal Server Error"));
     assert_eq!(upstream.requests(), 0, "nothing goes out in the clear");
@@ -330,15 +441,39 @@ fn a15_bytes_before_the_handshake() {
 fn a16_host_and_target() {
     let upstream = Upstream::echo();
     let gateway = before(&upstream);
-    let host = |fields: &str, reason: &str| refused(&gateway, format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n"), 400, reason);
+    let host = |fields: &str, reason: &str| {
+        refused(
+            &gateway,
+            format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n"),
+            400,
+            reason,
+        )
+    };
     host("X-A: 1", "no-host");
     host("Host: a.test\r\nHost: a.test", "repeated-host");
     host("Host: a.test\r\nhost: b.test", "repeated-host");
-    for bad in ["a.test,b.test", "a.test, b.test", "u@a.test", "a.test/x", "a.test:0", "a.test:70000", "a.test:x", "a test", "[::1", "a.test:80:80", "a\\b"] {
+    for bad in [
+        "a.test,b.test",
+        "a.test, b.test",
+        "u@a.test",
+        "a.test/x",
+        "a.test:0",
+        "a.test:70000",
+        "a.test:x",
+        "a test",
+        "[::1",
+        "a.test:80:80",
+        "a\\b",
+    ] {
         host(&format!("Host: {bad}"), "bad-host");
     }
     let target = |target: &str, reason: &str| {
-        refused(&gateway, format!("GET {target} HTTP/1.1\r\nHost: a.test\r\n\r\n"), 400, reason);
+        refused(
+            &gateway,
+            format!("GET {target} HTTP/1.1\r\nHost: a.test\r\n\r\n"),
+            400,
+            reason,
+        );
     };
     target("http://u@b.test/", "bad-host");
     target("http:///x", "bad-host");
@@ -361,10 +496,21 @@ http:
     none: {loadBalancer: {servers: []}}
 ";
     let gateway = gateway_with(routed, &upstream);
-    let answer = gateway.client("web").ask("GET http://B.test:81/x?y HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    let answer = gateway
+        .client("web")
+        .ask("GET http://B.test:81/x?y HTTP/1.1\r\nHost: a.test\r\n\r\n");
     assert_eq!((answer.status, &answer.json()["target"]), (200, &"/x?y".into()));
-    assert_eq!((&*answer.saw("host"), &*answer.saw("x-forwarded-host")), ("B.test:81", "B.test:81"));
-    assert_eq!(gateway.client("web").ask("GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n").status, 503);
+    assert_eq!(
+        (&*answer.saw("host"), &*answer.saw("x-forwarded-host")),
+        ("B.test:81", "B.test:81")
+    );
+    assert_eq!(
+        gateway
+            .client("web")
+            .ask("GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n")
+            .status,
+        503
+    );
     // An empty host is one: the server is told its own name then.
     let answer = gateway.client("web").ask("GET / HTTP/1.1\r\nHost:\r\n\r\n");
     assert_eq!(answer.status, 503);
@@ -379,16 +525,39 @@ fn a18_trailers() {
     let upstream = Upstream::echo();
     let gateway = before(&upstream);
     let forbidden = [
-        "Host", "Content-Length", "Transfer-Encoding", "Connection", "Authorization", "Proxy-Authorization", "Cookie", "Te", "Upgrade",
-        "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-User", "X-Real-Ip", "Content-Type", "Content-Encoding", "Range",
+        "Host",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "Authorization",
+        "Proxy-Authorization",
+        "Cookie",
+        "Te",
+        "Upgrade",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Host",
+        "X-Forwarded-User",
+        "X-Real-Ip",
+        "Content-Type",
+        "Content-Encoding",
+        "Range",
     ];
     let lines: String = forbidden.iter().map(|name| format!("{name}: evil\r\n")).collect();
     let mut client = gateway.client("web");
     let head = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n";
-    let answer = client.ask(&format!("{head}2\r\nok\r\n0\r\nX-Sum: 1\r\n{lines}X-Last: 2\r\n\r\n"));
+    let answer = client.ask(&format!(
+        "{head}2\r\nok\r\n0\r\nX-Sum: 1\r\n{lines}X-Last: 2\r\n\r\n"
+    ));
     assert_eq!(answer.status, 200);
     let trailers: Vec<_> = upstream.last().trailers.0;
-    assert_eq!(trailers, [("X-Sum".to_owned(), "1".to_owned()), ("X-Last".to_owned(), "2".to_owned())]);
+    assert_eq!(
+        trailers,
+        [
+            ("X-Sum".to_owned(), "1".to_owned()),
+            ("X-Last".to_owned(), "2".to_owned())
+        ]
+    );
     assert!(upstream.last().headers.0.iter().all(|(_, value)| value != "evil"));
     assert_goes_on(&mut client, "after trailers");
     let body = format!("{head}0\r\n{}\r\n", "X-A: 1\r\n".repeat(101));
@@ -402,13 +571,17 @@ fn a18_trailers_of_answers() {
     let gateway = before(&Upstream::bytes(answer));
     let mut client = gateway.client("web");
     let answer = client.ask(GET);
-    assert_eq!((&*answer.text(), answer.trailers.0), ("ok", vec![("X-Sum".to_owned(), "1".to_owned())]));
+    assert_eq!(
+        (&*answer.text(), answer.trailers.0),
+        ("ok", vec![("X-Sum".to_owned(), "1".to_owned())])
+    );
     assert_eq!(client.ask(GET).text(), "ok");
 }
 
 #[test]
 fn a19_replaced_bodies_are_framed_anew() {
-    let page = Upstream::bytes("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Type: text/plain\r\n\r\npage");
+    let page =
+        Upstream::bytes("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Type: text/plain\r\n\r\npage");
     let upstream = Upstream::echo();
     let routing = "
 http:
@@ -424,19 +597,32 @@ http:
     s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}}
     page: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@page@'}]}}
 ";
-    let gateway = gateway().routing(routing).upstream("b1", &upstream).upstream("page", page).start();
+    let gateway = gateway()
+        .routing(routing)
+        .upstream("b1", &upstream)
+        .upstream("page", page)
+        .start();
     let mut client = gateway.client("web");
     let answer = client.ask("GET /page HTTP/1.1\r\nHost: a.test\r\nX-Do: status=503; size=5000\r\n\r\n");
-    assert_eq!((answer.status, &*answer.text(), answer.header("content-length")), (503, "page", "4"));
+    assert_eq!(
+        (answer.status, &*answer.text(), answer.header("content-length")),
+        (503, "page", "4")
+    );
     assert!(!answer.headers.has("transfer-encoding"));
     let answer = client.ask("GET /small HTTP/1.1\r\nHost: a.test\r\nAccept-Encoding: gzip\r\nX-Do: size=5000; header=content-type:text/plain\r\n\r\n");
     assert_eq!((answer.status, answer.header("content-encoding")), (200, "gzip"));
-    let length = answer.headers.all("content-length").count() + answer.headers.all("transfer-encoding").count();
+    let length =
+        answer.headers.all("content-length").count() + answer.headers.all("transfer-encoding").count();
     assert!(length == 1 && answer.body.len() < 500, "{:?}", answer.headers);
-    let answer = client.ask("POST /whole HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+    let answer = client.ask(
+        "POST /whole HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    );
     let seen = upstream.last();
     assert_eq!((answer.status, &*seen.body), (200, &b"ok"[..]));
-    assert_eq!(seen.headers.all("content-length").count() + seen.headers.all("transfer-encoding").count(), 1);
+    assert_eq!(
+        seen.headers.all("content-length").count() + seen.headers.all("transfer-encoding").count(),
+        1
+    );
     assert_goes_on(&mut client, "after bodies that were replaced");
 }
 
@@ -445,7 +631,12 @@ fn a20_names_and_limits() {
     let upstream = Upstream::echo();
     let gateway = before(&upstream);
     let check = |fields: &str, status: u16, reason: &str| {
-        refused(&gateway, format!("GET / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n\r\n"), status, reason);
+        refused(
+            &gateway,
+            format!("GET / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n\r\n"),
+            status,
+            reason,
+        );
     };
     check(": value", 400, "bad-header-name");
     check("no colon", 400, "bad-header-name");
@@ -455,15 +646,32 @@ fn a20_names_and_limits() {
     assert_eq!(upstream.connections(), 0);
     // Up to the limit nothing is cut off, least of all silently.
     let many: String = (0..1000).map(|n| format!("X-{n}: {n}\r\n")).collect();
-    let answer = gateway.client("web").ask(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{many}X-Last: here\r\n\r\n"));
-    assert_eq!((answer.status, &*answer.saw("x-999"), &*answer.saw("x-last")), (200, "999", "here"));
+    let answer = gateway.client("web").ask(&format!(
+        "GET / HTTP/1.1\r\nHost: a.test\r\n{many}X-Last: here\r\n\r\n"
+    ));
+    assert_eq!(
+        (answer.status, &*answer.saw("x-999"), &*answer.saw("x-last")),
+        (200, "999", "here")
+    );
 }
 
 #[test]
 fn a20_the_limit_of_an_entry_point() {
-    let install = crate::world::INSTALL.replace("'127.0.0.1:@web@'}", "'127.0.0.1:@web@', http: {maxHeaderBytes: 2048}}");
-    let gateway = crate::world::gateway().install(&install).routing(ROUTING).upstream("b1", Upstream::echo()).start();
-    let head = |len: usize| format!("GET / HTTP/1.1\r\nHost: a.test\r\nX-A: {}\r\n\r\n", "a".repeat(len));
+    let install = crate::world::INSTALL.replace(
+        "'127.0.0.1:@web@'}",
+        "'127.0.0.1:@web@', http: {maxHeaderBytes: 2048}}",
+    );
+    let gateway = crate::world::gateway()
+        .install(&install)
+        .routing(ROUTING)
+        .upstream("b1", Upstream::echo())
+        .start();
+    let head = |len: usize| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: a.test\r\nX-A: {}\r\n\r\n",
+            "a".repeat(len)
+        )
+    };
     assert_eq!(gateway.client("web").ask(&head(1900)).status, 200);
     let mut client: RawClient = gateway.client("web");
     let answer = client.ask(&head(4000));

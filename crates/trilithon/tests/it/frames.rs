@@ -89,14 +89,24 @@ fn text(block: &mut Vec<u8>, text: &[u8]) {
 
 /// A whole request head.
 pub fn head<'a>(method: &'a str, path: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let mut fields = vec![(":method", method), (":scheme", "http"), (":path", path), (":authority", "a.test")];
+    let mut fields = vec![
+        (":method", method),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "a.test"),
+    ];
     fields.extend(more);
     fields
 }
 
 /// HEADERS for a request without a body.
 pub fn get(stream: u32) -> Vec<u8> {
-    frame(HEADERS, END_STREAM | END_HEADERS, stream, literals(&head("GET", "/", &[])))
+    frame(
+        HEADERS,
+        END_STREAM | END_HEADERS,
+        stream,
+        literals(&head("GET", "/", &[])),
+    )
 }
 
 impl Frames {
@@ -108,13 +118,25 @@ impl Frames {
     /// With these settings.
     #[track_caller]
     pub fn open_with(gateway: &Gateway, settings: &[(u16, u32)]) -> Frames {
-        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, gateway.port("web"))).expect("the entry point is open");
+        let tcp =
+            TcpStream::connect((Ipv4Addr::LOCALHOST, gateway.port("web"))).expect("the entry point is open");
         tcp.set_nodelay(true).expect("a connected socket");
         tcp.set_read_timeout(Some(PATIENCE)).expect("a connected socket");
-        let payload: Vec<u8> = settings.iter().flat_map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
+        let payload: Vec<u8> = settings
+            .iter()
+            .flat_map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat())
+            .collect();
         let mut frames = Frames { tcp };
         let window = frame(WINDOW_UPDATE, 0, 0, (1u32 << 30).to_be_bytes());
-        frames.bytes([PREFACE, &frame(SETTINGS, 0, 0, payload), &frame(SETTINGS, ACK, 0, []), &window].concat());
+        frames.bytes(
+            [
+                PREFACE,
+                &frame(SETTINGS, 0, 0, payload),
+                &frame(SETTINGS, ACK, 0, []),
+                &window,
+            ]
+            .concat(),
+        );
         frames
     }
 
@@ -129,7 +151,12 @@ impl Frames {
     }
 
     /// Sends a header list in one frame.
-    pub fn headers<N: AsRef<[u8]>, V: AsRef<[u8]>>(&mut self, stream: u32, flags: u8, fields: &[(N, V)]) -> &mut Frames {
+    pub fn headers<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        stream: u32,
+        flags: u8,
+        fields: &[(N, V)],
+    ) -> &mut Frames {
         self.send(HEADERS, flags | END_HEADERS, stream, literals(fields))
     }
 
@@ -149,14 +176,24 @@ impl Frames {
             return None;
         }
         let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-        Some(Frame { kind: head[3], flags: head[4], stream, payload })
+        Some(Frame {
+            kind: head[3],
+            flags: head[4],
+            stream,
+            payload,
+        })
     }
 
     #[track_caller]
     fn fill(&mut self, bytes: &mut [u8]) -> bool {
         match self.tcp.read_exact(bytes) {
             Ok(()) => true,
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                ) =>
+            {
                 panic!("the gateway neither sends a frame nor closes")
             }
             Err(_) => false,
@@ -196,13 +233,17 @@ impl Frames {
         loop {
             let frame = self.next().expect("an answer before the connection ends");
             match frame.kind {
-                GOAWAY => panic!("the connection was given up with code {}", number(&frame.payload[4..])),
+                GOAWAY => panic!(
+                    "the connection was given up with code {}",
+                    number(&frame.payload[4..])
+                ),
                 RST_STREAM if frame.stream == stream => panic!("reset with code {}", number(&frame.payload)),
                 HEADERS if frame.stream == stream && code == 0 => code = status(&frame.payload),
                 DATA if frame.stream == stream => length += frame.payload.len(),
                 _ => {}
             }
-            if frame.stream == stream && matches!(frame.kind, HEADERS | DATA) && frame.flags & END_STREAM != 0 {
+            if frame.stream == stream && matches!(frame.kind, HEADERS | DATA) && frame.flags & END_STREAM != 0
+            {
                 return (code, length);
             }
         }
@@ -215,12 +256,19 @@ fn number(bytes: &[u8]) -> u32 {
 
 /// The status at the start of an answer's header list (RFC 7541): of the static table, or spelled out.
 fn status(block: &[u8]) -> u16 {
-    let block = block.iter().position(|b| b & 0xe0 != 0x20).map_or(block, |at| &block[at..]);
+    let block = block
+        .iter()
+        .position(|b| b & 0xe0 != 0x20)
+        .map_or(block, |at| &block[at..]);
     match block {
         [indexed @ 0x88..=0x8e, ..] => [200, 204, 206, 304, 400, 404, 500][usize::from(indexed - 0x88)],
         [_, length, text @ ..] => {
             let text = &text[..usize::from(length & 0x7f)];
-            let digits = if length & 0x80 == 0 { text.iter().map(|b| b - b'0').collect() } else { huffman_digits(text) };
+            let digits = if length & 0x80 == 0 {
+                text.iter().map(|b| b - b'0').collect()
+            } else {
+                huffman_digits(text)
+            };
             digits.iter().fold(0, |n, digit| n * 10 + u16::from(*digit))
         }
         _ => panic!("an answer without fields"),
@@ -229,11 +277,18 @@ fn status(block: &[u8]) -> u16 {
 
 /// Digits in the code of RFC 7541, appendix B: five bits for 0 to 2, six for the others.
 fn huffman_digits(bytes: &[u8]) -> Vec<u8> {
-    let bits: Vec<u8> = bytes.iter().flat_map(|b| (0..8).rev().map(move |n| b >> n & 1)).collect();
+    let bits: Vec<u8> = bytes
+        .iter()
+        .flat_map(|b| (0..8).rev().map(move |n| b >> n & 1))
+        .collect();
     let (mut digits, mut at) = (Vec::new(), 0);
     while digits.len() < 3 {
         let value = |len: usize| bits[at..at + len].iter().fold(0, |n, bit| n << 1 | bit);
-        let (digit, len) = if value(5) < 3 { (value(5), 5) } else { (value(6) - 0b011001 + 3, 6) };
+        let (digit, len) = if value(5) < 3 {
+            (value(5), 5)
+        } else {
+            (value(6) - 0b011001 + 3, 6)
+        };
         digits.push(digit);
         at += len;
     }

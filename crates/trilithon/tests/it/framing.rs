@@ -32,33 +32,82 @@ fn a01_content_length_and_transfer_encoding() {
 fn a02_content_length_values() {
     let gateway = echoing();
     let bad = [
-        "+5", "-0", "-5", "0x5", "5 5", "5,5", "5, 5", "", "5.0", "1e1", "５", "9223372036854775808", "99999999999999999999",
+        "+5",
+        "-0",
+        "-5",
+        "0x5",
+        "5 5",
+        "5,5",
+        "5, 5",
+        "",
+        "5.0",
+        "1e1",
+        "５",
+        "9223372036854775808",
+        "99999999999999999999",
         "00000000000000000005",
     ];
     for value in bad {
-        refused(&gateway, post(&format!("Content-Length: {value}"), "hello"), 400, "bad-content-length");
+        refused(
+            &gateway,
+            post(&format!("Content-Length: {value}"), "hello"),
+            400,
+            "bad-content-length",
+        );
     }
     for second in ["5", "6"] {
         let fields = format!("Content-Length: 5\r\nX-A: 1\r\nContent-Length: {second}");
         refused(&gateway, post(&fields, "hello"), 400, "bad-content-length");
     }
     assert_eq!(gateway.upstream("b1").connections(), 0);
-    let answer = gateway.client("web").ask(&post("Content-Length: \t 5 \t", "hello"));
-    assert_eq!((answer.status, &*answer.saw("content-length")), (200, "5"), "white space around it is none of it");
+    let answer = gateway
+        .client("web")
+        .ask(&post("Content-Length: \t 5 \t", "hello"));
+    assert_eq!(
+        (answer.status, &*answer.saw("content-length")),
+        (200, "5"),
+        "white space around it is none of it"
+    );
 }
 
 #[test]
 fn a03_transfer_encoding_that_is_not_chunked() {
     let gateway = echoing();
-    let check = |field: &str, status: u16, reason: &str| refused(&gateway, post(field, "0\r\n\r\n"), status, reason);
+    let check =
+        |field: &str, status: u16, reason: &str| refused(&gateway, post(field, "0\r\n\r\n"), status, reason);
     for coding in ["xchunked", "gzip", "gzip, chunked", "identity", "chunked2"] {
-        check(&format!("Transfer-Encoding: {coding}"), 501, "unknown-transfer-coding");
+        check(
+            &format!("Transfer-Encoding: {coding}"),
+            501,
+            "unknown-transfer-coding",
+        );
     }
-    for value in ["chunked, identity", "chunked, chunked", "\"chunked\"", "chunked;a=b", "", ",chunked", "chunked,", "\u{a0}chunked"] {
-        check(&format!("Transfer-Encoding: {value}"), 400, "bad-transfer-encoding");
+    for value in [
+        "chunked, identity",
+        "chunked, chunked",
+        "\"chunked\"",
+        "chunked;a=b",
+        "",
+        ",chunked",
+        "chunked,",
+        "\u{a0}chunked",
+    ] {
+        check(
+            &format!("Transfer-Encoding: {value}"),
+            400,
+            "bad-transfer-encoding",
+        );
     }
-    check("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400, "bad-transfer-encoding");
-    check("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", 400, "bad-transfer-encoding");
+    check(
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        400,
+        "bad-transfer-encoding",
+    );
+    check(
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        400,
+        "bad-transfer-encoding",
+    );
     check("Transfer-Encoding: \x0bchunked", 400, "bad-header-value");
     check("Transfer-Encoding:\r\n chunked", 400, "folded-header");
     check("Transfer-Encoding : chunked", 400, "bad-header-name");
@@ -67,7 +116,9 @@ fn a03_transfer_encoding_that_is_not_chunked() {
     check("Transfer_Encoding: chunked", 400, "framing-alias");
     check("Content.Length: 5", 400, "framing-alias");
     assert_eq!(gateway.upstream("b1").connections(), 0);
-    let answer = gateway.client("web").ask(&post("Transfer-Encoding:\tCHUNKED ", "2\r\nok\r\n0\r\n\r\n"));
+    let answer = gateway
+        .client("web")
+        .ask(&post("Transfer-Encoding:\tCHUNKED ", "2\r\nok\r\n0\r\n\r\n"));
     assert_eq!((answer.status, &answer.json()["body"]), (200, &"ok".into()));
 }
 
@@ -89,22 +140,51 @@ fn a04_http_1_0_bodies() {
 fn a05_chunk_sizes() {
     let gateway = echoing();
     let bad = [
-        "10000000000000005", "00000000000000005", "ffffffffffffffff", "8000000000000000", "0x5", "+5", "-5", " 5", "5 ", "\t5",
-        "", "g", "5g", "5_0", "５",
+        "10000000000000005",
+        "00000000000000005",
+        "ffffffffffffffff",
+        "8000000000000000",
+        "0x5",
+        "+5",
+        "-5",
+        " 5",
+        "5 ",
+        "\t5",
+        "",
+        "g",
+        "5g",
+        "5_0",
+        "５",
     ];
     for size in bad {
-        refused(&gateway, chunked(&format!("{size}\r\nhello\r\n0\r\n\r\n")), 400, "bad-chunk-size");
+        refused(
+            &gateway,
+            chunked(&format!("{size}\r\nhello\r\n0\r\n\r\n")),
+            400,
+            "bad-chunk-size",
+        );
     }
     refused(&gateway, chunked("3\r\nhello\r\n0\r\n\r\n"), 400, "bad-chunk-end");
-    let answer = gateway.client("web").ask(&chunked("0000000000000002\r\nok\r\n0A\r\n0123456789\r\n00\r\n\r\n"));
-    assert_eq!((answer.status, &answer.json()["body"]), (200, &"ok0123456789".into()));
+    let answer = gateway.client("web").ask(&chunked(
+        "0000000000000002\r\nok\r\n0A\r\n0123456789\r\n00\r\n\r\n",
+    ));
+    assert_eq!(
+        (answer.status, &answer.json()["body"]),
+        (200, &"ok0123456789".into())
+    );
 }
 
 /// Without the last chunk the request is not over: the gateway never makes up an end.
 #[test]
 fn a05_missing_last_chunk() {
     let gateway = echoing();
-    for body in ["2\r\nok\r\n", "2\r\nok", "2\r\n", "2\r\nok\r\n0\r\n", "2\r\nok\r\n0\r\nX-A: 1\r\n"] {
+    for body in [
+        "2\r\nok\r\n",
+        "2\r\nok",
+        "2\r\n",
+        "2\r\nok\r\n0\r\n",
+        "2\r\nok\r\n0\r\nX-A: 1\r\n",
+    ] {
         let mut client = gateway.client("web");
         client.send(chunked(body)).finish();
         let (bytes, ended) = client.read_to_end(PATIENCE);
@@ -125,10 +205,22 @@ fn a06_line_ends_and_control_bytes() {
     head("GET / HTTP/1.1\r\nHost: a.test\rX-A: 1\r\n\r\n", "bare-line-end");
     head("GET / HTTP/1.1\r\nHost: a.test\r\r\n\r\n", "bare-line-end");
     head("GET / HTTP/1.1\r\nHost: a.test\n\n", "bare-line-end");
-    head("GET / HTTP/1.1\r\nHost: a.test\r\n\nGET /b HTTP/1.1\r\n\r\n", "bare-line-end");
-    head("GET / HTTP/1.1\r\nHost: a.test\r\nX-A: a\0b\r\n\r\n", "bare-line-end");
-    head("GET / HTTP/1.1\r\nHost: a.test\r\nX-A: a\x7fb\r\n\r\n", "bad-header-value");
-    head("GET / HTTP/1.1\r\nHost: a.test\r\nX-A: 1\r\n X-B: 2\r\n\r\n", "folded-header");
+    head(
+        "GET / HTTP/1.1\r\nHost: a.test\r\n\nGET /b HTTP/1.1\r\n\r\n",
+        "bare-line-end",
+    );
+    head(
+        "GET / HTTP/1.1\r\nHost: a.test\r\nX-A: a\0b\r\n\r\n",
+        "bare-line-end",
+    );
+    head(
+        "GET / HTTP/1.1\r\nHost: a.test\r\nX-A: a\x7fb\r\n\r\n",
+        "bad-header-value",
+    );
+    head(
+        "GET / HTTP/1.1\r\nHost: a.test\r\nX-A: 1\r\n X-B: 2\r\n\r\n",
+        "folded-header",
+    );
     head("GET / HTTP/1.1\r\nHost: a.test\r\n\0: 1\r\n\r\n", "bare-line-end");
     assert_eq!(gateway.upstream("b1").connections(), 0);
     let body = |bytes: &str, reason: &str| refused(&gateway, chunked(bytes), 400, reason);
@@ -146,7 +238,14 @@ fn a06_line_ends_and_control_bytes() {
 fn a07_chunk_extensions() {
     let gateway = echoing();
     let long = "a".repeat(5000);
-    let check = |line: &str, reason: &str| refused(&gateway, chunked(&format!("{line}\r\nok\r\n0\r\n\r\n")), 400, reason);
+    let check = |line: &str, reason: &str| {
+        refused(
+            &gateway,
+            chunked(&format!("{line}\r\nok\r\n0\r\n\r\n")),
+            400,
+            reason,
+        )
+    };
     check("2;", "bad-chunk-extension");
     check("2;a=", "bad-chunk-extension");
     check("2;=b", "bad-chunk-extension");
@@ -155,12 +254,19 @@ fn a07_chunk_extensions() {
     check(&format!("2;{long}"), "chunk-overhead");
     check(&format!("2;a=\"{long}\""), "chunk-overhead");
 
-
     let tap = Tap::start();
-    let gateway = world::gateway().routing(ROUTING).at_port("b1", tap.port()).start();
+    let gateway = world::gateway()
+        .routing(ROUTING)
+        .at_port("b1", tap.port())
+        .start();
     let mut client = gateway.client("web");
-    client.send(chunked("2;secret=1\r\nok\r\n2; other = \"x\\\"y\" ;last\r\nay\r\n0;z\r\n\r\n"));
+    client.send(chunked(
+        "2;secret=1\r\nok\r\n2; other = \"x\\\"y\" ;last\r\nay\r\n0;z\r\n\r\n",
+    ));
     assert_eq!(client.response().status, 200);
     let sent = tap.text();
-    assert!(sent.contains("\r\n\r\n2\r\nok\r\n2\r\nay\r\n0\r\n\r\n"), "extensions go no further: {sent}");
+    assert!(
+        sent.contains("\r\n\r\n2\r\nok\r\n2\r\nay\r\n0\r\n\r\n"),
+        "extensions go no further: {sent}"
+    );
 }

@@ -4,9 +4,15 @@
 //! HTTP/2, `c01` TLS, `d01` paths and hosts, `e01` headers that are believed, `g01` resources); every one is a test here.
 
 mod boundaries;
+mod client2;
+mod deadlines;
 mod frames;
 mod framing;
+mod hello;
 mod http2;
+mod paths;
 mod streams;
 mod tap;
+mod tls;
+mod trust;
 mod world;

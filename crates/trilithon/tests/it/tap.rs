@@ -15,10 +15,18 @@ pub struct Tap {
 impl Tap {
     pub fn start() -> Tap {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = listener.local_addr().expect("a bound listener has an address").port();
+        let port = listener
+            .local_addr()
+            .expect("a bound listener has an address")
+            .port();
         let bytes = Arc::<Mutex<Vec<u8>>>::default();
         let kept = bytes.clone();
-        std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| take(stream, &kept)));
+        std::thread::spawn(move || {
+            listener
+                .incoming()
+                .flatten()
+                .for_each(|stream| take(stream, &kept))
+        });
         Tap { port, bytes }
     }
 
@@ -40,7 +48,11 @@ fn take(mut stream: TcpStream, kept: &Mutex<Vec<u8>>) {
         kept.lock().unwrap_or_else(PoisonError::into_inner).push(one[0]);
         message.push(one[0]);
         let chunked = message.windows(8).any(|w| w == b": chunke");
-        let ended = if chunked { message.ends_with(b"\r\n0\r\n\r\n") } else { message.ends_with(b"\r\n\r\n") };
+        let ended = if chunked {
+            message.ends_with(b"\r\n0\r\n\r\n")
+        } else {
+            message.ends_with(b"\r\n\r\n")
+        };
         if ended {
             message.clear();
             if stream.write_all(ANSWER).is_err() {

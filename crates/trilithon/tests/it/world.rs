@@ -39,7 +39,8 @@ pub fn echoing() -> Gateway {
 
 /// How often entry point `entry_point` refused something for `reason`.
 pub fn rejections(gateway: &Gateway, entry_point: &str, reason: &str) -> u64 {
-    let series = format!("trilithon_rejected_requests_total{{entrypoint=\"{entry_point}\",reason=\"{reason}\"}} ");
+    let series =
+        format!("trilithon_rejected_requests_total{{entrypoint=\"{entry_point}\",reason=\"{reason}\"}} ");
     let metrics = gateway.metrics();
     let value = metrics.lines().find_map(|line| line.strip_prefix(&*series));
     value.map_or(0, |v| v.parse().expect("a counter is a number"))
@@ -47,7 +48,10 @@ pub fn rejections(gateway: &Gateway, entry_point: &str, reason: &str) -> u64 {
 
 /// How many log lines of entry point `entry_point` name `reason`.
 pub fn complaints(gateway: &Gateway, entry_point: &str, reason: &str) -> usize {
-    let (entry_point, reason) = (format!("entryPointName={entry_point} "), format!("reason={reason}"));
+    let (entry_point, reason) = (
+        format!("entryPointName={entry_point} "),
+        format!("reason={reason}"),
+    );
     let says = |line: &&str| line.contains(&entry_point) && line.split(' ').any(|word| word == reason);
     gateway.log().lines().filter(says).count()
 }
@@ -77,12 +81,29 @@ impl<'a> Before<'a> {
     /// The reason was counted once and logged once, and the upstream saw no whole request.
     #[track_caller]
     pub fn refused_once(&self, what: &str) {
-        let Before { gateway, entry_point, reason, .. } = *self;
-        let counted = until(PATIENCE, || Some(rejections(gateway, entry_point, reason)).filter(|n| *n > self.counted));
-        assert_eq!(counted, Some(self.counted + 1), "{what}: `{reason}` is counted once");
-        let logged = until(PATIENCE, || Some(complaints(gateway, entry_point, reason)).filter(|n| *n > self.logged));
+        let Before {
+            gateway,
+            entry_point,
+            reason,
+            ..
+        } = *self;
+        let counted = until(PATIENCE, || {
+            Some(rejections(gateway, entry_point, reason)).filter(|n| *n > self.counted)
+        });
+        assert_eq!(
+            counted,
+            Some(self.counted + 1),
+            "{what}: `{reason}` is counted once"
+        );
+        let logged = until(PATIENCE, || {
+            Some(complaints(gateway, entry_point, reason)).filter(|n| *n > self.logged)
+        });
         assert_eq!(logged, Some(self.logged + 1), "{what}: `{reason}` is logged once");
-        assert_eq!(gateway.upstream("b1").requests(), self.requests, "{what}: the upstream saw it");
+        assert_eq!(
+            gateway.upstream("b1").requests(),
+            self.requests,
+            "{what}: the upstream saw it"
+        );
     }
 }
 
