@@ -109,6 +109,16 @@ pub struct Report {
 }
 
 impl Report {
+    /// The number of routers, whatever their protocol.
+    pub fn router_count(&self) -> usize {
+        self.routers.len() + self.tcp_routers.len() + self.udp_routers.len()
+    }
+
+    /// The number of services, whatever their protocol.
+    pub fn service_count(&self) -> usize {
+        self.services.len() + self.tcp_services.len() + self.udp_services.len()
+    }
+
     /// Every complaint with the place of its object, for the log and `check`.
     pub fn complaints(&self) -> Vec<Complaint<'_>> {
         let mut all = Vec::new();

@@ -317,8 +317,8 @@ fn tell(snapshot: &Snapshot, metrics: Option<&Metrics>) {
         metrics.retain(&snapshot.report);
     }
     tracing::info!(
-        routers = snapshot.report.routers.len(),
-        services = snapshot.report.services.len(),
+        routers = snapshot.report.router_count(),
+        services = snapshot.report.service_count(),
         "configuration applied"
     );
 }

@@ -144,7 +144,10 @@ impl Builder<'_> {
                 .help("set `service` to the name of a TCP service"));
         }
         let rule = self.rule(router)?;
-        let service = self.services.get(&qualify(&router.service, name))?;
+        let service = self
+            .services
+            .get(&qualify(&router.service, name))
+            .map_err(|e| e.at(&router.service, 0))?;
         let middlewares = self.middlewares(name, router)?;
         let priority = if router.priority == 0 {
             rule.default_priority()
@@ -203,7 +206,7 @@ impl Builder<'_> {
         router
             .middlewares
             .iter()
-            .map(|m| self.middleware(&qualify(m, owner), owner))
+            .map(|m| self.middleware(&qualify(m, owner), owner).map_err(|e| e.at(m, 0)))
             .collect()
     }
 

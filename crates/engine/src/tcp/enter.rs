@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use trilithon_rule::Conn;
 
+const SLOW: &str = "slow-start";
 /// Time between keep-alive probes to clients.
 const KEEP_ALIVE: Duration = Duration::from_secs(180);
 
@@ -35,6 +36,7 @@ pub async fn enter(
         worker,
     };
     match entry.decide().await {
+        Ok(Decision::Gone) => None,
         Ok(Decision::Http) => Some(entry.socket),
         Ok(Decision::Tcp(route, hello)) => {
             let arrival = entry.arrive(&route, hello)?;
@@ -58,6 +60,8 @@ struct Entry<'a> {
 }
 
 enum Decision {
+    /// It ended, or was told to, before it said anything.
+    Gone,
     Http,
     Tcp(Arc<Route>, Hello),
 }
@@ -81,9 +85,12 @@ impl Entry<'_> {
         if self.socket.ahead.is_empty()
             && !door::first_byte(&mut self.socket, self.entry_point, self.worker).await
         {
-            return Err("silent");
+            return Ok(Decision::Gone);
         }
-        if in_time(self.asks_postgres()).await?? {
+        if timeout(self.patience(), self.asks_postgres())
+            .await
+            .map_err(|_| SLOW)??
+        {
             return self.postgres().await;
         }
         if self.socket.ahead.filled()[0] != TLS_HANDSHAKE_RECORD {
@@ -93,6 +100,14 @@ impl Entry<'_> {
         let hello = self.hello(false).await?;
         let found = self.look(&hello, Table::secure);
         Ok(found.map_or(Decision::Http, |route| Decision::Tcp(route, hello)))
+    }
+
+    /// Time for what comes before routing, once it has begun.
+    fn patience(&self) -> Duration {
+        match self.entry_point.read_timeout {
+            Duration::ZERO => HANDSHAKE,
+            limit => limit.min(HANDSHAKE),
+        }
     }
 
     /// Reads on while the bytes may be a Postgres client's wish for TLS.
@@ -116,7 +131,9 @@ impl Entry<'_> {
     }
 
     async fn hello(&mut self, postgres: bool) -> Result<Hello, &'static str> {
-        let (name, protocols) = in_time(door::hello(&mut self.socket)).await??;
+        let (name, protocols) = timeout(self.patience(), door::hello(&mut self.socket))
+            .await
+            .map_err(|_| SLOW)??;
         Ok(Hello {
             name,
             protocols,
@@ -164,11 +181,6 @@ impl Entry<'_> {
             postgres: hello.postgres,
         })
     }
-}
-
-/// What comes before routing has a deadline.
-async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, &'static str> {
-    timeout(HANDSHAKE, work).await.map_err(|_| "slow-start")
 }
 
 /// A socket that refuses probes works all the same.

@@ -79,7 +79,7 @@ fn text(state: &state::State) {
     let (routers, services) = state
         .snapshot
         .as_ref()
-        .map_or((0, 0), |s| (s.report.routers.len(), s.report.services.len()));
+        .map_or((0, 0), |s| (s.report.router_count(), s.report.service_count()));
     let count = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
     say!(
         "{}, {}: {}, {}",

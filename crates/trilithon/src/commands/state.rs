@@ -103,6 +103,14 @@ fn refined(mut problem: Problem) -> Problem {
     problem
 }
 
+/// Where the objects of this noun stand: `http.routers` for `router`, `tcp.services` for `TCP service`.
+fn section(noun: &str) -> String {
+    match noun.split_once(' ') {
+        Some((protocol, noun)) => format!("{}.{noun}s", protocol.to_ascii_lowercase()),
+        None => format!("http.{noun}s"),
+    }
+}
+
 fn complaints(snapshot: &Snapshot) -> Vec<Problem> {
     let mut found: Vec<Problem> = Vec::new();
     for complaint in snapshot.report.complaints() {
@@ -121,7 +129,7 @@ fn complaints(snapshot: &Snapshot) -> Vec<Problem> {
             _ => Problem::warning(CHANGED, span, format!("{noun} `{name}`: {text}")),
         };
         problem.help = complaint.help.map(str::to_owned);
-        found.push(problem.of(&format!("http.{noun}s"), name.split('@').next().unwrap_or(name)));
+        found.push(problem.of(&section(noun), name.split('@').next().unwrap_or(name)));
     }
     let notes = snapshot.report.notes.iter();
     found.extend(notes.map(|note| Problem::warning(NOTE, trilithon_model::Span::none(), note.clone())));

@@ -166,6 +166,9 @@ fn whoever_says_too_little_is_not_waited_for() {
     let half = all(dial(&gateway, "mixed"), "\0\0\0", true);
     assert_eq!(half, "");
     ends(b"\x16\x03\x01\x00\x04\x02\x00\x00\x00");
+    // The first bytes of a hello, or of a Postgres client's wish, and then silence.
+    ends(b"\x16\x03\x01");
+    ends(b"\0\0\0\x08");
 }
 
 #[test]
