@@ -179,14 +179,15 @@ impl Headers {
     pub fn append(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let name = name.as_ref();
         match Known::of(name) {
-            Known::Other => self.push(name, value.as_ref(), true),
+            Known::Other => self.push(name, Known::Other, value.as_ref(), true),
             known => self.append_known(known, value),
         }
     }
 
     /// Adds a field at the end with the name spelt as given. An empty name adds nothing.
     pub fn append_verbatim(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.push(name.as_ref(), value.as_ref(), false);
+        let name = name.as_ref();
+        self.push(name, Known::of(name), value.as_ref(), false);
     }
 
     /// Adds a field of a known name at the end; nothing for [`Known::Other`].
@@ -347,7 +348,7 @@ impl Headers {
         )
     }
 
-    fn push(&mut self, name: &[u8], value: &[u8], canonical: bool) {
+    fn push(&mut self, name: &[u8], known: Known, value: &[u8], canonical: bool) {
         let name = &name[..name.len().min(MAX_NAME)];
         if name.is_empty() {
             return;
@@ -361,7 +362,7 @@ impl Headers {
             clean(written)
         }
         self.text.extend_from_slice(SEPARATOR);
-        self.finish_line(line, name.len(), Known::of(name), value);
+        self.finish_line(line, name.len(), known, value);
     }
 
     /// Puts a value and the line end behind a name and its separator.

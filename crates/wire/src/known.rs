@@ -148,6 +148,11 @@ impl Known {
         SLOT[slot(name, MULTIPLIER) % SLOTS] as usize
     }
 
+    /// Every entry in the order of its number, [`Known::Other`] first.
+    pub const fn all() -> &'static [Known] {
+        ALL
+    }
+
     /// The canonical spelling (`X-Forwarded-For`); empty for [`Known::Other`].
     #[inline]
     pub const fn name(self) -> &'static str {

@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -108,7 +108,9 @@ pub async fn serve(
                     closing = true;
                 }
                 shared.active.set(shared.active.get() + 1);
-                tokio::task::spawn_local(exchange(shared.clone(), req, respond));
+                let shared = shared.clone();
+                // Boxed inside: the runtime moves what it is given several times.
+                tokio::task::spawn_local(async move { Box::pin(exchange(shared, req, respond)).await });
             }
             Event::Stream(Some(Err(error))) => {
                 if error.is_library() {
@@ -306,13 +308,13 @@ fn host<'a>(
     authority: Option<&'a str>,
     headers: &'a http::HeaderMap,
 ) -> Result<&'a [u8], (u16, &'static str)> {
-    let mut fields = headers.get_all(http::header::HOST).iter();
-    let host = match (authority, fields.next(), fields.next()) {
-        (_, _, Some(_)) => return Err((400, "repeated-host")),
-        (Some(authority), _, None) => authority.as_bytes(),
-        (None, Some(host), None) => host.as_bytes(),
-        // As Traefik: such a request has an empty host, which only a rule without one can take.
-        (None, None, None) => b"",
+    let host = match authority {
+        Some(authority) => authority.as_bytes(),
+        // As Traefik: without either a request has an empty host, which only a rule without one can take.
+        None => headers
+            .get(http::header::HOST)
+            .map(http::HeaderValue::as_bytes)
+            .unwrap_or_default(),
     };
     if trilithon_wire::authority::is_valid(host) {
         Ok(host)
@@ -326,13 +328,12 @@ fn copy_headers(from: &http::HeaderMap, to: &mut Headers) -> Result<(), (u16, &'
     if from.len() > limits::H2_MAX_HEADER_FIELDS {
         return Err((431, "too-many-headers"));
     }
-    if from.get_all(http::header::CONTENT_LENGTH).iter().count() > 1 {
-        return Err((400, "bad-content-length"));
-    }
     let mut cookies: Vec<&[u8]> = Vec::new();
+    let mut hosts = 0;
     for (name, value) in from {
         match Known::of(name.as_str().as_bytes()) {
-            Known::Host => {}
+            Known::Host if hosts > 0 => return Err((400, "repeated-host")),
+            Known::Host => hosts += 1,
             Known::Cookie => cookies.push(value.as_bytes()),
             Known::Connection
             | Known::TransferEncoding
@@ -342,7 +343,11 @@ fn copy_headers(from: &http::HeaderMap, to: &mut Headers) -> Result<(), (u16, &'
                 return Err((400, "connection-header-in-http2"));
             }
             Known::Te if value != "trailers" => return Err((400, "bad-te")),
-            _ => to.append(name.as_str(), value.as_bytes()),
+            Known::ContentLength if to.has(Known::ContentLength) => {
+                return Err((400, "bad-content-length"));
+            }
+            Known::Other => to.append(name.as_str(), value.as_bytes()),
+            known => to.append_known(known, value.as_bytes()),
         }
     }
     if !cookies.is_empty() {
@@ -458,14 +463,24 @@ fn header_map(headers: &Headers, keep_content_length: bool) -> http::HeaderMap {
         if dropped && known != Known::Trailer {
             continue;
         }
-        if let (Ok(name), Ok(value)) = (
-            http::HeaderName::from_bytes(name),
-            http::HeaderValue::from_bytes(value),
-        ) {
+        if let (Some(name), Ok(value)) = (header_name(known, name), http::HeaderValue::from_bytes(value)) {
             map.append(name, value);
         }
     }
     map
+}
+
+/// A name as the library wants it. Known ones were read once.
+fn header_name(known: Known, name: &[u8]) -> Option<http::HeaderName> {
+    static KNOWN: LazyLock<Vec<Option<http::HeaderName>>> = LazyLock::new(|| {
+        let all = Known::all().iter();
+        all.map(|known| http::HeaderName::from_bytes(known.name().as_bytes()).ok())
+            .collect()
+    });
+    match known {
+        Known::Other => http::HeaderName::from_bytes(name).ok(),
+        known => KNOWN[known as usize].clone(),
+    }
 }
 
 fn send_head(
