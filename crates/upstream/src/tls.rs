@@ -1,5 +1,7 @@
 //! TLS towards servers: what a transport asks for, compiled once.
 
+mod trusted_leaf;
+
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -274,6 +276,12 @@ fn verifier(
     let chain = WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
         .build()
         .map_err(refused)?;
+    let chain: Arc<dyn ServerCertVerifier> = if settings.root_cas.is_empty() {
+        chain
+    } else {
+        let roots = certificates(&settings.root_cas).collect();
+        Arc::new(trusted_leaf::TrustedLeaf { chain, roots })
+    };
     if settings.peer_cert_uri.is_empty() {
         return Ok(chain);
     }
@@ -285,13 +293,15 @@ fn verifier(
     }))
 }
 
+/// The certificates that can be read.
+fn certificates(pem: &[String]) -> impl Iterator<Item = CertificateDer<'static>> {
+    pem.iter().flat_map(|text| CertificateDer::pem_slice_iter(text.as_bytes()).flatten())
+}
+
 /// Certificates that cannot be read are left out, as Go does.
 fn roots(pem: &[String]) -> RootCertStore {
     let mut store = RootCertStore::empty();
-    for text in pem {
-        let certificates = CertificateDer::pem_slice_iter(text.as_bytes()).flatten();
-        store.add_parsable_certificates(certificates);
-    }
+    store.add_parsable_certificates(certificates(pem));
     if store.is_empty() {
         tracing::error!("`rootCAs` holds no certificate: no server will be trusted");
     }
@@ -399,7 +409,7 @@ impl ServerCertVerifier for AcceptNone {
 /// `peerCertURI`: a chain that is good, with that URI among the subject's alternative names.
 #[derive(Debug)]
 struct WithUri {
-    chain: Arc<WebPkiServerVerifier>,
+    chain: Arc<dyn ServerCertVerifier>,
     /// With `insecureSkipVerify` the chain still counts, the name does not.
     any_name: bool,
     uri: String,
