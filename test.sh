@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, from a clean checkout. Installs what is missing, goes on after a failed step, and fails at the end
-# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract h2spec examples
+# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract h2spec examples soak
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -101,6 +101,11 @@ examples() {
     "$PYTHON" examples/check.py --bin "$GATEWAY"
 }
 
+# Reloads and the end of the process under load; two minutes of it: benches/soak/run.
+soak() {
+    "$PYTHON" benches/soak/run --seconds 15 --bin "$GATEWAY"
+}
+
 summary=()
 failed=0
 step() {
@@ -111,7 +116,7 @@ step() {
     echo "── ${summary[-1]}"
 }
 
-[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract h2spec examples
+[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract h2spec examples soak
 for name in "$@"; do
     step "$name"
 done

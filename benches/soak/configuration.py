@@ -27,6 +27,7 @@ entryPoints:
     http: {{tls: {{}}}}
     transport: {{lifeCycle: {{requestAcceptGraceTimeout: {accept}s, graceTimeOut: {grace}s}}}}
   internal: {{address: "127.0.0.1:{internal}", transport: {{lifeCycle: {{requestAcceptGraceTimeout: {accept}s, graceTimeOut: 60s}}}}}}
+serversTransport: {{forwardingTimeouts: {{idleConnTimeout: 5s}}}}
 providers:
   providersThrottleDuration: 100ms
   file: {{filename: "{folder}/routing.yml"}}
@@ -37,8 +38,11 @@ def install(folder, ports):
     return INSTALL.format(folder=folder, ending=ENDING_STATUS, accept=ACCEPT_GRACE, grace=GRACE, **ports)
 
 
-def servers(upstreams, names):
-    return [{'url': f'http://127.0.0.1:{upstreams[name]}'} for name in names]
+def servers(upstreams, names, version=None):
+    """Server `c` has an address of its own in each version, as what is scheduled anew elsewhere has."""
+    def address(name):
+        return f'127.1.{version >> 8}.{version & 255}' if name == 'c' and version is not None else '127.0.0.1'
+    return [{'url': f'http://{address(name)}:{upstreams[name]}'} for name in names]
 
 
 def unchanged(upstreams):
@@ -79,22 +83,27 @@ def changing(upstreams, version, some):
         'growing': {'rule': 'PathPrefix(`/growing`)', 'service': 'growing', 'priority': 1000 + version % 7},
         'checking': {'rule': 'PathPrefix(`/checking`)', 'service': 'checking'},
     }
-    for number in some.sample(range(60), 25):
+    for number in range(version, version + 25):
         routers[f'churn-{number}'] = {'rule': f'PathPrefix(`/churn/{number}`) && Header(`X-Version`, `{version}`)',
-                                      'service': some.choice(['steady', 'canary']), 'middlewares': ['stamp', f'burst-{version % 3}']}
+                                      'service': some.choice(['steady', 'canary']), 'middlewares': ['stamp', f'burst-{number % 5}']}
+    # One that did not exist before and will not again, with load on it.
+    name = f'fleeting-{version}'
+    routers[name] = {'rule': 'PathPrefix(`/fleeting`)', 'service': name, 'middlewares': [name]}
     return {
         'routers': routers,
         'middlewares': {
             'stamp': {'headers': {'customResponseHeaders': {'X-Version': str(version)}}},
             'press': {'compress': {'minResponseBodyBytes': 1024 + version}},
-            **{f'burst-{n}': {'rateLimit': {'average': 100 + version, 'burst': 50}} for n in range(3)},
+            name: {'inFlightReq': {'amount': 1000 + version}},
+            **{f'burst-{n}': {'rateLimit': {'average': 100 + version, 'burst': 50}} for n in range(5)},
         },
         'services': {
             'canary': {'weighted': {'services': [{'name': 'blue', 'weight': some.randint(1, 9)}, {'name': 'green', 'weight': some.randint(1, 9)}]}},
-            'blue': {'loadBalancer': {'servers': servers(upstreams, present)}},
-            'green': {'loadBalancer': {'strategy': 'p2c', 'servers': servers(upstreams, some.sample('abc', 2))}},
-            'growing': {'loadBalancer': {'servers': servers(upstreams, some.sample(present, len(present))), 'sticky': {'cookie': {'name': 'grow'}}}},
-            'checking': {'loadBalancer': {'servers': servers(upstreams, ['a', 'sick', *present[2:]]), 'healthCheck': CHECK}},
+            'blue': {'loadBalancer': {'servers': servers(upstreams, present, version)}},
+            'green': {'loadBalancer': {'strategy': 'p2c', 'servers': servers(upstreams, some.sample('abc', 2), version)}},
+            name: {'loadBalancer': {'servers': servers(upstreams, 'abc', version)}},
+            'growing': {'loadBalancer': {'servers': servers(upstreams, some.sample(present, len(present)), version), 'sticky': {'cookie': {'name': 'grow'}}}},
+            'checking': {'loadBalancer': {'servers': servers(upstreams, ['a', 'sick', *present[2:]], version), 'healthCheck': CHECK}},
         },
     }
 

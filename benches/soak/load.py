@@ -44,7 +44,7 @@ class Load:
 
     async def one(self, kind, ask, some):
         """Some request, and whether its answer is right. `ask` is an HTTP/1 or HTTP/2 connection's."""
-        path = some.choice(['/moving', '/moving', '/growing', '/steady', '/checked', '/checking'])
+        path = some.choice(['/moving', '/moving', '/growing', '/steady', '/checked', '/checking', '/fleeting'])
         size = some.choices(list(BODIES), [8, 8, 4, 2, 1])[0]
         match some.randint(0, 5):
             case 0 | 1:

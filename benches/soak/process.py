@@ -69,8 +69,7 @@ class Watch:
             await asyncio.sleep(1)
 
     def compared(self):
-        """For memory, descriptors and threads: medians of the second and of the last quarter."""
-        quarter = max(1, len(self.samples) // 4)
-        medians = [[statistics.median(column) for column in zip(*part)]
-                   for part in (self.samples[quarter:2 * quarter], self.samples[-quarter:])]
-        return list(zip(*medians))
+        """For memory, descriptors and threads: the medians of each quarter."""
+        length = len(self.samples)
+        quarters = [self.samples[length * n // 4:length * (n + 1) // 4] for n in range(4)]
+        return list(zip(*([statistics.median(column) for column in zip(*part)] for part in quarters)))

@@ -118,7 +118,7 @@ async def serve(reader, writer):
 
 
 async def main():
-    server = await asyncio.start_server(serve, '127.0.0.1', 0, limit=1 << 18, backlog=1024)
+    server = await asyncio.start_server(serve, '0.0.0.0', 0, limit=1 << 18, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
