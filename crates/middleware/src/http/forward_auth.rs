@@ -6,10 +6,11 @@
 mod cookies;
 mod question;
 mod resolve;
+mod signin;
 
 use self::question::{Question, Trust};
 use self::resolve::resolve;
-use super::{identity, prefixed};
+use super::{identity, location, prefixed};
 use regex::Regex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,18 +204,23 @@ impl ForwardAuth {
     }
 
     /// What the client is told instead of being let through.
-    fn refusal(&self, mut answer: Response) -> Response {
+    fn refusal(&self, req: &Request, mut answer: Response) -> Response {
         if let Some(url) = self.signin.as_deref().filter(|_| answer.status == 401) {
-            return redirect(url);
+            return signin::redirect(req, url);
         }
         answer.headers.retain(|known, _, _| !known.is_hop_by_hop());
         let location = answer
             .headers
             .known(Known::Location)
             .and_then(|l| std::str::from_utf8(l).ok());
-        if let Some(location) = location.filter(|l| !l.is_empty() && !self.keep_location) {
-            match resolve(&self.address, location) {
-                Some(absolute) => answer.headers.set_known(Known::Location, absolute),
+        if let Some(said) = location.filter(|l| !l.is_empty()) {
+            let url = if self.keep_location {
+                location::normalize(said)
+            } else {
+                resolve(&self.address, said)
+            };
+            match url {
+                Some(url) => answer.headers.set_known(Known::Location, url),
                 None => return Response::new(500),
             }
         }
@@ -268,24 +274,6 @@ fn folded(name: &[u8]) -> Vec<u8> {
     name
 }
 
-/// A redirection as Go's `http.Redirect` writes it.
-fn redirect(url: &str) -> Response {
-    let shown = url
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&#34;")
-        .replace('\'', "&#39;");
-    let mut res = Response::bare(302, format!("<a href=\"{shown}\">Found</a>.\n\n"));
-    res.headers.append(
-        Known::Location.name(),
-        trilithon_flow::target::escape_invalid(url).as_ref(),
-    );
-    res.headers
-        .append(Known::ContentType.name(), "text/html; charset=utf-8");
-    res
-}
-
 /// The answer when there is none from the authorization server: nobody passes.
 fn failed(fault: &Fault, address: &str) -> Response {
     if fault.kind == FaultKind::TooLarge {
@@ -311,7 +299,7 @@ impl Wrap for ForwardAuth {
                 Err(fault) => return failed(&fault, &self.address),
             };
             if !(200..300).contains(&answer.status) {
-                return self.refusal(answer);
+                return self.refusal(&req, answer);
             }
             prefixed::discard(answer.body);
             self.admit(&mut req, &answer.headers);
@@ -427,32 +415,29 @@ mod tests {
                 preserve_location_header: true,
                 ..config()
             },
-            "/login",
-            "/login",
+            "/log in",
+            "/log%20in",
         );
+        let p = play(&config(), testing::get("/", &[]), || {
+            answer(302, &[("Location", "%zz")], "no")
+        });
+        assert_eq!((p.out.status, p.out.text().as_str()), (500, ""));
     }
 
     #[test]
     fn sign_in() {
         let config = Config {
-            auth_signin_url: "https://sso.test/?a=1&b=2".to_owned(),
+            auth_signin_url: "https://sso.test/".to_owned(),
             ..config()
         };
-        let p = play(&config, testing::get("/", &[]), || {
-            answer(401, &[("X-Why", "1")], "no")
-        });
-        assert_eq!((p.out.status, p.out.header("x-why")), (302, None));
-        assert_eq!(p.out.header("location"), Some("https://sso.test/?a=1&b=2"));
-        assert_eq!(
-            p.out.text(),
-            "<a href=\"https://sso.test/?a=1&amp;b=2\">Found</a>.\n\n"
-        );
-        assert_eq!(
-            play(&config, testing::get("/", &[]), || answer(403, &[], "no"))
-                .out
-                .status,
-            403
-        );
+        let check = |status: u16, want: (u16, Option<&str>)| {
+            let p = play(&config, testing::get("/", &[]), move || {
+                answer(status, &[("X-Why", "1")], "no")
+            });
+            assert_eq!((p.out.status, p.out.header("x-why")), want);
+        };
+        check(401, (302, None));
+        check(403, (403, Some("1")));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The request that an authorization server is sent about a client's request.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use trilithon_flow::target::decode;
 use trilithon_flow::{Exchange, Headers, Known, Method, Request, Target};
 use trilithon_model::dynamic::http::ForwardAuth as Config;
 
@@ -28,6 +31,8 @@ impl Trust {
 pub struct Question {
     target: Target,
     host: Box<str>,
+    /// The address's user and password, for requests that do not say who they are.
+    credentials: Option<Box<str>>,
     keep_method: bool,
     trust: Trust,
     /// Headers of the request that are passed; all when empty.
@@ -39,7 +44,7 @@ impl Question {
         let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
         let rest = rest.split('#').next().unwrap_or(rest);
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let host = authority.rsplit('@').next().unwrap_or(authority);
+        let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
         let target = if target.starts_with('/') {
             target.to_owned()
         } else {
@@ -48,6 +53,7 @@ impl Question {
         Question {
             target: Target::new(&target),
             host: host.into(),
+            credentials: Some(user).filter(|u| !u.is_empty()).map(basic),
             keep_method,
             trust,
             chosen: config.auth_request_headers.clone(),
@@ -62,6 +68,11 @@ impl Question {
             if self.passes(known, name) {
                 headers.append_verbatim(name, value);
             }
+        }
+        if let Some(credentials) = self.credentials.as_deref()
+            && !headers.has(Known::Authorization)
+        {
+            headers.append(Known::Authorization.name(), credentials);
         }
         self.tell(req, cx, &mut headers);
         let method = if self.keep_method {
@@ -124,6 +135,15 @@ impl Question {
     }
 }
 
+/// The `Authorization` (RFC 7617) of a URL's `user:password`.
+fn basic(user: &str) -> Box<str> {
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let mut pair = decode(name).into_owned();
+    pair.push(b':');
+    pair.extend_from_slice(&decode(password));
+    format!("Basic {}", STANDARD.encode(pair)).into()
+}
+
 /// Written by the gateway's own middleware, which an outer one may have done on purpose.
 fn is_certificate(known: Known) -> bool {
     matches!(
@@ -178,6 +198,20 @@ mod tests {
             let q = Question::new(address, false, Trust::Nobody, &Config::default());
             assert_eq!((q.target.as_str(), &*q.host), (want, "a"), "{address}");
         }
+    }
+
+    #[test]
+    fn who_asks() {
+        let check = |address: &str, headers: &[(&str, &str)], want: Option<&str>| {
+            let cx = Exchange::new(Rc::new(connection("10.1.1.1:99", None)), Rc::default());
+            let q = Question::new(address, false, Trust::Nobody, &Config::default());
+            let q = q.about(&request("GET", "/", headers), &cx);
+            assert_eq!(q.headers.known(Known::Authorization), want.map(str::as_bytes));
+        };
+        check("http://a/", &[], None);
+        check("http://u:p%40@a/", &[], Some("Basic dTpwQA=="));
+        check("http://u@a/", &[], Some("Basic dTo="));
+        check("http://u:p@a/", &[("Authorization", "x")], Some("x"));
     }
 
     #[test]

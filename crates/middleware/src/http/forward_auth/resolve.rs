@@ -1,10 +1,14 @@
 //! A reference made absolute against a base URL (RFC 3986 §5.2), as far as `Location` needs it.
 
-/// The absolute URL of `reference`; nothing if the base is no URL or the reference has control characters.
+use crate::http::location::normalize;
+
+/// The absolute URL of `reference` as Go prints it; nothing if the base or the reference is no URL.
 pub fn resolve(base: &str, reference: &str) -> Option<String> {
-    if reference.bytes().any(|b| b.is_ascii_control()) {
-        return None;
-    }
+    normalize(reference)?;
+    normalize(&absolute(base, reference)?)
+}
+
+fn absolute(base: &str, reference: &str) -> Option<String> {
     if has_scheme(reference) {
         return Some(reference.to_owned());
     }
@@ -83,5 +87,10 @@ mod tests {
         check("http://auth.test", "/a:b", Some("http://auth.test/a:b"));
         check("no url", "/x", None);
         check(base, "/x\r\nY: 1", None);
+        check(base, "/a b", Some("http://auth.test:9/a%20b"));
+        check(base, "/ü?ü", Some("http://auth.test:9/%C3%BC?ü"));
+        check(base, "HTTPS://sso.test", Some("https://sso.test"));
+        check(base, "%zz", None);
+        check(base, ":x", None);
     }
 }
