@@ -65,6 +65,9 @@ impl ServiceTable<'_> {
                 "more than {MAX_STEPS} middlewares in one chain"
             ))),
             Ok(kind) => self.build_step(kind, name, owner).map(|step| steps.extend(step)),
+            Err(error) if error.kinds.is_empty() => Err(BuildError::new(format!(
+                "invalid middleware \"{name}\" configuration: invalid middleware type or middleware does not exist"
+            ))),
             Err(error) => Err(BuildError::new(error.to_string())),
         };
         if let Err(error) = &result
@@ -117,8 +120,14 @@ impl ServiceTable<'_> {
             MiddlewareKind::Retry(c) => mw::retry::build(c, cx),
             MiddlewareKind::ContentType(c) => mw::content_type::build(c, cx),
             MiddlewareKind::GrpcWeb(c) => mw::grpc_web::build(c, cx),
-            MiddlewareKind::Plugin(_) => Err(BuildError::new("plugins are not built yet")
-                .help("remove the middleware, or replace it by one of the gateway's own")),
+            MiddlewareKind::Plugin(c) => {
+                let kind = c.0.keys().next().map_or("", String::as_str);
+                Err(
+                    BuildError::new(format!("plugin: unknown plugin type: {kind}")).help(
+                        "plugins are not run: remove the middleware, or replace it by one of the gateway's own",
+                    ),
+                )
+            }
             // Chains are unfolded by the caller.
             MiddlewareKind::Chain(_) => return Ok(None),
         };
