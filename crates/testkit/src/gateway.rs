@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Certs, Folder, PATIENCE, RawClient, Response, TlsOffer, Upstream, free_port, until};
+use crate::{Certs, Folder, PATIENCE, RawClient, Response, TlsOffer, Upstream, free_port, listens, until};
 
 /// What a gateway starts with when a test says nothing: two entry points, the file provider, the API.
 const INSTALL: &str = "\
@@ -206,14 +205,14 @@ impl Gateway {
 
     #[track_caller]
     fn wait_for_port(&self, name: &str) {
-        let address = (Ipv4Addr::LOCALHOST, self.port(name)).into();
+        let port = self.port(name);
         let open = until(PATIENCE, || {
             assert!(
                 self.ended().is_none(),
                 "the gateway ended at once:\n{}",
                 self.log()
             );
-            TcpStream::connect_timeout(&address, PATIENCE).ok()
+            listens(port).then_some(())
         });
         assert!(
             open.is_some(),

@@ -29,5 +29,6 @@ pub use folder::Folder;
 pub use gateway::{Gateway, GatewayBuilder};
 pub use message::{Headers, Response, Seen};
 pub use ports::free_port;
+use ports::listens;
 pub use upstream::{Act, Answer, Upstream};
 pub use wait::{PATIENCE, eventually, until};

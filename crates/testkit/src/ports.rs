@@ -20,3 +20,22 @@ pub fn free_port() -> u16 {
     }
     panic!("no free port")
 }
+
+/// Whether something listens on a TCP port. The kernel is asked, where it tells: a connection made to find out would be
+/// one that the gateway counts, limits and logs.
+pub(crate) fn listens(port: u16) -> bool {
+    const LISTEN: &str = "0A";
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(std::fs::read_to_string);
+    if tables.iter().all(Result::is_err) {
+        return std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+    }
+    let ending = format!(":{port:04X}");
+    tables
+        .iter()
+        .flatten()
+        .flat_map(|table| table.lines())
+        .any(|line| {
+            let mut words = line.split_whitespace().skip(1);
+            words.next().is_some_and(|local| local.ends_with(&ending)) && words.nth(1) == Some(LISTEN)
+        })
+}
