@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 use trilithon_flow::record::Protocol;
-use trilithon_flow::{Connection, Exchange, Headers, Interim, Known, Request, Response, metrics};
+use trilithon_flow::{Connection, Exchange, Headers, Interim, Known, Method, Request, Response, metrics};
 
 /// Starts the exchange: its clock and the facts of the connection.
 pub fn begin(
@@ -63,15 +63,26 @@ fn protocol(req: &Request) -> Protocol {
     let content_type = req.headers.known(Known::ContentType);
     if req.is_websocket() {
         Protocol::Websocket
+    } else if req.headers.known(Known::Accept).is_some_and(wants_events) {
+        Protocol::Sse
     } else if content_type.is_some_and(|t| t.starts_with(b"application/grpc-web")) {
         Protocol::GrpcWeb
     } else if content_type.is_some_and(|t| t.starts_with(b"application/grpc")) {
         Protocol::Grpc
-    } else if req.headers.known(Known::Accept) == Some(b"text/event-stream") {
-        Protocol::Sse
     } else {
         Protocol::Http
     }
+}
+
+/// Whether an `Accept` value names event streams, without parameters.
+fn wants_events(accept: &[u8]) -> bool {
+    let mut types = accept.split(|&b| b == b',');
+    types.any(|t| t.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// `OPTIONS *` asks the server itself, and there is nothing to say.
+fn is_for_the_server(req: &Request) -> bool {
+    req.method == Method::Options && req.target.path() == "*"
 }
 
 /// The response to a request: intake, router, chain.
@@ -81,6 +92,9 @@ pub async fn respond(
     mut req: Request,
     cx: &mut Exchange,
 ) -> Response {
+    if is_for_the_server(&req) {
+        return Response::new(200);
+    }
     let prepared = intake::prepare(&mut req, cx, entry_point);
     describe(worker, &req, cx);
     if is_plain_connect(&req) {

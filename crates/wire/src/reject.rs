@@ -33,6 +33,8 @@ reject! {
     RequestLine = 400 "bad-request-line",
     /// The target is in none of the four forms of RFC 9112 §3.2, or has a control byte.
     Target = 400 "bad-target",
+    /// The target has a fragment, which is for the client alone (RFC 9112 §3.2).
+    Fragment = 400 "fragment",
     /// Not HTTP/1.0 or HTTP/1.1.
     Version = 505 "unsupported-version",
     /// The status line is not `version SP 3DIGIT SP reason CRLF` (RFC 9112 §4).

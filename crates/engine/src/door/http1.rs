@@ -123,6 +123,7 @@ impl Http1 {
         let Some(taken) = self.head().await? else {
             return Ok(After::Close);
         };
+        let answer_by = self.answer_by();
         let mut req = taken.req;
         // What follows a CONNECT is talk with somebody else, never the next request.
         let keep_alive = taken.keep_alive && req.method != Method::Connect;
@@ -156,7 +157,18 @@ impl Http1 {
         if let Some(upgraded) = res.upgraded.take() {
             return self.upgrade(res, upgraded, &mut cx).await;
         }
+        if answer_by.is_some_and(|by| Instant::now() > by) {
+            serve::finish(&self.worker, &mut cx, res.status, 0);
+            return Ok(After::Close);
+        }
         self.answer(res, is_head, version, keep_alive, &mut cx).await
+    }
+
+    /// When `writeTimeout` is over for an answer that has not begun: a client is not answered later than that. One that
+    /// has begun goes on as long as the client takes it.
+    fn answer_by(&self) -> Option<Instant> {
+        let timeout = self.entry_point.write_timeout;
+        (!timeout.is_zero()).then(|| Instant::now() + timeout)
     }
 
     /// Reads and parses one head; `None` when there is none to be had. A bad one is answered here.
@@ -189,7 +201,7 @@ impl Http1 {
                         refuse::report(&self.entry_point, &self.connection, "not-http");
                         return Ok(None);
                     }
-                    self.refuse(reject.status(), reject.reason(), "").await?;
+                    self.refuse(reject).await?;
                     return Ok(None);
                 }
             }
@@ -232,9 +244,9 @@ impl Http1 {
     }
 
     /// Answers what is not a request, and is counted and logged as such.
-    async fn refuse(&self, status: u16, reason: &'static str, detail: &str) -> io::Result<()> {
-        refuse::report(&self.entry_point, &self.connection, reason);
-        let mut out = refuse::answer(status, detail);
+    async fn refuse(&self, reject: Reject) -> io::Result<()> {
+        refuse::report(&self.entry_point, &self.connection, reject.reason());
+        let mut out = refuse::answer(reject);
         self.client.write(&mut out).await
     }
 
@@ -671,7 +683,7 @@ fn take_head(
 /// Absolute, asterisk and authority form (RFC 9112 §3.2); a fragment is refused.
 fn odd_target(req: &mut Request, headers: &mut Headers, target: &str) -> Result<(), Reject> {
     if target.contains('#') {
-        return Err(Reject::Target);
+        return Err(Reject::Fragment);
     }
     if req.method == Method::Connect || target == "*" && req.method == Method::Options {
         req.target = Target::new(target);

@@ -2,6 +2,7 @@
 
 use crate::entry_point::EntryPoint;
 use trilithon_flow::{Connection, metrics, status};
+use trilithon_wire::Reject;
 
 /// One counter and one log line say why.
 pub fn report(entry_point: &EntryPoint, connection: &Connection, reason: &'static str) {
@@ -10,13 +11,35 @@ pub fn report(entry_point: &EntryPoint, connection: &Connection, reason: &'stati
 }
 
 /// The whole answer, as Go's server writes it: a line of text, and the connection closes.
-pub fn answer(code: u16, detail: &str) -> Vec<u8> {
+pub fn answer(reject: Reject) -> Vec<u8> {
+    let code = reject.status();
     let text = status::text(code);
-    let colon = if detail.is_empty() { "" } else { ": " };
-    format!(
-        "HTTP/1.1 {code} {text}{colon}{detail}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n{code} {text}{colon}{detail}"
-    )
-    .into_bytes()
+    let said = match detail(reject) {
+        "" => format!("{code} {text}"),
+        detail => format!("{code} {text}: {detail}"),
+    };
+    let body = match reject {
+        Reject::TransferCoding => "Unsupported transfer encoding",
+        // These come from where Go has a response to write to; it says nothing.
+        Reject::Expectation | Reject::Fragment => {
+            return format!("HTTP/1.1 {said}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").into_bytes();
+        }
+        _ => said.as_str(),
+    };
+    format!("HTTP/1.1 {said}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n{body}")
+        .into_bytes()
+}
+
+/// What Go's server says more than the status.
+fn detail(reject: Reject) -> &'static str {
+    match reject {
+        Reject::HostMissing => "missing required Host header",
+        Reject::HostRepeated => "too many Host headers",
+        Reject::HostInvalid => "malformed Host header",
+        Reject::FieldValue => "invalid header value",
+        Reject::Version => "unsupported protocol version",
+        _ => "",
+    }
 }
 
 /// Whether the first line has three words of which the last is no HTTP version: another protocol, such as a broken
@@ -35,6 +58,26 @@ pub fn is_foreign(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers() {
+        let check = |reject: Reject, want: &str| {
+            let text = String::from_utf8(answer(reject)).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert_eq!(format!("{} | {body}", head.lines().next().unwrap()), want);
+        };
+        check(
+            Reject::HostMissing,
+            "HTTP/1.1 400 Bad Request: missing required Host header | 400 Bad Request: missing required Host header",
+        );
+        check(Reject::FieldName, "HTTP/1.1 400 Bad Request | 400 Bad Request");
+        check(
+            Reject::TransferCoding,
+            "HTTP/1.1 501 Not Implemented | Unsupported transfer encoding",
+        );
+        check(Reject::Expectation, "HTTP/1.1 417 Expectation Failed | ");
+        check(Reject::Fragment, "HTTP/1.1 400 Bad Request | ");
+    }
 
     #[test]
     fn foreign_lines() {

@@ -10,7 +10,7 @@ pub use forwarded::Trust;
 pub use path::{normalize, sanitize};
 
 use crate::entry_point::{EntryPoint, Underscores};
-use trilithon_flow::{Exchange, Method, Request, Response};
+use trilithon_flow::{Exchange, Known, Method, Request, Response};
 
 /// A request that does not get past the entry: the answer, and why, for the counter and the log.
 pub struct Refusal {
@@ -23,6 +23,15 @@ fn refuse(status: u16, reason: &'static str) -> Refusal {
         response: Response::error(status, trilithon_flow::status::text(status)),
         reason,
     }
+}
+
+/// What is no request to Go's server, which says so before anybody else sees it.
+fn malformed(reason: &'static str) -> Refusal {
+    let mut response = Response::bare(400, "400 Bad Request");
+    response
+        .headers
+        .set_known(Known::ContentType, "text/plain; charset=utf-8");
+    Refusal { response, reason }
 }
 
 /// Makes the request canonical, or refuses it.
@@ -62,7 +71,7 @@ fn underscores(req: &mut Request, entry_point: &EntryPoint) -> Result<(), Refusa
 
 fn canonical_path(req: &mut Request, entry_point: &EntryPoint) -> Result<(), Refusal> {
     let path = req.target.path();
-    let normal = normalize(path).map_err(|_| refuse(400, "bad-path-escape"))?;
+    let normal = normalize(path).map_err(|_| malformed("bad-path-escape"))?;
     let clean = if entry_point.sanitize_path {
         sanitize(&normal)
     } else {
