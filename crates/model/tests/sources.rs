@@ -278,3 +278,31 @@ fn secrets_are_not_shown() {
     assert!(config.to_json().to_string().contains(r#""password":"xxxx""#));
     assert!(loaded.problems.iter().all(|p| p.severity == Severity::Warning));
 }
+
+/// Whether ping is on.
+fn check_ping(args: &[&str], env: &[(&str, &str)], want: bool) {
+    let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
+    let env: Vec<_> = env
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+        .collect();
+    let loaded = load(&Inputs {
+        args: &args,
+        env: &env,
+        read: &|_| None,
+    });
+    assert_eq!(loaded.config.ping.is_some(), want, "{args:?} {env:?}");
+}
+
+#[test]
+fn an_object_switched_off_stays_off_whatever_is_said_of_it() {
+    check_ping(&["--ping"], &[], true);
+    check_ping(&["--ping=false"], &[], false);
+    check_ping(&["--ping=false", "--ping.entryPoint=web"], &[], false);
+    check_ping(&["--ping.entryPoint=web", "--PING=false"], &[], false);
+    check_ping(&["--ping=false", "--ping", "--ping.entryPoint=web"], &[], true);
+    check_ping(&["--ping=", "--ping.entryPoint=web"], &[], true);
+    let entry_point = ("TRAEFIK_PING_ENTRYPOINT", "web");
+    check_ping(&[], &[("TRAEFIK_PING", "false"), entry_point], false);
+    check_ping(&[], &[("TRAEFIK_PING", "true"), entry_point], true);
+}

@@ -3,7 +3,6 @@
 //! The path is the name cut at underscores, so free names cannot hold one; they are lower-case. Variables whose first
 //! word is no section are somebody else's.
 
-use super::flags::is_list;
 use super::path::{self, Part, Tree};
 use crate::node::{Node, Source, Span};
 use crate::problem::{Problem, Problems, code};
@@ -26,7 +25,7 @@ pub fn parse(vars: &[(String, String)], shape: &Shape, problems: &mut Problems) 
     for (index, (name, value)) in vars.iter().enumerate() {
         let span = Span::word(&source, index);
         match parts(name, shape) {
-            Ok(parts) => tree.put(&parts, value, &span, is_list(shape, &parts)),
+            Ok(parts) => tree.put_in(shape, &parts, value, &span),
             Err(why) => {
                 let message = format!("`{name}` names no option: {why}");
                 problems.push(Problem::error(code::UNKNOWN_OPTION, span, message).voiding());

@@ -61,9 +61,10 @@ enum Arg {
     NoFlag,
 }
 
-/// Reads one argument, with the next at hand.
+/// Reads one argument, with the next at hand. A flag that may stand alone never takes the next one: `--ping false` is
+/// `--ping`, and `false` ends the flags.
 fn one(arg: &str, next: Option<&String>, shape: &Shape) -> Arg {
-    let Some(name) = dashless(arg) else {
+    let Some(name) = dashless(arg).filter(|_| arg != "-") else {
         return Arg::NoFlag;
     };
     if name.is_empty() || name.starts_with(['-', '=']) {
@@ -78,9 +79,6 @@ fn one(arg: &str, next: Option<&String>, shape: &Shape) -> Arg {
         return flag(name, value, 1);
     }
     match next {
-        Some(next) if stands_alone(name, shape) && matches!(next.as_str(), "true" | "false") => {
-            flag(name, next, 2)
-        }
         _ if stands_alone(name, shape) => flag(name, "true", 1),
         Some(next) => flag(name, next, 2),
         None => Arg::Bad(format!("`{arg}` needs a value")),
@@ -133,7 +131,7 @@ impl Flags {
             let span = self.span(flag);
             match path::split(&flag.name) {
                 Ok(parts) if known_root(shape, &parts) => {
-                    tree.put(&parts, &flag.value, &span, is_list(shape, &parts));
+                    tree.put_in(shape, &parts, &flag.value, &span);
                 }
                 Ok(_) => {
                     let message = format!("unknown flag `--{}`", flag.name);
@@ -151,8 +149,4 @@ fn known_root(shape: &Shape, parts: &[Part]) -> bool {
     known
         || matches!((shape, parts.first()), (Shape::Object(o), Some(Part::Name(name)))
         if o.removed.iter().any(|r| r.name.eq_ignore_ascii_case(name)))
-}
-
-pub(crate) fn is_list(shape: &Shape, parts: &[Part]) -> bool {
-    path::lookup(shape, parts).is_some_and(|t| matches!(t.shape, Shape::List(_)))
 }

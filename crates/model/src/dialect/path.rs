@@ -110,6 +110,8 @@ fn step<'a>(shape: &'a Shape, part: &Part) -> Option<Target<'a>> {
 #[derive(Debug, Default)]
 pub struct Tree {
     root: Node,
+    /// Objects that were switched off, such as `--ping=false`.
+    off: Vec<(Vec<Part>, String, Span)>,
 }
 
 impl Tree {
@@ -120,7 +122,22 @@ impl Tree {
                 value: Value::Map(Vec::new()),
                 span,
             },
+            off: Vec::new(),
         }
+    }
+
+    /// Puts a value at a path of a shape. An object that `true` alone creates is switched off by any other word, and then
+    /// what is said of its options does not count, whichever comes first.
+    pub fn put_in(&mut self, shape: &Shape, path: &[Part], value: &str, span: &Span) {
+        let list = lookup(shape, path).is_some_and(|t| matches!(t.shape, Shape::List(_)));
+        if is_switch(shape, path) {
+            self.off.retain(|(other, ..)| !same(other, path));
+            if !value.is_empty() && !value.eq_ignore_ascii_case("true") {
+                self.off.push((path.to_vec(), value.to_owned(), span.clone()));
+                return;
+            }
+        }
+        self.put(path, value, span, list);
     }
 
     /// Puts a value at a path. `list` says that several values make a longer list.
@@ -141,9 +158,31 @@ impl Tree {
     }
 
     /// The finished tree.
-    pub fn finish(self) -> Node {
+    pub fn finish(mut self) -> Node {
+        for (path, word, span) in std::mem::take(&mut self.off) {
+            *descend(&mut self.root, &path, &span) = Node::scalar(&word, ScalarKind::Bare, span.clone());
+        }
         self.root
     }
+}
+
+/// True for an option, not a free name, that `true` alone creates.
+fn is_switch(shape: &Shape, path: &[Part]) -> bool {
+    let Some((_, parent)) = path.split_last() else {
+        return false;
+    };
+    let in_object = lookup(shape, parent).is_some_and(|t| matches!(t.shape, Shape::Object(_)));
+    in_object && lookup(shape, path).is_some_and(|t| t.allow_empty)
+}
+
+/// Paths are read in any case.
+fn same(a: &[Part], b: &[Part]) -> bool {
+    let pairs = || a.iter().zip(b);
+    a.len() == b.len()
+        && pairs().all(|(a, b)| match (a, b) {
+            (Part::Name(a), Part::Name(b)) => a.eq_ignore_ascii_case(b),
+            _ => a == b,
+        })
 }
 
 fn pieces(scalar: &Scalar, span: &Span) -> Vec<Node> {
