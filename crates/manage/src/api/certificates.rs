@@ -1,7 +1,7 @@
 //! Certificates: what they say of themselves.
 
 use super::list::{Certificate, Item};
-use super::object::{Object, Tally, put_list};
+use super::object::{Object, Tally};
 use jiff::Timestamp;
 use std::time::SystemTime;
 use trilithon_engine::report::Report;
@@ -20,13 +20,16 @@ fn item(facts: &CertificateFacts, now: i64) -> Item<'_> {
         &*facts.common_name,
         &*facts.issuer_common_name,
         &*facts.issuer_organization,
-        &*facts.organization,
     ];
     texts.extend(facts.sans.iter().map(String::as_str));
     item.certificate = Some(Certificate {
         texts,
         common_name: &facts.common_name,
-        issuer: &facts.issuer_common_name,
+        issuer: if facts.issuer_organization.is_empty() {
+            &facts.issuer_common_name
+        } else {
+            &facts.issuer_organization
+        },
         not_after: facts.not_after,
     });
     item
@@ -35,7 +38,8 @@ fn item(facts: &CertificateFacts, now: i64) -> Item<'_> {
 fn json(facts: &CertificateFacts, status: &str) -> Object {
     let mut object = Object::new();
     object.insert("name".into(), facts.fingerprint.as_str().into());
-    put_list(&mut object, "sans", &facts.sans);
+    object.insert("sans".into(), facts.sans.as_slice().into());
+    object.insert("commonName".into(), facts.common_name.as_str().into());
     let mut text = |key: &str, value: &str| {
         if !value.is_empty() {
             object.insert(key.into(), value.into());
@@ -44,7 +48,6 @@ fn json(facts: &CertificateFacts, status: &str) -> Object {
     text("notAfter", &time(facts.not_after));
     text("notBefore", &time(facts.not_before));
     text("serialNumber", &facts.serial_number);
-    text("commonName", &facts.common_name);
     text("issuerOrg", &facts.issuer_organization);
     text("issuerCN", &facts.issuer_common_name);
     text("issuerCountry", &facts.issuer_country);

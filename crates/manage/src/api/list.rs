@@ -70,8 +70,10 @@ impl<'a> Item<'a> {
     }
 
     fn is_wanted(&self, params: &Params) -> bool {
-        let mut texts = vec![self.name, self.rule];
-        texts.extend(self.certificate.iter().flat_map(|c| c.texts.iter().copied()));
+        let texts = match &self.certificate {
+            Some(certificate) => certificate.texts.clone(),
+            None => vec![self.name, self.rule],
+        };
         let route = self.route.as_ref();
         params.wants_status(self.status)
             && params.finds(&texts)

@@ -42,7 +42,7 @@ impl Params {
             service_name: get("serviceName"),
             middleware_name: get("middlewareName"),
             sort_by: get("sortBy"),
-            descending: get("direction").eq_ignore_ascii_case("desc"),
+            descending: !matches!(get("direction").as_str(), "" | "asc"),
             page: get("page"),
             per_page: get("per_page"),
         }
