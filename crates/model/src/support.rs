@@ -54,6 +54,18 @@ const INSTALL: &[Unbuilt] = &[
         Warning,
         "certificates from Tailscale",
     ),
+    Unbuilt("api.debug", Warning, "the pages below `/debug`"),
+    Unbuilt("global.sendAnonymousUsage", Warning, "usage statistics"),
+    Unbuilt(
+        "providers.file.debugLogGeneratedTemplate",
+        Warning,
+        "logging what a template became",
+    ),
+    Unbuilt(
+        "entryPoints.*.http2.maxEncoderHeaderTableSize",
+        Warning,
+        "a limit of its own for the header table that is written",
+    ),
     Unbuilt("experimental.plugins", Warning, "Traefik plugins"),
     Unbuilt("experimental.localPlugins", Warning, "Traefik plugins"),
     Unbuilt("ocsp", Warning, "OCSP stapling"),
