@@ -1,5 +1,6 @@
 //! What the gateway itself routes: its API, ping, metrics, and the redirections of entry points. The provider `internal`.
 
+use std::collections::BTreeSet;
 use trilithon_model::dynamic::http::{
     Middleware, RedirectRegex, RedirectScheme, Router, Service, StripPrefix,
 };
@@ -68,6 +69,7 @@ pub fn configuration(install: &Static) -> Configuration {
             redirect(&mut http, install, name, redirection);
         }
     }
+    challenges(&mut http, install);
     Configuration {
         http,
         ..Configuration::default()
@@ -165,15 +167,59 @@ fn redirect(http: &mut Http, install: &Static, name: &str, redirection: &Redirec
     );
     let middlewares = [format!("{redirect}@internal")];
     let middlewares: Vec<&str> = middlewares.iter().map(String::as_str).collect();
+    let rule = if allows_by_pass(install, name) {
+        format!("HostRegexp(`^.+$`) && !PathPrefix(`{CHALLENGES}`)")
+    } else {
+        "HostRegexp(`^.+$`)".to_owned()
+    };
     router(
         http,
         &target,
-        "HostRegexp(`^.+$`)",
+        &rule,
         "noop@internal",
         redirection.priority,
         name,
         &middlewares,
     );
+}
+
+/// Where ACME servers ask for the answers to HTTP challenges.
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
+
+fn allows_by_pass(install: &Static, entry_point: &str) -> bool {
+    install
+        .entry_points
+        .get(entry_point)
+        .is_some_and(|e| e.allow_acme_by_pass)
+}
+
+/// The routers of HTTP challenges: above all others, or for an entry point with `allowACMEByPass` among them.
+fn challenges(http: &mut Http, install: &Static) {
+    let resolvers = install.certificates_resolvers.values();
+    let named = resolvers.filter_map(|r| Some(&r.acme.as_ref()?.http_challenge.as_ref()?.entry_point));
+    let entry_points: BTreeSet<&String> = named.filter(|name| !name.is_empty()).collect();
+    let (by_pass, own): (Vec<&String>, Vec<&String>) = entry_points
+        .into_iter()
+        .partition(|name| allows_by_pass(install, name));
+    for (name, entry_points, priority) in [("acme-http", own, TOP), ("acme-http-bypass", by_pass, 0)] {
+        if entry_points.is_empty() {
+            continue;
+        }
+        service(http, "acme-http");
+        let router = Router {
+            entry_points: entry_points.into_iter().cloned().collect(),
+            service: "acme-http@internal".to_owned(),
+            rule: format!("PathPrefix(`{CHALLENGES}`)"),
+            rule_syntax: if priority == 0 {
+                String::new()
+            } else {
+                "default".to_owned()
+            },
+            priority,
+            ..Router::default()
+        };
+        http.routers.insert(name.to_owned(), router.into());
+    }
 }
 
 /// The port of an entry point by name, or the port in `:443`.
@@ -225,7 +271,9 @@ fn router(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trilithon_model::install::{Api, EntryPoint, HttpConfig, Redirections};
+    use trilithon_model::install::{
+        Acme, Api, CertificateResolver, EntryPoint, HttpChallenge, HttpConfig, Redirections,
+    };
 
     #[test]
     fn names_are_normalized() {
@@ -273,6 +321,41 @@ mod tests {
         assert_eq!(to("websecure"), [Some("443".to_owned())]);
         assert_eq!(to(":8443"), [Some("8443".to_owned())]);
         assert_eq!(to("nowhere"), []);
+    }
+
+    #[test]
+    fn challenges_are_routed() {
+        let check = |by_pass: bool, want: &str| {
+            let mut install = Static::default();
+            let web = EntryPoint {
+                address: ":80".into(),
+                allow_acme_by_pass: by_pass,
+                ..EntryPoint::default()
+            };
+            install.entry_points.insert("web".into(), web.into());
+            let acme = Acme {
+                http_challenge: Some(HttpChallenge {
+                    entry_point: "web".into(),
+                    ..HttpChallenge::default()
+                }),
+                ..Acme::default()
+            };
+            let resolver = CertificateResolver {
+                acme: Some(acme.into()),
+                ..CertificateResolver::default()
+            };
+            install
+                .certificates_resolvers
+                .insert("le".into(), resolver.into());
+            let http = configuration(&install).http;
+            let routers = http
+                .routers
+                .iter()
+                .map(|(name, r)| format!("{name} {}", r.priority));
+            assert_eq!(routers.collect::<Vec<_>>(), [want]);
+        };
+        check(false, "acme-http 9223372036854775807");
+        check(true, "acme-http-bypass 0");
     }
 
     #[test]
