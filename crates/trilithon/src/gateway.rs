@@ -4,6 +4,7 @@ use crate::settings;
 use anyhow::Context;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use trilithon_engine::drain::{Closing, Doors};
@@ -42,15 +43,17 @@ impl Gateway {
     /// what else is to be routed (the samples of `quickstart`).
     ///
     /// # Errors
-    /// A socket that cannot be bound, a log file that cannot be opened, or a thread that cannot be made.
+    /// A socket that cannot be bound, or a thread that cannot be made.
     pub fn prepare(config: Static, more: Vec<Message>) -> anyhow::Result<Gateway> {
         let config = Arc::new(config);
-        let access_log = config
-            .access_log
-            .as_ref()
-            .map(AccessLog::start)
-            .transpose()
-            .context("`accessLog`")?;
+        // Traefik serves without an access log that it cannot open, too.
+        let access_log = config.access_log.as_ref().and_then(|c| {
+            AccessLog::start(c)
+                .inspect_err(
+                    |error| tracing::error!(%error, "there is no access log: its file cannot be opened"),
+                )
+                .ok()
+        });
         let metrics = config
             .metrics
             .as_ref()
@@ -150,6 +153,9 @@ impl Gateway {
         });
         tokio::spawn(self.reloader.run(self.live.clone(), received, refresh, applied));
         notify_systemd("READY=1");
+        if let Some(every) = watchdog() {
+            tokio::spawn(feed_watchdog(every));
+        }
         signals(&routing, self.access_log.as_deref()).await?;
         drop(messages);
         notify_systemd("STOPPING=1");
@@ -302,9 +308,26 @@ fn complain(reading: &Reading) {
 fn tell(snapshot: &Snapshot, metrics: Option<&Metrics>) {
     for complaint in snapshot.report.complaints() {
         let (noun, name, place) = (complaint.noun, complaint.name, complaint.span.to_string());
+        let about = |kind: &str| noun.ends_with(kind).then_some(name);
+        // Traefik's fields; absent ones are not written.
+        let (router, service, middleware) = (about("router"), about("service"), about("middleware"));
         match complaint.status {
-            Status::Disabled => tracing::error!(%place, "{noun} `{name}` is disabled: {}", complaint.text),
-            _ => tracing::warn!(%place, "{noun} `{name}`: {}", complaint.text),
+            Status::Disabled => tracing::error!(
+                routerName = router,
+                serviceName = service,
+                middlewareName = middleware,
+                %place,
+                "{noun} `{name}` is disabled: {}",
+                complaint.text
+            ),
+            _ => tracing::warn!(
+                routerName = router,
+                serviceName = service,
+                middlewareName = middleware,
+                %place,
+                "{noun} `{name}`: {}",
+                complaint.text
+            ),
         }
     }
     for problem in snapshot.tls.problems() {
@@ -338,6 +361,22 @@ async fn signals(routing: &FileWatch, access_log: Option<&AccessLog>) -> anyhow:
                 log.reopen();
             },
         }
+    }
+}
+
+/// How often systemd's watchdog wants to hear of this process, twice within its time; nothing where there is none.
+fn watchdog() -> Option<Duration> {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
+    let micros = number("WATCHDOG_USEC").filter(|n| is_ours && *n > 1)?;
+    Some(Duration::from_micros(micros / 2))
+}
+
+async fn feed_watchdog(every: Duration) {
+    let mut ticks = tokio::time::interval(every);
+    loop {
+        ticks.tick().await;
+        notify_systemd("WATCHDOG=1");
     }
 }
 

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Ok(command) => command.run(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(2)
+            ExitCode::FAILURE
         }
     }
 }

@@ -85,10 +85,11 @@ fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -
         forwarded: trust(e.forwarded_headers.insecure, &e.forwarded_headers.trusted_ips)?,
         connection_headers: e.forwarded_headers.connection.clone(),
         not_append_forwarded_for: e.forwarded_headers.not_append_x_forwarded_for || global,
-        max_header_bytes: usize::try_from(http.max_header_bytes)
-            .ok()
-            .filter(|n| *n > 0)
-            .unwrap_or(1 << 20),
+        max_header_bytes: SLOP
+            + usize::try_from(http.max_header_bytes)
+                .ok()
+                .filter(|n| *n > 0)
+                .unwrap_or(1 << 20),
         underscores: match http.underscore_headers_strategy.as_str() {
             "delete" => Underscores::Delete,
             "reject" => Underscores::Reject,
@@ -108,6 +109,9 @@ fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -
         doors: Arc::default(),
     })
 }
+
+/// Bytes that Go's server reads of a head beyond `maxHeaderBytes`.
+const SLOP: usize = 4096;
 
 fn positive(n: i64, default: u32) -> u32 {
     u32::try_from(n).ok().filter(|n| *n > 0).unwrap_or(default)

@@ -2,12 +2,15 @@
 
 use crate::install;
 use anyhow::Context;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
+use trilithon_model::install::Static;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a status line.
+const MAX_LINE: u64 = 1024;
 
 /// Exit 0 when the answer is 200, 1 otherwise.
 ///
@@ -19,33 +22,13 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
         install::print(&loaded.problems);
         return Ok(ExitCode::FAILURE);
     }
-    let config = &loaded.config;
-    let ping = config
-        .ping
-        .as_ref()
-        .context("please enable `ping` to use healthcheck")?;
-    let entry_point = config
-        .entry_points
-        .get(&ping.entry_point)
-        .with_context(|| format!("there is no entry point `{}`", ping.entry_point))?;
-    let mut address = entry_point.parsed_address().map_err(anyhow::Error::msg)?;
-    if matches!(address.host.as_str(), "" | "0.0.0.0" | "::") {
-        address.host = "127.0.0.1".into();
-    }
-    let base = config
-        .api
-        .as_ref()
-        .map_or("/", |a| a.base_path.as_str())
-        .trim_end_matches('/');
-    let _ = base;
-    let url = format!("http://{}/ping", address.host_port());
-    match ask(&address.host_port()) {
-        Ok(200) => {
+    match check(&loaded.config) {
+        Ok((200, _, url)) => {
             say!("OK: {url}");
             Ok(ExitCode::SUCCESS)
         }
-        Ok(status) => {
-            say!("Bad healthcheck status: {status}");
+        Ok((status, reason, _)) => {
+            say!("Bad healthcheck status: {status} {reason}");
             Ok(ExitCode::FAILURE)
         }
         Err(error) => {
@@ -55,7 +38,26 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn ask(address: &str) -> anyhow::Result<u16> {
+/// The status, its reason, and the URL that was asked.
+fn check(config: &Static) -> anyhow::Result<(u16, String, String)> {
+    let ping = config
+        .ping
+        .as_ref()
+        .context("please enable `ping` to use health check")?;
+    let entry_point = config
+        .entry_points
+        .get(&ping.entry_point)
+        .with_context(|| format!("ping: missing {} entry point", ping.entry_point))?;
+    let mut address = entry_point.parsed_address().map_err(anyhow::Error::msg)?;
+    let url = format!("http://{}/ping", address.host_port());
+    if matches!(address.host.as_str(), "" | "0.0.0.0" | "::") {
+        address.host = "127.0.0.1".into();
+    }
+    let (status, reason) = ask(&address.host_port())?;
+    Ok((status, reason, url))
+}
+
+fn ask(address: &str) -> anyhow::Result<(u16, String)> {
     let to = address
         .to_socket_addrs()?
         .next()
@@ -67,9 +69,12 @@ fn ask(address: &str) -> anyhow::Result<u16> {
         tcp,
         "HEAD /ping HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
     )?;
-    let mut head = [0u8; 12];
-    tcp.read_exact(&mut head)?;
-    std::str::from_utf8(&head[9..])?
-        .parse()
-        .context("the answer is no HTTP")
+    let mut line = String::new();
+    BufReader::new(tcp.take(MAX_LINE)).read_line(&mut line)?;
+    let mut words = line.trim_end().splitn(3, ' ').skip(1);
+    let status = words
+        .next()
+        .and_then(|s| s.parse().ok())
+        .context("the answer is no HTTP")?;
+    Ok((status, words.next().unwrap_or_default().to_owned()))
 }
