@@ -197,9 +197,6 @@ pub struct RequestBody {
 
 impl RequestBody {
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        if std::mem::take(&mut self.awaiting_continue) {
-            self.say_continue()?;
-        }
         let polled = self
             .client
             .stream
@@ -245,6 +242,10 @@ impl RequestBody {
 
 impl Source for RequestBody {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
+        // Said also where the body came along at once: clients that count answers see the same each time.
+        if std::mem::take(&mut self.awaiting_continue) {
+            self.say_continue()?;
+        }
         while self.lent == 0 {
             match self.decoder.step(self.buffer.filled()) {
                 Ok(Step::Data { skip, len }) => {

@@ -10,6 +10,7 @@ mod signin;
 
 use self::question::{Question, Trust};
 use self::resolve::resolve;
+use super::regex_template::error_text;
 use super::{identity, location, prefixed};
 use regex::Regex;
 use std::sync::Arc;
@@ -91,10 +92,10 @@ fn tls_settings(tls: &ClientTls) -> Result<TlsSettings, BuildError> {
 fn with_server(config: &Config, server: Arc<dyn Service>) -> Result<ForwardAuth, BuildError> {
     let pattern = match config.auth_response_headers_regex.as_str() {
         "" => None,
-        text => Some(
-            Regex::new(text)
-                .map_err(|e| BuildError::new(format!("error compiling regular expression {text}: {e}")))?,
-        ),
+        text => Some(Regex::new(text).map_err(|e| {
+            let why = error_text(text, &e.to_string());
+            BuildError::new(format!("error compiling regular expression {text}: {why}"))
+        })?),
     };
     let named = |text: &str| Some(text).filter(|t| !t.is_empty()).map(Into::into);
     Ok(ForwardAuth {

@@ -10,16 +10,25 @@ use trilithon_flow::BuildError;
 /// # Errors
 /// What is wrong with it.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, BuildError> {
-    RegexBuilder::new(&translate(pattern)).build().map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
-        BuildError::new(format!("error parsing regexp: {reason}: `{pattern}`"))
-    })
+    RegexBuilder::new(&translate(pattern))
+        .build()
+        .map_err(|error| BuildError::new(error_text(pattern, &error.to_string())))
+}
+
+/// What is wrong with a pattern, as Go says it where it has the same trouble.
+pub(crate) fn error_text(pattern: &str, error: &str) -> String {
+    let last = error.lines().last().unwrap_or_default();
+    let reason = match last.trim_start_matches("error: ") {
+        "unclosed group" => "missing closing )",
+        "unopened group" => "unexpected )",
+        "unclosed character class" => "missing closing ]",
+        "repetition operator missing expression" => "missing argument to repetition operator",
+        "incomplete escape sequence, reached end of pattern prematurely" => {
+            return "error parsing regexp: trailing backslash at end of expression: ``".to_owned();
+        }
+        other => other,
+    };
+    format!("error parsing regexp: {reason}: `{pattern}`")
 }
 
 /// Go's spelling to the crate's.
@@ -309,7 +318,16 @@ mod tests {
 
     #[test]
     fn bad_patterns_are_named() {
-        for bad in ["(", "a)", "[a", "*", r"\", "(?=a)", "a{2,1}", r"\8", "(?P<n>a"] {
+        let check = |bad: &str, want: &str| {
+            let want = format!("error parsing regexp: {want}");
+            assert_eq!(compile(bad).unwrap_err().message, want);
+        };
+        check("(", "missing closing ): `(`");
+        check("a)", "unexpected ): `a)`");
+        check("[a", "missing closing ]: `[a`");
+        check("*", "missing argument to repetition operator: `*`");
+        check(r"\", "trailing backslash at end of expression: ``");
+        for bad in ["(?=a)", "a{2,1}", r"\8", "(?P<n>a"] {
             let error = compile(bad).unwrap_err().message;
             assert!(
                 error.starts_with("error parsing regexp: ") && error.ends_with(&format!("`{bad}`")),
