@@ -46,14 +46,14 @@ struct Sizes {
 
 impl Sizes {
     fn of(max: i64, memory: i64) -> Result<Sizes, BuildError> {
-        let size = |n: i64, zero: u64| match u64::try_from(n) {
+        let size = |what: &str, n: i64, zero: u64| match u64::try_from(n) {
             Ok(0) => Ok(zero),
             Ok(n) => Ok(n),
-            Err(_) => Err(BuildError::new(format!("max bytes should be >= 0 got {n}"))),
+            Err(_) => Err(BuildError::new(format!("{what} bytes should be >= 0 got {n}"))),
         };
         Ok(Sizes {
-            max: size(max, u64::MAX)?,
-            memory: size(memory, DEFAULT_MEMORY)?,
+            max: size("max", max, u64::MAX)?,
+            memory: size("mem", memory, DEFAULT_MEMORY)?,
         })
     }
 
