@@ -28,19 +28,19 @@ pub struct Api {
     context: Context,
     /// What comes before `/api` and `/dashboard/`; empty for nothing.
     base: String,
+    /// The path that leads to the dashboard: `api.basePath` as it is written.
+    root: String,
     dashboard: Option<Arc<Dashboard>>,
 }
 
 impl Api {
     pub fn new(context: Context, dashboard: Option<Arc<Dashboard>>) -> Api {
-        let base = context
-            .install
-            .api
-            .as_ref()
-            .map(|a| a.base_path.trim_end_matches('/').to_owned());
+        let root = context.install.api.as_ref().map(|a| a.base_path.clone());
+        let root = root.unwrap_or_else(|| "/".to_owned());
         Api {
             context,
-            base: base.unwrap_or_default(),
+            base: root.trim_end_matches('/').to_owned(),
+            root,
             dashboard,
         }
     }
@@ -54,7 +54,7 @@ impl Api {
             if let Some(page) = below.strip_prefix("/dashboard/") {
                 return dashboard.page(&req.method, page);
             }
-            if matches!(below, "" | "/") && req.method == Method::Get {
+            if path == self.root && req.method == Method::Get {
                 return self.to_dashboard(&req);
             }
         }
