@@ -2,10 +2,12 @@
 
 use crate::entry_point::EntryPoint;
 use crate::intake;
-use crate::route::is_plain_connect;
+use crate::route::{Route, is_plain_connect};
 use crate::worker::Worker;
 use std::borrow::Cow;
+use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use trilithon_flow::record::Protocol;
 use trilithon_flow::{Connection, Exchange, Headers, Interim, Known, Method, Request, Response, metrics};
@@ -86,47 +88,59 @@ fn is_for_the_server(req: &Request) -> bool {
 }
 
 /// The response to a request: intake, router, chain.
-pub async fn respond(
+///
+/// Written out as blocks, here and below: an `async fn` keeps each argument twice, and a request is not small.
+pub fn respond<'a>(
     worker: &Worker,
     entry_point: &EntryPoint,
     mut req: Request,
-    cx: &mut Exchange,
-) -> Response {
-    if is_for_the_server(&req) {
-        return Response::new(200);
+    cx: &'a mut Exchange,
+) -> impl Future<Output = Response> + use<'a> {
+    let route = route(worker, entry_point, &mut req, cx);
+    async move {
+        let mut res = match route {
+            Ok(route) => route.run(req, cx).await,
+            Err(answer) => *answer,
+        };
+        if cx.record.fault.is_none() {
+            cx.record.fault = res.fault.take().map(|f| *f);
+        }
+        res
     }
-    let prepared = intake::prepare(&mut req, cx, entry_point);
-    describe(worker, &req, cx);
-    if is_plain_connect(&req) {
+}
+
+/// The router that a request belongs to, or the answer of the gateway itself.
+fn route(
+    worker: &Worker,
+    entry_point: &EntryPoint,
+    req: &mut Request,
+    cx: &mut Exchange,
+) -> Result<Arc<Route>, Box<Response>> {
+    if is_for_the_server(req) {
+        return Err(Box::new(Response::new(200)));
+    }
+    let prepared = intake::prepare(req, cx, entry_point);
+    describe(worker, req, cx);
+    if is_plain_connect(req) {
         report(entry_point, "connect");
-        return Response::error(501, "Not Implemented");
+        return Err(Box::new(Response::error(501, "Not Implemented")));
     }
     if let Err(refusal) = prepared {
         report(entry_point, refusal.reason);
-        return refusal.response;
+        return Err(Box::new(refusal.response));
     }
-    let found = {
-        let snapshot = worker.live.load();
-        match snapshot.entry_points.get(entry_point.index) {
-            Some(routes) => routes.find(&req, cx),
-            None => Err(crate::route::not_found()),
-        }
+    let snapshot = worker.live.load();
+    let Some(routes) = snapshot.entry_points.get(entry_point.index) else {
+        return Err(Box::new(crate::route::not_found()));
     };
-    let mut res = match found {
-        Ok(route) => route.run(req, cx).await,
-        Err(res) => {
-            match res.status {
-                421 => report(entry_point, "misdirected"),
-                400 => report(entry_point, "bad-path"),
-                _ => {}
-            }
-            res
+    routes.find(req, cx).map_err(|res| {
+        match res.status {
+            421 => report(entry_point, "misdirected"),
+            400 => report(entry_point, "bad-path"),
+            _ => {}
         }
-    };
-    if cx.record.fault.is_none() {
-        cx.record.fault = res.fault.take().map(|f| *f);
-    }
-    res
+        Box::new(res)
+    })
 }
 
 /// Counts and logs a request that no router was asked about, or no service.

@@ -91,37 +91,41 @@ pub struct Next<'a> {
 
 impl<'a> Next<'a> {
     /// Runs the rest: the edits up to the next wrap in a loop, then that wrap or the service, then the edits back.
-    pub async fn run(self, mut req: Request, cx: &'a mut Exchange) -> Response {
-        let mut passed = 0;
-        let mut res = loop {
-            match self.steps.get(passed) {
-                Some(Step::Edit(edit)) => match edit.request(&mut req, cx) {
-                    Ok(()) => passed += 1,
-                    Err(refusal) => {
+    ///
+    /// A block, not an `async fn`: that would keep the request twice, here and on the way in.
+    pub fn run(self, mut req: Request, cx: &'a mut Exchange) -> impl Future<Output = Response> + use<'a> {
+        async move {
+            let mut passed = 0;
+            let mut res = loop {
+                match self.steps.get(passed) {
+                    Some(Step::Edit(edit)) => match edit.request(&mut req, cx) {
+                        Ok(()) => passed += 1,
+                        Err(refusal) => {
+                            cx.keep_head(&req);
+                            break refusal;
+                        }
+                    },
+                    Some(Step::Wrap(wrap)) => {
+                        let next = Next {
+                            steps: &self.steps[passed + 1..],
+                            service: self.service,
+                        };
                         cx.keep_head(&req);
-                        break refusal;
+                        break wrap.call(req, cx, next).await;
                     }
-                },
-                Some(Step::Wrap(wrap)) => {
-                    let next = Next {
-                        steps: &self.steps[passed + 1..],
-                        service: self.service,
-                    };
-                    cx.keep_head(&req);
-                    break wrap.call(req, cx, next).await;
+                    None => {
+                        cx.keep_head(&req);
+                        break self.service.call(req, cx).await;
+                    }
                 }
-                None => {
-                    cx.keep_head(&req);
-                    break self.service.call(req, cx).await;
+            };
+            for step in self.steps[..passed].iter().rev() {
+                if let Step::Edit(edit) = step {
+                    edit.response(&mut res, cx);
                 }
             }
-        };
-        for step in self.steps[..passed].iter().rev() {
-            if let Step::Edit(edit) = step {
-                edit.response(&mut res, cx);
-            }
+            res
         }
-        res
     }
 
     /// [`Next::run`] as a boxed future, for a wrap that has nothing to do on the way back.

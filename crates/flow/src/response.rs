@@ -24,7 +24,7 @@ pub struct Response {
     pub headers: Headers,
     pub body: Body,
     /// With status 101 (or the 200 of an extended CONNECT): the stream to join with the client's.
-    pub upgraded: Option<Upgraded>,
+    pub upgraded: Option<Box<Upgraded>>,
     /// The failure that this response tells of, if it is the gateway's own answer to one.
     pub fault: Option<Box<Fault>>,
 }

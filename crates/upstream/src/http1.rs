@@ -338,9 +338,9 @@ impl<'a> Waiting<'a> {
         // Hop-by-hop, but what the client must be told.
         response.headers.append("Upgrade", to);
         let early = Bytes::copy_from_slice(self.buf.filled());
-        response.upgraded = self.stream.map(|stream| Upgraded {
-            io: Box::new(stream),
-            early,
+        response.upgraded = self.stream.map(|stream| {
+            let io = Box::new(stream);
+            Box::new(Upgraded { io, early })
         });
         Ok(Answer {
             response,

@@ -4,8 +4,9 @@
 //! place. Only a line that is not written as `Name: value` is written a second time.
 
 use crate::headers::{Fields, Headers, canonicalize, is_token};
+use crate::known::Known;
 use crate::reject::Reject;
-use crate::scan::{find_below, name_word};
+use crate::scan::{find_below, find_colon, name_word};
 
 /// Bytes copied at once: a request without body is shorter, and a body behind the head costs little.
 const WINDOW: usize = 1024;
@@ -108,8 +109,12 @@ impl Window<'_> {
             if at >= self.end {
                 return Ok(Stop::Incomplete(at));
             }
-            let Some(colon) = self.name(at)? else {
-                return Ok(Stop::Incomplete(at));
+            let (colon, known) = match self.known_name(at) {
+                Some(found) => found,
+                None => match self.name(at)? {
+                    Some(colon) => (colon, Known::of_canonical(&self.text[at..colon])),
+                    None => return Ok(Stop::Incomplete(at)),
+                },
             };
             let Some(cr) = self.value_end(colon + 1)? else {
                 return Ok(Stop::Incomplete(at));
@@ -120,7 +125,7 @@ impl Window<'_> {
             if !self.is_plain(colon, cr) {
                 return Ok(Stop::Loose(Line { start: at, colon, cr }));
             }
-            fields.add(self.text, at, colon - at, cr - colon - 2);
+            fields.add(at, colon - at, cr - colon - 2, known);
             at = cr + 2;
         }
     }
@@ -142,6 +147,14 @@ impl Window<'_> {
             && self.text[colon + 1] == b' '
             && self.text[colon + 2] > b' '
             && self.text[cr - 1] > b' '
+    }
+
+    /// The position of the colon behind a known name in one of the usual spellings: nothing else has to be looked at.
+    #[inline(always)]
+    fn known_name(&mut self, at: usize) -> Option<(usize, Known)> {
+        let colon = at + find_colon(&self.text[at..])?;
+        let known = Known::spell(&mut self.text[at..colon]);
+        (known != Known::Other).then_some((colon, known))
     }
 
     /// Puts the name at `at` into canonical spelling; gives the position of its colon.
@@ -218,7 +231,8 @@ fn rewrite(headers: &mut Headers, line: &Line) {
     text.extend_from_within(from..to);
     text.extend_from_slice(b"\r\n");
     let (text, mut fields) = headers.parts();
-    fields.add(text, at, colon - start, to - from);
+    let known = Known::of_canonical(&text[start..colon]);
+    fields.add(at, colon - start, to - from, known);
 }
 
 /// Whether CRLF stands at `at`, where a CR is; `false` when the LF is still to come.

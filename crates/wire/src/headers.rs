@@ -41,10 +41,9 @@ impl Fields<'_> {
         self.list.len()
     }
 
-    /// Adds the line at `line` of `text`, its name in canonical spelling.
+    /// Adds the line at `line`, its name in canonical spelling.
     #[inline(always)]
-    pub fn add(&mut self, text: &[u8], line: usize, name_len: usize, value_len: usize) {
-        let known = Known::of_canonical(&text[line..line + name_len]);
+    pub fn add(&mut self, line: usize, name_len: usize, value_len: usize, known: Known) {
         *self.present |= known.bit();
         self.list.push(Field {
             line: line as u32,

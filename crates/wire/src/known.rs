@@ -40,6 +40,9 @@ known! {
     ContentEncoding = "Content-Encoding",
     ContentRange = "Content-Range",
     AcceptEncoding = "Accept-Encoding",
+    AcceptLanguage = "Accept-Language",
+    CacheControl = "Cache-Control",
+    LastModified = "Last-Modified",
     Authorization = "Authorization",
     WwwAuthenticate = "Www-Authenticate",
     Cookie = "Cookie",
@@ -120,6 +123,25 @@ const fn multiplier() -> u32 {
     m
 }
 
+/// The longest name.
+const LONGEST: usize = 32;
+
+/// The names in lower case, as HTTP/2 and many programs spell them.
+static LOWER: [[u8; LONGEST]; NAMES.len()] = {
+    let mut lower = [[0; LONGEST]; NAMES.len()];
+    let mut i = 0;
+    while i < NAMES.len() {
+        let name = NAMES[i].as_bytes();
+        let mut at = 0;
+        while at < name.len() {
+            lower[i][at] = name[at].to_ascii_lowercase();
+            at += 1;
+        }
+        i += 1;
+    }
+    lower
+};
+
 impl Known {
     /// The entry for `name`, in any case; [`Known::Other`] for a name that is not in the table.
     #[inline]
@@ -141,6 +163,22 @@ impl Known {
         } else {
             Known::Other
         }
+    }
+
+    /// Puts a known name that is spelt in canonical or in lower case into canonical spelling. Others are left alone, and
+    /// are [`Known::Other`] here.
+    #[inline(always)]
+    pub(crate) fn spell(name: &mut [u8]) -> Known {
+        let id = Known::candidate(name);
+        let canonical = NAMES[id].as_bytes();
+        if canonical == name {
+            return ALL[id];
+        }
+        if canonical.len() != name.len() || LOWER[id][..name.len().min(LONGEST)] != *name {
+            return Known::Other;
+        }
+        name.copy_from_slice(canonical);
+        ALL[id]
     }
 
     #[inline(always)]
@@ -217,6 +255,10 @@ mod tests {
         for &id in &ALL[1..] {
             assert_eq!(Known::of(id.name().as_bytes()), id);
             assert_eq!(Known::of(id.name().to_ascii_lowercase().as_bytes()), id);
+            let mut spelt = id.name().to_ascii_lowercase().into_bytes();
+            assert_eq!((Known::spell(&mut spelt), &spelt[..]), (id, id.name().as_bytes()));
+            let mut shouted = id.name().to_ascii_uppercase().into_bytes();
+            assert_eq!(Known::spell(&mut shouted), Known::Other);
         }
         assert_eq!(Known::of(b"x-real-iq"), Known::Other);
         assert_eq!(Known::of(b""), Known::Other);

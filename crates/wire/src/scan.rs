@@ -16,6 +16,14 @@ fn passing(w: u64, limit: u8) -> u64 {
 /// Position, from `at`, of the first byte that is below `limit` or DEL; the end of `buf` if there is none.
 #[inline(always)]
 pub fn find_below(buf: &[u8], mut at: usize, limit: u8) -> usize {
+    // Long values first, in steps that the compiler makes vectors of.
+    while let Some(block) = buf.get(at..).and_then(|b| b.first_chunk::<32>()) {
+        let stops = |stops, &b: &u8| stops | u8::from(b < limit) | u8::from(b == 0x7f);
+        if block.iter().fold(0, stops) != 0 {
+            break;
+        }
+        at += 32;
+    }
     while let Some(pair) = buf.get(at..).and_then(|b| b.first_chunk::<16>()) {
         let pair = u128::from_le_bytes(*pair);
         let (a, b) = (passing(pair as u64, limit), passing((pair >> 64) as u64, limit));
@@ -38,6 +46,21 @@ pub fn find_below(buf: &[u8], mut at: usize, limit: u8) -> usize {
         at += 1;
     }
     at
+}
+
+/// Position of the first `:` among the first bytes, as many as a known name has; `None` if it is further on.
+#[inline(always)]
+pub fn find_colon(buf: &[u8]) -> Option<usize> {
+    const COLONS: u64 = ONES * b':' as u64;
+    for (word, at) in buf.chunks_exact(8).zip([0, 8, 16, 24, 32]) {
+        let word = u64::from_le_bytes(word.try_into().ok()?) ^ COLONS;
+        // The lowest bit that is set is exact, which is all that is asked.
+        let found = word.wrapping_sub(ONES) & !word & HIGHS;
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+    }
+    None
 }
 
 /// Up to eight bytes of a field name, in canonical spelling.
@@ -100,6 +123,21 @@ mod tests {
                         let want = if b < limit || b == 0x7f { at } else { len };
                         assert_eq!(find_below(&buf, 0, limit), want, "{b:#x} at {at} of {len}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn finds_the_first_colon() {
+        for len in 0..60usize {
+            for at in 0..len {
+                for fill in [b';', b'9', 0xba, 0] {
+                    let mut buf = vec![fill; len];
+                    buf[at] = b':';
+                    buf[len - 1] = b':';
+                    let want = (at < 40 && at / 8 < len / 8).then_some(at);
+                    assert_eq!(find_colon(&buf), want, "{fill:#x} at {at} of {len}");
                 }
             }
         }

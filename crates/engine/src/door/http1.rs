@@ -16,8 +16,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use trilithon_flow::{
-    Body, Connection, Exchange, Fault, FaultKind, Headers, Interim, Known, Method, Request, Response, Target,
-    Upgraded, Version, limits, status,
+    Body, Connection, Exchange, Fault, FaultKind, Headers, Interim, Known, Method, Request, Response, Side,
+    Target, Upgraded, Version, limits, status,
 };
 use trilithon_wire::body::Step;
 use trilithon_wire::{Buffer, Framing, HeadLimits, Reject, ResponseFraming, encode, head};
@@ -120,16 +120,21 @@ impl Http1 {
             self.client.deadline.set(self.entry_point.read_timeout);
         }
         self.served += 1;
-        let Some(taken) = self.head().await? else {
+        let Some(Taken {
+            mut req,
+            framing,
+            keep_alive,
+            expect_continue,
+        }) = self.head().await?
+        else {
             return Ok(After::Close);
         };
         let answer_by = self.answer_by();
-        let mut req = taken.req;
         // What follows a CONNECT is talk with somebody else, never the next request.
-        let keep_alive = taken.keep_alive && req.method != Method::Connect;
-        match taken.framing {
+        let keep_alive = keep_alive && req.method != Method::Connect;
+        match framing {
             Framing::None | Framing::Length(0) => self.client.deadline.clear(),
-            framing => req.body = Body::from_source(self.client.lend_body(framing, taken.expect_continue)),
+            framing => req.body = Body::from_source(self.client.lend_body(framing, expect_continue)),
         }
         let (is_head, version) = (req.method == Method::Head, req.version);
         let mut cx = serve::begin(
@@ -140,7 +145,11 @@ impl Http1 {
             &req,
         );
         let has_body = !req.body.is_empty();
-        let Some(mut res) = self.drive(req, &mut cx).await else {
+        let answer = {
+            let reply = pin!(serve::respond(&self.worker, &self.entry_point, req, &mut cx));
+            self.drive(reply, version != Version::Http10).await
+        };
+        let Some(mut res) = answer else {
             cx.record.fault = Some(Fault::new(
                 FaultKind::ClientGone,
                 "the client closed before the answer",
@@ -161,7 +170,7 @@ impl Http1 {
             serve::finish(&self.worker, &mut cx, res.status, 0);
             return Ok(After::Close);
         }
-        self.answer(res, is_head, version, keep_alive, &mut cx).await
+        self.answer(&mut res, is_head, version, keep_alive, &mut cx).await
     }
 
     /// When `writeTimeout` is over for an answer that has not begun: a client is not answered later than that. One that
@@ -251,9 +260,11 @@ impl Http1 {
     }
 
     /// Runs the chain; meanwhile passes interim responses on and watches whether the client is still there.
-    async fn drive(&self, req: Request, cx: &mut Exchange) -> Option<Response> {
-        let interim_allowed = req.version != Version::Http10;
-        let mut reply = pin!(serve::respond(&self.worker, &self.entry_point, req, cx));
+    async fn drive(
+        &self,
+        mut reply: Pin<&mut impl Future<Output = Response>>,
+        interim_allowed: bool,
+    ) -> Option<Response> {
         let mut response = None;
         while response.is_none() {
             let gone = poll_fn(|cx| {
@@ -306,19 +317,19 @@ impl Http1 {
     /// Sends a response and settles whether the connection can go on.
     async fn answer(
         &self,
-        mut res: Response,
+        res: &mut Response,
         is_head: bool,
         version: Version,
         keep_alive: bool,
         cx: &mut Exchange,
     ) -> io::Result<After> {
-        let framing = framing(&res, is_head, version);
+        let framing = framing(res, is_head, version);
         let keep_alive = keep_alive && framing != Framing::Close;
         if self.worker.telemetry.wants.response_headers {
             cx.record.response_headers = Some(res.headers.clone());
         }
         let mut out = OutBuffer::new();
-        self.write_head(&mut out.0, &res, framing, is_head, version, keep_alive);
+        self.write_head(&mut out.0, res, framing, is_head, version, keep_alive);
         let sent = match framing {
             Framing::None => self
                 .client
@@ -330,7 +341,7 @@ impl Http1 {
         };
         let code = res.status;
         // The upstream connection goes back to its pool, and an unread request body to this connection.
-        drop(res);
+        drop(std::mem::take(res));
         if sent.is_ok() {
             self.client.flush().await?;
         }
@@ -338,6 +349,10 @@ impl Http1 {
         match sent {
             Ok(bytes) => serve::finish(&self.worker, cx, code, bytes),
             Err((bytes, fault)) => {
+                if fault.side() != Side::Client && self.client.write(&mut out.0).await.is_ok() {
+                    // What came before the break is the client's; that the end is missing tells it the rest.
+                    let _ = self.client.flush().await;
+                }
                 cx.record.fault.get_or_insert(fault);
                 serve::finish(&self.worker, cx, code, bytes);
                 return Ok(After::Close);
@@ -564,7 +579,12 @@ impl Http1 {
     }
 
     /// Sends the 101 and joins the two streams.
-    async fn upgrade(&self, res: Response, mut upgraded: Upgraded, cx: &mut Exchange) -> io::Result<After> {
+    async fn upgrade(
+        &self,
+        res: Response,
+        mut upgraded: Box<Upgraded>,
+        cx: &mut Exchange,
+    ) -> io::Result<After> {
         let mut out = OutBuffer::new();
         encode::response_head(
             &mut out.0,

@@ -176,7 +176,12 @@ async fn exchange(shared: Rc<Shared>, req: http::Request<RecvStream>, mut respon
         &interim,
         &req,
     );
-    let Some(mut res) = drive(&shared, req, &mut cx, &interim, &mut respond).await else {
+    let answer = {
+        let (worker, entry_point) = (&shared.worker, &shared.entry_point);
+        let reply = pin!(serve::respond(worker, entry_point, req, &mut cx));
+        drive(reply, &interim, &mut respond).await
+    };
+    let Some(mut res) = answer else {
         cx.record.fault = Some(Fault::new(
             FaultKind::ClientGone,
             "the client reset the stream before the answer",
@@ -190,6 +195,14 @@ async fn exchange(shared: Rc<Shared>, req: http::Request<RecvStream>, mut respon
     }
     if let Some(upgraded) = res.upgraded.take() {
         return upgrade(&shared, upgraded, &mut cx, respond, tunnel_in).await;
+    }
+    if tunnel_in.is_some() && (200..300).contains(&res.status) {
+        // To this client 2xx would mean that the tunnel stands (RFC 8441 §5).
+        cx.record.fault = Some(Fault::new(
+            FaultKind::Malformed,
+            "the server answered an upgrade without switching",
+        ));
+        res = Response::status_text(502);
     }
     let code = res.status;
     let bodiless = is_head || status::is_bodiless(code) || res.body.is_empty();
@@ -218,13 +231,10 @@ impl Drop for Active {
 
 /// Runs the chain; passes interim responses on and gives up when the client resets the stream.
 async fn drive(
-    shared: &Shared,
-    req: Request,
-    cx: &mut Exchange,
+    mut reply: Pin<&mut impl Future<Output = Response>>,
     interim: &Interim,
     respond: &mut SendResponse<Bytes>,
 ) -> Option<Response> {
-    let mut reply = pin!(serve::respond(&shared.worker, &shared.entry_point, req, cx));
     poll_fn(|cx| {
         let polled = reply.as_mut().poll(cx);
         for (code, headers) in interim.take() {
@@ -591,7 +601,7 @@ pub fn grpc_status(headers: &Headers) -> Option<u32> {
 /// Joins an extended CONNECT stream with the upgraded upstream.
 async fn upgrade(
     shared: &Shared,
-    mut upgraded: Upgraded,
+    mut upgraded: Box<Upgraded>,
     cx: &mut Exchange,
     mut respond: SendResponse<Bytes>,
     incoming: Option<RecvStream>,

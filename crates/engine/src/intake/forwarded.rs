@@ -124,10 +124,9 @@ fn join_forwarded_for(req: &mut Request) {
 
 fn forwarded_port(req: &Request, tls: bool) -> &[u8] {
     let host = req.host();
-    let after_bracket = host.iter().rposition(|&b| b == b']').map_or(0, |at| at + 1);
     if let Some(at) = host.iter().rposition(|&b| b == b':')
-        && at >= after_bracket
         && at + 1 < host.len()
+        && !host[at..].contains(&b']')
     {
         return &host[at + 1..];
     }

@@ -238,10 +238,10 @@ mod tests {
     #[test]
     fn a_connection_that_left_http_is_under_way() {
         let upgrade = || Response {
-            upgraded: Some(Upgraded {
+            upgraded: Some(Box::new(Upgraded {
                 io: Box::new(tokio::io::empty()),
                 early: Bytes::new(),
-            }),
+            })),
             ..Response::new(101)
         };
         let bench = bench(1, upgrade);

@@ -372,7 +372,7 @@ mod tests {
                     early: Bytes::new(),
                 };
                 Response {
-                    upgraded: Some(upgraded),
+                    upgraded: Some(Box::new(upgraded)),
                     ..Response::new(101)
                 }
             },
