@@ -16,9 +16,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use trilithon_flow::metrics::registry;
 
-/// Wait after the first line of an idle log, and between writes of a busy one.
+/// Wait after the first line of an idle log, between writes of a busy one, and of one with so many lines that waking up for
+/// them would cost more than writing them.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
+const FULL_PAUSE: Duration = Duration::from_millis(50);
+/// Bytes of one write that make a log full.
+const FULL: usize = 4 * 1024;
 /// Bytes a lane may hold when the disk does not keep up; further lines are dropped and counted.
 const MAX_LANE: usize = 8 * 1024 * 1024;
 /// A taken buffer larger than this is not kept.
@@ -235,14 +239,16 @@ impl Thread {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
-            if !self.write_all() {
+            let mut written = self.write_all();
+            if written == 0 {
                 self.shared.awake.store(false, Ordering::Relaxed);
-                if !self.write_all() {
+                written = self.write_all();
+                if written == 0 {
                     return true;
                 }
                 self.shared.awake.store(true, Ordering::Relaxed);
             }
-            pause = BUSY_PAUSE;
+            pause = if written < FULL { BUSY_PAUSE } else { FULL_PAUSE };
         }
     }
 
@@ -266,10 +272,10 @@ impl Thread {
         }
     }
 
-    /// Writes what the lanes hold; false when they hold nothing.
-    fn write_all(&mut self) -> bool {
+    /// Writes what the lanes hold; gives the bytes.
+    fn write_all(&mut self) -> usize {
         let lanes = lock(&self.shared.lanes).clone();
-        let mut any = false;
+        let mut bytes = 0;
         for lane in lanes {
             {
                 let mut lane = lock(&lane);
@@ -278,13 +284,13 @@ impl Thread {
                 }
                 std::mem::swap(&mut lane.lines, &mut self.spare);
             }
-            any = true;
+            bytes += self.spare.len();
             let written = self.out.write(&self.spare);
             self.said(written);
             self.spare.clear();
             self.spare.shrink_to(KEPT_BUFFER);
         }
-        any
+        bytes
     }
 
     fn said(&mut self, written: io::Result<()>) {
