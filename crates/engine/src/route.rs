@@ -154,7 +154,7 @@ impl Routes {
             Err(BadPath) => return Err(Response::status_text(400)),
         };
         if !route.denied.allow(req.target.path()) {
-            return Err(Response::error(400, "Bad Request"));
+            return Err(Response::new(400));
         }
         if tls.is_some_and(|tls| tls.options != route.tls_options) {
             return Err(Response::error(421, "Misdirected Request"));

@@ -93,6 +93,7 @@ impl<'a> Next<'a> {
     /// Runs the rest: the edits up to the next wrap in a loop, then that wrap or the service, then the edits back.
     ///
     /// A block, not an `async fn`: that would keep the request twice, here and on the way in.
+    #[allow(clippy::manual_async_fn)]
     pub fn run(self, mut req: Request, cx: &'a mut Exchange) -> impl Future<Output = Response> + use<'a> {
         async move {
             let mut passed = 0;

@@ -122,8 +122,7 @@ impl Service for Ping {
         } else {
             200
         };
-        let page = Page::new("text/plain; charset=utf-8", trilithon_flow::status::text(status));
-        ready(Page { status, ..page }.into())
+        ready(Response::status_text(status))
     }
 }
 

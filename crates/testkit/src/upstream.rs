@@ -292,7 +292,11 @@ impl Shared {
             Manner::Echo => match self.request(stream, connection)? {
                 None => Ok(Next::End),
                 Some(seen) if seen.headers.has("upgrade") => upgrade(stream, &seen),
-                Some(seen) => self.reply(stream, &seen, echo(&lock(&self.name).clone(), &seen)),
+                Some(seen) => {
+                    // Not in the call below: the lock would be held while the upstream thinks.
+                    let name = lock(&self.name).clone();
+                    self.reply(stream, &seen, echo(&name, &seen))
+                }
             },
         }
     }

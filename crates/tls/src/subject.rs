@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn the_order_is_turned_round() {
         let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(rcgen::DnType::CountryName, "FR");
         params
             .distinguished_name

@@ -295,7 +295,8 @@ fn verifier(
 
 /// The certificates that can be read.
 fn certificates(pem: &[String]) -> impl Iterator<Item = CertificateDer<'static>> {
-    pem.iter().flat_map(|text| CertificateDer::pem_slice_iter(text.as_bytes()).flatten())
+    pem.iter()
+        .flat_map(|text| CertificateDer::pem_slice_iter(text.as_bytes()).flatten())
 }
 
 /// Certificates that cannot be read are left out, as Go does.

@@ -119,11 +119,7 @@ impl RouterBuilder<'_> {
     }
 
     /// What the chain ends in: a service, or the routers below.
-    fn target(
-        &mut self,
-        name: &str,
-        router: &Router,
-    ) -> Result<Target, BuildError> {
+    fn target(&mut self, name: &str, router: &Router) -> Result<Target, BuildError> {
         let children = self.layers.children(name).to_vec();
         if !children.is_empty() {
             let below: Vec<Candidate> = children
@@ -131,7 +127,11 @@ impl RouterBuilder<'_> {
                 .filter_map(|child| self.candidate(child))
                 .collect();
             let label: Arc<str> = format!("{name}-muxer").into();
-            return Ok(Target { service: Arc::new(Layer { muxer: muxer(below) }), label: Some(label), internal: false });
+            return Ok(Target {
+                service: Arc::new(Layer { muxer: muxer(below) }),
+                label: Some(label),
+                internal: false,
+            });
         }
         if router.service.is_empty() {
             return Err(BuildError::new("the service is missing on the router").help(
@@ -144,7 +144,11 @@ impl RouterBuilder<'_> {
             .get(&service)
             .map_err(|e| e.at(&router.service, 0))?;
         let own = service.ends_with("@internal");
-        Ok(Target { service: backend, label: Some(service.into()), internal: own })
+        Ok(Target {
+            service: backend,
+            label: Some(service.into()),
+            internal: own,
+        })
     }
 
     fn observe(&self, router: &Router) -> Observe {

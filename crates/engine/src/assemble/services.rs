@@ -125,7 +125,13 @@ impl<'a> ServiceTable<'a> {
                 let children = c
                     .services
                     .iter()
-                    .map(|s| self.child(&s.name, s.weight, name))
+                    .map(|s| {
+                        let within = |e: BuildError| BuildError {
+                            message: format!("building HTTP service \"{}\": {}", s.name, e.message),
+                            ..e.at(&s.name, 0)
+                        };
+                        self.child(&s.name, s.weight, name).map_err(within)
+                    })
                     .collect::<Result<_, _>>()?;
                 Arc::new(Weighted::build(name, c, children, self.keep)?)
             }
@@ -179,7 +185,12 @@ impl<'a> ServiceTable<'a> {
                     .0
                     .clone()
             }),
-            None => Err(BuildError::new(format!("servers transport not found {name}"))),
+            None => {
+                let url = config.servers.first().map(|s| s.url.as_str()).unwrap_or_default();
+                let why = format!("getting RoundTripper: servers transport not found {name}");
+                let error = BuildError::new(format!("error building proxy for server URL {url}: {why}"));
+                Err(error.at(&config.servers_transport, 0))
+            }
         };
         self.transports.borrow_mut().insert(name, built.clone());
         built

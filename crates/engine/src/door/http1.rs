@@ -323,6 +323,10 @@ impl Http1 {
         keep_alive: bool,
         cx: &mut Exchange,
     ) -> io::Result<After> {
+        if res.status == 304 {
+            // It describes no content of its own (RFC 9110 §15.4.5); Go's server leaves the type out.
+            res.headers.remove_known(Known::ContentType);
+        }
         let framing = framing(res, is_head, version);
         let keep_alive = keep_alive && framing != Framing::Close;
         if self.worker.telemetry.wants.response_headers {
@@ -379,18 +383,12 @@ impl Http1 {
             Framing::Length(n) => ResponseFraming::Length(n),
             Framing::Chunked => ResponseFraming::Chunked,
             Framing::Close => ResponseFraming::Close,
-            Framing::None if res.status == 304 || is_head && !status::is_bodiless(res.status) => {
+            Framing::None if is_head && !status::is_bodiless(res.status) => {
                 let declared = res
                     .headers
                     .known(Known::ContentLength)
                     .and_then(|v| std::str::from_utf8(v).ok()?.parse().ok());
-                let known = declared.or_else(|| {
-                    if is_head {
-                        res.body.length().filter(|n| *n > 0)
-                    } else {
-                        None
-                    }
-                });
+                let known = declared.or_else(|| res.body.length().filter(|n| *n > 0));
                 known.map_or(ResponseFraming::None, ResponseFraming::Length)
             }
             Framing::None => ResponseFraming::None,

@@ -34,8 +34,8 @@ pub fn answer(reject: Reject) -> Vec<u8> {
 fn detail(reject: Reject) -> &'static str {
     match reject {
         Reject::HostMissing => "missing required Host header",
-        Reject::HostRepeated => "too many Host headers",
         Reject::HostInvalid => "malformed Host header",
+        Reject::FieldName => "invalid header name",
         Reject::FieldValue => "invalid header value",
         Reject::Version => "unsupported protocol version",
         _ => "",
@@ -70,7 +70,10 @@ mod tests {
             Reject::HostMissing,
             "HTTP/1.1 400 Bad Request: missing required Host header | 400 Bad Request: missing required Host header",
         );
-        check(Reject::FieldName, "HTTP/1.1 400 Bad Request | 400 Bad Request");
+        check(
+            Reject::FieldName,
+            "HTTP/1.1 400 Bad Request: invalid header name | 400 Bad Request: invalid header name",
+        );
         check(
             Reject::TransferCoding,
             "HTTP/1.1 501 Not Implemented | Unsupported transfer encoding",

@@ -285,7 +285,7 @@ impl trilithon_upstream::tcp::Backend for Servers {
 fn streams() {
     let report = stream_report();
     let check = |items: Vec<Item<'_>>, want: Value| {
-        let all: Vec<Value> = items.iter().map(|i| i.render().into()).collect();
+        let all: Vec<Value> = items.iter().map(Item::render).collect();
         assert_eq!(all, [want]);
     };
     check(

@@ -205,9 +205,9 @@ impl ForwardAuth {
     }
 
     /// What the client is told instead of being let through.
-    fn refusal(&self, req: &Request, mut answer: Response) -> Response {
+    fn refusal(&self, mut answer: Response) -> Response {
         if let Some(url) = self.signin.as_deref().filter(|_| answer.status == 401) {
-            return signin::redirect(req, url);
+            return signin::redirect(url);
         }
         answer.headers.retain(|known, _, _| !known.is_hop_by_hop());
         let location = answer
@@ -300,7 +300,7 @@ impl Wrap for ForwardAuth {
                 Err(fault) => return failed(&fault, &self.address),
             };
             if !(200..300).contains(&answer.status) {
-                return self.refusal(&req, answer);
+                return self.refusal(answer);
             }
             prefixed::discard(answer.body);
             self.admit(&mut req, &answer.headers);

@@ -52,14 +52,12 @@ fn a08_bytes_beyond_the_content_length() {
         1,
         "the connection upstream is as good as before"
     );
-    let looked = Before::look(&gateway, "web", "bad-request-line");
     client.send("POST /three HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc def ghi jkl\r\n\r\n");
     assert_eq!(client.response().json()["body"], "abc");
     assert_eq!(client.response().status, 400);
     assert_ends(&mut client, "garbage behind a body");
     assert_eq!(upstream.requests(), 3);
     assert_eq!(rejections(&gateway, "web", "bad-request-line"), 1);
-    drop(looked);
 }
 
 /// An answer that is longer than it says costs the server its connection, and nobody else anything.
@@ -159,12 +157,10 @@ fn a10_upgrade_that_is_not_granted() {
         "the second request asks for no upgrade"
     );
     // What is no request is refused, not passed on as a stream.
-    let looked = Before::look(&gateway, "web", "bad-request-line");
     let mut client = gateway.client("web");
     client.send(format!("{upgrade}\x01\x02\x03\x04\r\n\r\n"));
     assert_eq!((client.response().status, client.response().status), (200, 400));
     assert_ends(&mut client, "bytes of a protocol that was not agreed on");
-    drop(looked);
     assert_eq!(upstream.requests(), 3);
 }
 
@@ -642,7 +638,11 @@ fn a20_names_and_limits() {
     check("no colon", 400, "bad-header-name");
     check("X(A: 1", 400, "bad-header-name");
     check(&"X-A: 1\r\n".repeat(8192), 431, "too-many-headers");
-    check(&format!("X-A: {}", "a".repeat((1 << 20) + 4096)), 431, "head-too-large");
+    check(
+        &format!("X-A: {}", "a".repeat((1 << 20) + 4096)),
+        431,
+        "head-too-large",
+    );
     assert_eq!(upstream.connections(), 0);
     // Up to the limit nothing is cut off, least of all silently.
     let many: String = (0..1000).map(|n| format!("X-{n}: {n}\r\n")).collect();

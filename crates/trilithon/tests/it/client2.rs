@@ -130,12 +130,17 @@ pub async fn whole(answer: http::Response<RecvStream>) -> Whole {
 
 /// The next piece of a body; `None` at its end.
 pub async fn next(stream: &mut RecvStream) -> Option<Bytes> {
-    let piece = stream.data().await?.expect("a body without a break");
-    stream
-        .flow_control()
-        .release_capacity(piece.len())
-        .expect("as much as was read");
-    Some(piece)
+    loop {
+        let piece = stream.data().await?.expect("a body without a break");
+        stream
+            .flow_control()
+            .release_capacity(piece.len())
+            .expect("as much as was read");
+        // A last frame may be empty.
+        if !piece.is_empty() {
+            return Some(piece);
+        }
+    }
 }
 
 /// Sends all of `bytes`, as the window allows.

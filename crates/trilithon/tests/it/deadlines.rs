@@ -12,7 +12,11 @@ use trilithon_testkit::{Ended, Gateway, PATIENCE, Upstream, until};
 fn timed(timeouts: &str, upstream: &Upstream) -> Gateway {
     let options = format!("'127.0.0.1:@web@', transport: {{respondingTimeouts: {{{timeouts}}}}}}}");
     let install = INSTALL.replace("'127.0.0.1:@web@'}", &options);
-    gateway().install(&install).routing(ROUTING).upstream("b1", upstream).start()
+    gateway()
+        .install(&install)
+        .routing(ROUTING)
+        .upstream("b1", upstream)
+        .start()
 }
 
 /// The connection ends without an answer, not much before `time` and long before anybody would lose patience.
@@ -22,7 +26,10 @@ fn assert_cut(client: &mut trilithon_testkit::RawClient, began: Instant, time: D
     let took = began.elapsed();
     assert!(bytes.is_empty(), "{what}: {}", bytes.escape_ascii());
     assert_ne!(ended, Ended::Open, "{what}");
-    assert!(took + Duration::from_millis(50) >= time, "{what}: cut after {took:?}");
+    assert!(
+        took + Duration::from_millis(50) >= time,
+        "{what}: cut after {took:?}"
+    );
 }
 
 #[test]
@@ -59,7 +66,10 @@ fn g01_slow_heads() {
 #[test]
 fn g01_slow_bodies() {
     let gateway = timed("readTimeout: 400ms", &Upstream::echo());
-    for head in ["Content-Length: 5\r\n\r\nhe", "Transfer-Encoding: chunked\r\n\r\n5\r\nhe"] {
+    for head in [
+        "Content-Length: 5\r\n\r\nhe",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhe",
+    ] {
         let looked = Before::look(&gateway, "web", "slow-body");
         let (began, mut client) = (Instant::now(), gateway.client("web"));
         client.send(format!("POST / HTTP/1.1\r\nHost: a.test\r\n{head}"));
@@ -79,9 +89,18 @@ fn g01_idle_connections() {
     client2::run(async {
         let mut client = client2::connect(&gateway, "web").await;
         assert_eq!(client2::get(&mut client, "http://a.test/").await.status, 200);
-        let request = http::Request::get("http://a.test/").header("x-do", "delay=800").body(()).expect("a request");
+        let request = http::Request::get("http://a.test/")
+            .header("x-do", "delay=800")
+            .body(())
+            .expect("a request");
         let (answer, _) = client.send_request(request, true).expect("an open connection");
-        assert_eq!(answer.await.expect("an answer after more than the idle time").status(), 200);
+        assert_eq!(
+            answer
+                .await
+                .expect("an answer after more than the idle time")
+                .status(),
+            200
+        );
         let ended = tokio::time::timeout(PATIENCE, async {
             while client.clone().ready().await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -102,7 +121,11 @@ fn g01_slow_readers() {
     client.read_until(b"\r\n\r\n");
     until(Duration::from_millis(1500), || None::<()>);
     let (bytes, ended) = client.read_to_end(PATIENCE);
-    assert!(bytes.len() < 30_000_000 && ended != Ended::Open, "{} bytes, {ended:?}", bytes.len());
+    assert!(
+        bytes.len() < 30_000_000 && ended != Ended::Open,
+        "{} bytes, {ended:?}",
+        bytes.len()
+    );
     let mut client = gateway.client("web");
     client.send(head);
     client.read_until(b"\r\n\r\n");
@@ -118,7 +141,10 @@ fn g01_slow_readers() {
 /// A socket that left HTTP may be silent as long as it likes.
 #[test]
 fn g01_silent_upgraded_connections() {
-    let gateway = timed("readTimeout: 200ms, writeTimeout: 200ms, idleTimeout: 200ms", &Upstream::echo());
+    let gateway = timed(
+        "readTimeout: 200ms, writeTimeout: 200ms, idleTimeout: 200ms",
+        &Upstream::echo(),
+    );
     let mut client = gateway.client("web");
     client.send("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
     assert_eq!(client.response().status, 101);
@@ -129,7 +155,10 @@ fn g01_silent_upgraded_connections() {
 /// A server that streams for ever, and tells when its connection ended.
 fn endless() -> (u16, Receiver<Instant>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let port = listener.local_addr().expect("a bound listener has an address").port();
+    let port = listener
+        .local_addr()
+        .expect("a bound listener has an address")
+        .port();
     let (tell, told) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
@@ -142,6 +171,8 @@ fn endless() -> (u16, Receiver<Instant>) {
                 }
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
                 while stream.write_all(b"5\r\ntoken\r\n").is_ok() {
+                    // A server that goes on for as long as somebody takes it; the pace is no wait.
+                    #[allow(clippy::disallowed_methods)]
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 let _ = tell.send(Instant::now());
@@ -154,9 +185,15 @@ fn endless() -> (u16, Receiver<Instant>) {
 #[test]
 fn g02_clients_that_leave() {
     let (port, told) = endless();
-    let gateway = gateway().routing(ROUTING).at_port("b1", port).wait_only_for(&["web", "traefik"]).start();
+    let gateway = gateway()
+        .routing(ROUTING)
+        .at_port("b1", port)
+        .wait_only_for(&["web", "traefik"])
+        .start();
     let check = |what: &str, left: Instant| {
-        let ended = told.recv_timeout(PATIENCE).expect("the upstream's connection ends");
+        let ended = told
+            .recv_timeout(PATIENCE)
+            .expect("the upstream's connection ends");
         let took = ended.saturating_duration_since(left);
         assert!(took < Duration::from_secs(1), "{what}: called off after {took:?}");
     };
@@ -191,7 +228,10 @@ fn g02_clients_that_leave() {
 fn g02_clients_that_leave_before_the_answer() {
     let (tell, told) = channel();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let port = listener.local_addr().expect("a bound listener has an address").port();
+    let port = listener
+        .local_addr()
+        .expect("a bound listener has an address")
+        .port();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut head = [0; 4096];
@@ -201,7 +241,11 @@ fn g02_clients_that_leave_before_the_answer() {
             let _ = tell.send(false);
         }
     });
-    let gateway = gateway().routing(ROUTING).at_port("b1", port).wait_only_for(&["web", "traefik"]).start();
+    let gateway = gateway()
+        .routing(ROUTING)
+        .at_port("b1", port)
+        .wait_only_for(&["web", "traefik"])
+        .start();
     let mut client = gateway.client("web");
     client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(true));

@@ -5,14 +5,21 @@
 
 mod boundaries;
 mod client2;
+mod commands;
 mod deadlines;
 mod frames;
 mod framing;
+mod grpc;
 mod hello;
 mod http2;
 mod paths;
+mod reload;
+mod server2;
+mod shutdown;
+mod streaming;
 mod streams;
 mod tap;
 mod tls;
 mod trust;
+mod upgrade;
 mod world;

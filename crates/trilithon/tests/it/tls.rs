@@ -222,7 +222,6 @@ fn c02_spellings_of_a_host() {
 fn c03_domain_fronting() {
     let gateway = secure(ROUTING);
     let upstream = gateway.upstream("b1");
-    let looked = Before::look(&gateway, "websecure", "misdirected");
     // Each request of a connection is looked at, and the connection goes on.
     let mut client = connect(&gateway, Some("open.test"), None).expect("a handshake");
     for (host, status) in [
@@ -245,7 +244,6 @@ fn c03_domain_fronting() {
     eventually("both are logged", || {
         complaints(&gateway, "websecure", "misdirected") == 2
     });
-    drop(looked);
     // Without a name, or with one that nobody serves, the default options hold.
     for name in [None, Some("nowhere.test")] {
         let mut client = connect(&gateway, name, None).expect("a handshake");
