@@ -183,6 +183,7 @@ mod tests {
     use super::super::kit::{Act, Bench, Outcome, Script};
     use super::super::testing;
     use super::*;
+    use trilithon_flow::Fault;
 
     fn large() -> &'static [u8] {
         b"the quick brown fox jumps over the lazy dog. "
