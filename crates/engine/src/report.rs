@@ -108,15 +108,20 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+/// How many objects are not the gateway's own.
+fn written<T>(objects: &BTreeMap<String, Entry<T>>) -> usize {
+    objects.keys().filter(|name| !name.ends_with("@internal")).count()
+}
+
 impl Report {
-    /// The number of routers, whatever their protocol.
+    /// The number of routers that somebody wrote, whatever their protocol.
     pub fn router_count(&self) -> usize {
-        self.routers.len() + self.tcp_routers.len() + self.udp_routers.len()
+        written(&self.routers) + written(&self.tcp_routers) + written(&self.udp_routers)
     }
 
-    /// The number of services, whatever their protocol.
+    /// The number of services that somebody wrote, whatever their protocol.
     pub fn service_count(&self) -> usize {
-        self.services.len() + self.tcp_services.len() + self.udp_services.len()
+        written(&self.services) + written(&self.tcp_services) + written(&self.udp_services)
     }
 
     /// Every complaint with the place of its object, for the log and `check`.

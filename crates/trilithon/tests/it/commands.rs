@@ -76,13 +76,13 @@ http:
 
 #[test]
 fn check_finds_nothing() {
-    Bench::new(GOOD).check(&["check"], 0, "2 routers, 2 services: 0 errors, 0 warnings\n");
+    Bench::new(GOOD).check(&["check"], 0, "2 routers, 1 service: 0 errors, 0 warnings\n");
     let bench = Bench::new(GOOD);
     bench.check(&["check", "-o", "json"], 0, "[]\n");
     bench.check(
         &["check", "--output=text"],
         0,
-        "2 routers, 2 services: 0 errors, 0 warnings\n",
+        "2 routers, 1 service: 0 errors, 0 warnings\n",
     );
 }
 
@@ -104,7 +104,7 @@ fn check_as_text() {
   5 |     c: {rule: 'Host(`c.test`)', service: missing}
     |                                          ^^^^^^^
   help: define `http.services.missing` or name another service
-3 routers, 2 services: 3 errors, 0 warnings
+3 routers, 1 service: 3 errors, 0 warnings
 ",
     );
 }

@@ -284,7 +284,6 @@ fn b11_hostile_servers() {
             "a status of four digits",
             answer(&field(":status", "2000"), END_STREAM),
         ),
-        ("a pseudo-header of requests", with(field(":path", "/"))),
         ("an upper-case name", with(field("X-A", "1"))),
         (
             "a line end in a value",
@@ -322,8 +321,8 @@ fn b11_hostile_servers() {
             !answer.text().contains("evil") && !answer.headers.has("set-cookie"),
             "{what}"
         );
-        let answer = client.ask("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-        assert!(matches!(answer.status, 500 | 502), "{what}: the gateway goes on");
+        let answer = gateway.ask("traefik", "GET", "localhost", "/api/version", &[]);
+        assert_eq!(answer.status, 200, "{what}: the gateway goes on");
     }
 }
 
