@@ -219,15 +219,23 @@ async fn arrive(
     }
 }
 
-async fn serve(
+/// Serves one connection from its first byte to its last.
+fn serve(
     tcp: TcpStream,
     peer: SocketAddr,
     entry_point: Arc<EntryPoint>,
     worker: Rc<Worker>,
-    _counted: Counted,
-    _open: Open,
-) {
-    door::serve(tcp, peer, entry_point, worker).await;
+    counted: Counted,
+    open: Open,
+) -> impl Future<Output = ()> {
+    let entering = Box::pin(door::enter(tcp, peer, entry_point, worker));
+    async move {
+        let _inside = (counted, open);
+        let serving = entering.await;
+        if let Some(serving) = serving {
+            serving.await;
+        }
+    }
 }
 
 /// One open connection: in the metrics and inside the doors.

@@ -170,9 +170,9 @@ pub fn not_found() -> Response {
 
 impl Route {
     /// Runs the chain, with the record told which way the request went.
-    pub fn run<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> impl Future<Output = Response> + use<'a> {
+    pub fn run<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> Reply<'a> {
         self.mark(cx);
-        self.chain.run(req, cx)
+        self.chain.call(req, cx)
     }
 
     fn mark(&self, cx: &mut Exchange) {

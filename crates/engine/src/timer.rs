@@ -12,12 +12,16 @@ use tokio::sync::Notify;
 /// How often a worker looks at its deadlines.
 const TICK: Duration = Duration::from_millis(50);
 const NEVER: u64 = u64::MAX;
+/// Deadlines of connections that are gone, beyond as many as there are others, that are taken out before their time.
+const MANY: usize = 256;
 
 /// The clock and the deadlines of one worker.
 pub struct Timer {
     origin: Instant,
     now: Cell<u64>,
     wall: Cell<SystemTime>,
+    /// No deadline is earlier. Many are moved on before they come, so this is looked up anew when it has passed.
+    next: Cell<u64>,
     deadlines: RefCell<Vec<Weak<Entry>>>,
     alive: Cell<usize>,
     started: Notify,
@@ -38,6 +42,7 @@ impl Timer {
             origin: Instant::now(),
             now: Cell::new(0),
             wall: Cell::new(SystemTime::now()),
+            next: Cell::new(NEVER),
             deadlines: RefCell::default(),
             alive: Cell::new(0),
             started: Notify::new(),
@@ -83,7 +88,10 @@ impl Timer {
 
     fn tick(&self) {
         self.advance();
-        self.wake_until(self.now.get());
+        let gone = self.deadlines.borrow().len() > 2 * self.alive.get() + MANY;
+        if self.next.get() <= self.now.get() || gone {
+            self.wake_until(self.now.get());
+        }
     }
 
     /// Wakes everybody who waits on a deadline, due or not: something else happened that they should look at.
@@ -93,8 +101,10 @@ impl Timer {
 
     fn wake_until(&self, now: u64) {
         let mut due = Vec::new();
+        let mut next = NEVER;
         self.deadlines.borrow_mut().retain(|weak| {
             let Some(entry) = weak.upgrade() else { return false };
+            next = next.min(entry.at.get());
             if entry.at.get() <= now
                 && let Some(waker) = entry.waker.borrow_mut().take()
             {
@@ -102,6 +112,7 @@ impl Timer {
             }
             true
         });
+        self.next.set(next);
         due.into_iter().for_each(Waker::wake);
     }
 }
@@ -110,12 +121,14 @@ impl Deadline {
     /// Moves the deadline to `after` from now; zero means never.
     #[inline]
     pub fn set(&self, after: Duration) {
-        let ms = after.as_millis() as u64;
-        self.0.at.set(if ms == 0 {
+        let (ms, timer) = (after.as_millis() as u64, &self.0.timer);
+        let at = if ms == 0 {
             NEVER
         } else {
-            self.0.timer.now.get().saturating_add(ms)
-        });
+            timer.now.get().saturating_add(ms)
+        };
+        self.0.at.set(at);
+        timer.next.set(timer.next.get().min(at));
     }
 
     /// Takes the deadline away.

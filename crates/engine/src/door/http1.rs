@@ -57,13 +57,15 @@ enum After {
 }
 
 /// Serves a connection until either side ends it. `buffer` holds what was read ahead.
-pub async fn serve(
+///
+/// Not an `async fn`: its arguments would stay where they were, beside what was made of them.
+pub fn serve(
     stream: crate::stream::Stream,
     buffer: Buffer,
     connection: Rc<Connection>,
     entry_point: Arc<EntryPoint>,
     worker: Rc<Worker>,
-) {
+) -> impl Future<Output = ()> {
     let write_timeout = if entry_point.write_timeout.is_zero() {
         STALLED_WRITE
     } else {
@@ -81,14 +83,16 @@ pub async fn serve(
         opened: Instant::now(),
         served: 0,
     };
-    while door.wait().await {
-        // Boxed, so that an idle connection does not hold the space of a busy one.
-        match Box::pin(door.exchange()).await {
-            Ok(After::KeepAlive) => {}
-            Ok(After::Close) | Err(_) => break,
+    async move {
+        while door.wait().await {
+            // Boxed, so that an idle connection does not hold the space of a busy one.
+            match Box::pin(door.exchange()).await {
+                Ok(After::KeepAlive) => {}
+                Ok(After::Close) | Err(_) => break,
+            }
         }
+        door.close().await;
     }
-    door.close().await;
 }
 
 impl Http1 {

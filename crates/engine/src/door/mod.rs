@@ -11,9 +11,9 @@ use crate::entry_point::EntryPoint;
 use crate::stream::{Socket, Stream};
 use crate::tcp;
 use crate::worker::Worker;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -29,9 +29,18 @@ pub(crate) const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SEC
 const SPEAKS: Duration = Duration::from_secs(1);
 pub(crate) const TLS_HANDSHAKE_RECORD: u8 = 0x16;
 
-/// Serves one connection from its first byte to its last.
-pub async fn serve(stream: TcpStream, peer: SocketAddr, entry_point: Arc<EntryPoint>, worker: Rc<Worker>) {
-    let Ok(local) = stream.local_addr() else { return };
+/// What serves a connection once its protocol is known. Everything before is gone by then: an idle connection holds the
+/// memory of the protocol alone.
+pub type Serving = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Takes a connection from its first byte to its protocol; `None` when it ends before.
+pub async fn enter(
+    stream: TcpStream,
+    peer: SocketAddr,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+) -> Option<Serving> {
+    let local = stream.local_addr().ok()?;
     let mut socket = Socket {
         tcp: stream,
         ahead: Buffer::new(),
@@ -41,8 +50,8 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, entry_point: Arc<EntryPo
         match tokio::time::timeout(HANDSHAKE, proxy_header(&mut socket)).await {
             Ok(Ok(Some((from, to)))) if trust.holds(peer.ip().to_canonical()) => (peer, local) = (from, to),
             Ok(Ok(_)) => {}
-            Ok(Err(reason)) => return rejected(&entry_point, peer, reason),
-            Err(_) => return rejected(&entry_point, peer, "slow-proxy-header"),
+            Ok(Err(reason)) => return turned_away(&entry_point, peer, reason),
+            Err(_) => return turned_away(&entry_point, peer, "slow-proxy-header"),
         }
     }
     let streams = worker
@@ -52,20 +61,22 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, entry_point: Arc<EntryPo
         .get(entry_point.index)
         .and_then(|r| r.tcp.clone());
     if let Some(table) = streams {
-        match Box::pin(tcp::enter(socket, peer, local, &table, &entry_point, &worker)).await {
-            Some(left) => socket = left,
-            None => return,
-        }
+        socket = Box::pin(tcp::enter(socket, peer, local, &table, &entry_point, &worker)).await?;
     }
     if socket.ahead.is_empty() && !first_byte(&mut socket, &entry_point, &worker).await {
-        return;
+        return None;
     }
     if socket.ahead.filled()[0] == TLS_HANDSHAKE_RECORD {
-        Box::pin(secure(socket, peer, local, entry_point, worker)).await;
+        Box::pin(secure(socket, peer, local, entry_point, worker)).await
     } else {
         let connection = Rc::new(Connection::new(peer, local, entry_point.name.clone(), None));
-        clear(socket, connection, entry_point, worker).await;
+        clear(socket, connection, entry_point, worker).await
     }
+}
+
+fn turned_away(entry_point: &EntryPoint, peer: SocketAddr, reason: &'static str) -> Option<Serving> {
+    rejected(entry_point, peer, reason);
+    None
 }
 
 pub(crate) fn rejected(entry_point: &EntryPoint, peer: SocketAddr, reason: &'static str) {
@@ -122,35 +133,38 @@ async fn clear(
     connection: Rc<Connection>,
     entry_point: Arc<EntryPoint>,
     worker: Rc<Worker>,
-) {
+) -> Option<Serving> {
     let http2 = loop {
         match is_h2_preface(socket.ahead.filled()) {
             Some(http2) => break http2,
             // `P`, `PR` …: a few more bytes tell. Anything that stalls here is no HTTP/1 request either.
             None => match tokio::time::timeout(HANDSHAKE, read_ahead(&mut socket)).await {
                 Ok(true) => {}
-                _ => return,
+                _ => return None,
             },
         }
     };
-    if http2 {
-        Box::pin(http2::serve(
-            Stream::Clear(socket),
-            connection,
-            entry_point,
-            worker,
-        ))
-        .await;
+    let ahead = if http2 {
+        Buffer::new()
     } else {
-        let ahead = std::mem::take(&mut socket.ahead);
-        Box::pin(http1::serve(
-            Stream::Clear(socket),
-            ahead,
-            connection,
-            entry_point,
-            worker,
-        ))
-        .await;
+        std::mem::take(&mut socket.ahead)
+    };
+    let stream = Stream::Clear(socket);
+    Some(serve(http2, stream, ahead, connection, entry_point, worker))
+}
+
+fn serve(
+    http2: bool,
+    stream: Stream,
+    ahead: Buffer,
+    connection: Rc<Connection>,
+    entry_point: Arc<EntryPoint>,
+    worker: Rc<Worker>,
+) -> Serving {
+    if http2 {
+        Box::pin(http2::serve(stream, connection, entry_point, worker))
+    } else {
+        Box::pin(http1::serve(stream, ahead, connection, entry_point, worker))
     }
 }
 
@@ -161,7 +175,7 @@ async fn secure(
     local: SocketAddr,
     entry_point: Arc<EntryPoint>,
     worker: Rc<Worker>,
-) {
+) -> Option<Serving> {
     let handshake = async {
         let (sni, offer) = hello(&mut socket).await?;
         let (config, options) = {
@@ -186,15 +200,15 @@ async fn secure(
     };
     let (stream, sni, options) = match tokio::time::timeout(HANDSHAKE, handshake).await {
         Ok(Ok(done)) => done,
-        Ok(Err(reason)) => return rejected(&entry_point, peer, reason),
-        Err(_) => return rejected(&entry_point, peer, "slow-tls-handshake"),
+        Ok(Err(reason)) => return turned_away(&entry_point, peer, reason),
+        Err(_) => return turned_away(&entry_point, peer, "slow-tls-handshake"),
     };
     let session = stream.get_ref().1;
     let http2 = match session.alpn_protocol() {
         Some(b"h2") => true,
         None | Some(b"http/1.1" | b"http/1.0") => false,
         // Agreed on by configuration, but nothing here speaks it.
-        Some(_) => return rejected(&entry_point, peer, "unknown-alpn-protocol"),
+        Some(_) => return turned_away(&entry_point, peer, "unknown-alpn-protocol"),
     };
     let (version, cipher) = trilithon_tls::facts(session);
     let client_certificates: Vec<Vec<u8>> = session
@@ -216,18 +230,14 @@ async fn secure(
     };
     let connection = Rc::new(Connection::new(peer, local, entry_point.name.clone(), Some(info)));
     let stream = Stream::Tls(Box::new(stream));
-    if http2 {
-        Box::pin(http2::serve(stream, connection, entry_point, worker)).await;
-    } else {
-        Box::pin(http1::serve(
-            stream,
-            Buffer::new(),
-            connection,
-            entry_point,
-            worker,
-        ))
-        .await;
-    }
+    Some(serve(
+        http2,
+        stream,
+        Buffer::new(),
+        connection,
+        entry_point,
+        worker,
+    ))
 }
 
 /// Reads the ClientHello ahead, whole, however it is cut; gives the name it asks for and the protocols it offers.
