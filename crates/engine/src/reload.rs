@@ -60,7 +60,8 @@ impl Reloader {
             let due = pending.keys().map(|p| self.due(p)).min();
             let wait = async {
                 match due {
-                    Some(due) => tokio::time::sleep_until(due).await,
+                    Some(Some(due)) => tokio::time::sleep_until(due).await,
+                    Some(None) => {}
                     None => std::future::pending().await,
                 }
             };
@@ -74,7 +75,11 @@ impl Reloader {
                 () = refresh.notified() => self.swap(&live, &applied),
                 () = wait => {
                     let now = Instant::now();
-                    let ready: Vec<String> = pending.keys().filter(|p| self.due(p) <= now).cloned().collect();
+                    let ready: Vec<String> = pending
+                        .keys()
+                        .filter(|p| self.due(p).is_none_or(|due| due <= now))
+                        .cloned()
+                        .collect();
                     let mut changed = false;
                     for provider in ready {
                         changed |= pending.remove(&provider).is_some_and(|m| self.take(m));
@@ -87,10 +92,9 @@ impl Reloader {
         }
     }
 
-    fn due(&self, provider: &str) -> Instant {
-        self.applied
-            .get(provider)
-            .map_or_else(Instant::now, |last| *last + self.throttle)
+    /// When the provider may be heard again; `None` for one that was never heard.
+    fn due(&self, provider: &str) -> Option<Instant> {
+        self.applied.get(provider).map(|last| *last + self.throttle)
     }
 
     /// Makes a message the provider's word; false when it is what is in force already.

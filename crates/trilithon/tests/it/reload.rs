@@ -50,6 +50,19 @@ fn a_changed_file_is_applied() {
 }
 
 #[test]
+fn a_file_that_appears_is_served() {
+    let gateway = gateway()
+        .upstream("b1", Upstream::echo())
+        .wait_only_for(&["web", "traefik"])
+        .start();
+    assert_eq!(gateway.get("a.test", "/").status, 404);
+    gateway.rewrite_routing(&routers(&[A]));
+    eventually("`a.test` is served", || serves(&gateway, "a.test"));
+    gateway.rewrite_routing(&routers(&[B]));
+    eventually("`b.test` is served", || serves(&gateway, "b.test"));
+}
+
+#[test]
 fn a_broken_file_keeps_the_last_good_state() {
     let gateway = start(&routers(&[A]));
     for broken in [
