@@ -101,7 +101,9 @@ fn d01_paths_have_one_form() {
         let lines = || gateway.folder().read("access.log").matches(&logged).count();
         let before = lines();
         check_target(&gateway, sent, if admin { Err(403) } else { Ok(path) });
-        eventually(&format!("`{sent}` is logged as `{path}`"), || lines() == before + 1);
+        eventually(&format!("`{sent}` is logged as `{path}`"), || {
+            lines() == before + 1
+        });
     }
     for sent in ["/%", "/%2", "/%zz", "/a%g0"] {
         refused_target(&gateway, sent, "bad-path-escape");
