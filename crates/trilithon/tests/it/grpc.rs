@@ -146,7 +146,7 @@ fn large_messages() {
     client2::run(async {
         let mut client = client2::connect(&gateway, "web").await;
         let (answer, mut stream) = client2::begin(&mut client, call("/echo"));
-        let message = Bytes::from((0..3_000_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
+        let message = Bytes::from((0..750_000u32).flat_map(u32::to_le_bytes).collect::<Vec<u8>>());
         let (_, answer) = tokio::join!(client2::send(&mut stream, message.clone(), true), async {
             client2::whole(answer.await.expect("an answer")).await
         });
