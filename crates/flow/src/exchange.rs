@@ -1,6 +1,6 @@
 //! One request and the facts known of it beside the message itself.
 
-use crate::{Headers, Record, Request};
+use crate::{Headers, Identity, Record, Request};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -88,6 +88,9 @@ pub struct Exchange {
     pub connection: Rc<Connection>,
     pub interim: Rc<Interim>,
     pub record: Record,
+    /// Who is asking, once a middleware has made it out. Log, limits, policy and everything behind read this and nothing
+    /// else; see [`Exchange::identify`].
+    identity: Option<Arc<Identity>>,
     /// Set while a retry may still follow: what answers a failure must not be sent to the client yet.
     pub attempt: u32,
     /// `global`/entry point `notAppendXForwardedFor`: the client's address is not added to `X-Forwarded-For`.
@@ -106,6 +109,7 @@ impl Exchange {
             connection,
             interim,
             record: Record::default(),
+            identity: None,
             attempt: 0,
             not_append_forwarded_for: false,
             last_head: None,
@@ -118,7 +122,20 @@ impl Exchange {
     pub fn side(&self) -> Exchange {
         let mut side = Exchange::new(self.connection.clone(), Rc::default());
         side.not_append_forwarded_for = self.not_append_forwarded_for;
+        side.identity.clone_from(&self.identity);
         side
+    }
+
+    /// Who is asking; `None` while nobody has made it out.
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
+
+    /// Says who is asking. The record learns it at the same time, so that no log can name somebody else. The innermost
+    /// authentication has the last word.
+    pub fn identify(&mut self, identity: Arc<Identity>) {
+        self.record.identity = Some(identity.clone());
+        self.identity = Some(identity);
     }
 
     /// Takes note of the head if somebody wants it.

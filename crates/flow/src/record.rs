@@ -1,6 +1,6 @@
 //! What happened in one exchange: written once at its end, read by the access log, the metrics and whatever comes to watch.
 
-use crate::{Fault, Headers, TlsInfo, Version};
+use crate::{Decision, Fault, Headers, Identity, TlsInfo, Version};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -69,6 +69,10 @@ pub struct Record {
     pub internal: bool,
     /// The user that a middleware made out; `Some("")` when one looked and found none.
     pub user: Option<String>,
+    /// Who was asking, as [`Exchange::identify`](crate::Exchange::identify) was told.
+    pub identity: Option<Arc<Identity>>,
+    /// What policies and limits decided, in order.
+    pub decisions: Vec<Decision>,
 
     pub request_bytes: u64,
     pub response_bytes: u64,

@@ -11,6 +11,7 @@ mod otlp;
 mod providers;
 mod resolver;
 mod servers_transport;
+mod store;
 mod tracing;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use otlp::{Grpc, HttpExport, OtlpLog, TlsClient};
 pub use providers::*;
 pub use resolver::*;
 pub use servers_transport::*;
+pub use store::Store;
 pub use tracing::{Tracing, TracingOtlp};
 
 use crate::spanned::Map;
@@ -79,6 +81,9 @@ pub struct Static {
     /// OCSP stapling.
     #[config(allow_empty)]
     pub ocsp: Option<Ocsp>,
+    /// Where the gateway keeps what must outlive it. Trilithon's own.
+    #[config(allow_empty)]
+    pub store: Option<Store>,
 }
 
 /// What concerns the gateway as a whole.

@@ -1,0 +1,2 @@
+//! Traces, metrics and logs over OTLP.
+#![forbid(unsafe_code)]

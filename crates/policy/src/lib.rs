@@ -1,0 +1,2 @@
+//! "May this happen?": identities verified, facts, claims expressions, CEL, decisions.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Go templates with sprig's functions, bounded in time and output.
+#![forbid(unsafe_code)]
