@@ -13,6 +13,7 @@ pub struct FieldAttr {
     pub no_labels: bool,
     pub any_case: bool,
     pub skip: bool,
+    pub flatten: bool,
 }
 
 /// What `#[config(...)]` said about the struct.
@@ -37,6 +38,7 @@ pub fn field(attrs: &[Attribute]) -> syn::Result<FieldAttr> {
                 "no_labels" => out.no_labels = true,
                 "any_case" => out.any_case = true,
                 "skip" => out.skip = true,
+                "flatten" => out.flatten = true,
                 _ => return Err(meta.error("unknown word in `config`")),
             }
             Ok(())

@@ -17,9 +17,18 @@ struct Field<'a> {
 pub fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let all = fields(input)?;
     let default = default_impl(input, &all);
-    let options: Vec<Field<'_>> = all.into_iter().filter(|f| !f.attr.skip).collect();
-    let decode = decode_impl(input, &options)?;
-    let encode = encode_impl(input, &options);
+    let (flat, options): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .filter(|f| !f.attr.skip)
+        .partition(|f| f.attr.flatten);
+    if let [_, second, ..] = flat.as_slice() {
+        return Err(syn::Error::new_spanned(
+            second.ident,
+            "`flatten` is for one field",
+        ));
+    }
+    let decode = decode_impl(input, &options, flat.first())?;
+    let encode = encode_impl(input, &options, flat.first());
     Ok(quote!(#default #decode #encode))
 }
 
@@ -82,10 +91,49 @@ fn default_impl(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
     }
 }
 
-fn decode_impl(input: &DeriveInput, fields: &[Field<'_>]) -> syn::Result<TokenStream> {
+fn decode_impl(
+    input: &DeriveInput,
+    fields: &[Field<'_>],
+    flat: Option<&Field<'_>>,
+) -> syn::Result<TokenStream> {
     let name = &input.ident;
     let text = name.to_string();
     let doc = attr::doc(&input.attrs);
+    let object = object_impl(input, fields, flat);
+    let removed = attr::structure(&input.attrs)?.removed;
+    let (gone, help): (Vec<_>, Vec<_>) = removed.into_iter().unzip();
+    Ok(quote! {
+        const _: () = {
+            #object
+
+            const REMOVED: &[crate::decode::Removed] = &[#(crate::decode::Removed { name: #gone, help: #help }),*];
+
+            impl crate::decode::Decode for #name {
+                const KIND: crate::decode::Kind = crate::decode::Kind::Object;
+
+                fn fill(&mut self, node: &crate::node::Node, cx: &mut crate::decode::Cx) {
+                    let options = <Self as crate::decode::Object>::FIELDS;
+                    crate::decode::fields(node, cx, options, REMOVED, |index, node, cx| {
+                        crate::decode::Object::set(self, index, node, cx);
+                    });
+                }
+
+                fn shape() -> crate::shape::Shape {
+                    crate::shape::Shape::Object(crate::shape::ObjectShape {
+                        name: #text,
+                        doc: #doc,
+                        fields: <Self as crate::decode::Object>::shapes(),
+                        removed: REMOVED,
+                    })
+                }
+            }
+        };
+    })
+}
+
+/// The options by position: those of the struct, then those of its flattened field.
+fn object_impl(input: &DeriveInput, fields: &[Field<'_>], flat: Option<&Field<'_>>) -> TokenStream {
+    let name = &input.ident;
     let specs = fields.iter().map(spec);
     let arms = fields.iter().enumerate().map(|(i, f)| {
         let ident = f.ident;
@@ -95,43 +143,48 @@ fn decode_impl(input: &DeriveInput, fields: &[Field<'_>]) -> syn::Result<TokenSt
         let (ident, ty, doc) = (f.ident, f.ty, &f.doc);
         quote! {
             crate::shape::FieldShape {
-                field: FIELDS[#i],
+                field: OWN[#i],
                 doc: #doc,
                 shape: <#ty as crate::decode::Decode>::shape(),
                 default: crate::encode::Encode::shown(&default.#ident),
             }
         }
     });
-    let removed = attr::structure(&input.attrs)?.removed;
-    let (gone, help): (Vec<_>, Vec<_>) = removed.into_iter().unzip();
-    Ok(quote! {
-        const _: () = {
-            const FIELDS: &[crate::decode::Field] = &[#(#specs),*];
-            const REMOVED: &[crate::decode::Removed] = &[#(crate::decode::Removed { name: #gone, help: #help }),*];
+    let (all, rest, more) = match flat {
+        None => (quote!(OWN), quote!(_ => {}), quote!()),
+        Some(Field { ident, ty, .. }) => (
+            quote! {{
+                const MORE: &[crate::decode::Field] = <#ty as crate::decode::Object>::FIELDS;
+                const ALL: [crate::decode::Field; OWN.len() + MORE.len()] = crate::decode::joined(OWN, MORE);
+                &ALL
+            }},
+            quote!(_ => crate::decode::Object::set(&mut self.#ident, index - OWN.len(), node, cx),),
+            quote!(all.extend(<#ty as crate::decode::Object>::shapes());),
+        ),
+    };
+    quote! {
+        const OWN: &[crate::decode::Field] = &[#(#specs),*];
 
-            impl crate::decode::Decode for #name {
-                const KIND: crate::decode::Kind = crate::decode::Kind::Object;
+        impl crate::decode::Object for #name {
+            const FIELDS: &'static [crate::decode::Field] = #all;
 
-                fn fill(&mut self, node: &crate::node::Node, cx: &mut crate::decode::Cx) {
-                    crate::decode::fields(node, cx, FIELDS, REMOVED, |index, node, cx| match index {
-                        #(#arms)*
-                        _ => {}
-                    });
-                }
-
-                fn shape() -> crate::shape::Shape {
-                    let default = Self::default();
-                    let _ = &default;
-                    crate::shape::Shape::Object(crate::shape::ObjectShape {
-                        name: #text,
-                        doc: #doc,
-                        fields: ::std::vec![#(#shapes),*],
-                        removed: REMOVED,
-                    })
+            fn set(&mut self, index: usize, node: &crate::node::Node, cx: &mut crate::decode::Cx) {
+                match index {
+                    #(#arms)*
+                    #rest
                 }
             }
-        };
-    })
+
+            fn shapes() -> ::std::vec::Vec<crate::shape::FieldShape> {
+                let default = Self::default();
+                let _ = &default;
+                #[allow(unused_mut)]
+                let mut all = ::std::vec![#(#shapes),*];
+                #more
+                all
+            }
+        }
+    }
 }
 
 fn spec(field: &Field<'_>) -> TokenStream {
@@ -160,17 +213,25 @@ fn spec(field: &Field<'_>) -> TokenStream {
     }
 }
 
-fn encode_impl(input: &DeriveInput, fields: &[Field<'_>]) -> TokenStream {
+fn encode_impl(input: &DeriveInput, fields: &[Field<'_>], flat: Option<&Field<'_>>) -> TokenStream {
     let ident = &input.ident;
     let puts = fields.iter().map(|f| {
         let (field, name) = (f.ident, &f.name);
         quote!(crate::encode::put(&mut out, #name, &self.#field, secrets);)
+    });
+    let more = flat.map(|Field { ident, .. }| {
+        quote! {
+            if let ::serde_json::Value::Object(more) = crate::encode::Encode::encode(&self.#ident, secrets) {
+                out.extend(more);
+            }
+        }
     });
     quote! {
         impl crate::encode::Encode for #ident {
             fn encode(&self, secrets: crate::encode::Secrets) -> ::serde_json::Value {
                 let mut out = ::serde_json::Map::new();
                 #(#puts)*
+                #more
                 let _ = secrets;
                 ::serde_json::Value::Object(out)
             }

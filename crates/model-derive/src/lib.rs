@@ -13,7 +13,8 @@ use proc_macro::TokenStream;
 /// `default = EXPR` the value when the option is absent; `rename = "name"` the spelling in files when it is not the
 /// camelCase of the field; `allow_empty` an empty object (or `true`) creates it; `no_labels` not settable by labels;
 /// `deprecated = "help"` a warning when used; `one_of("a", "b")` the accepted words (`""` is always accepted),
-/// in any case with `any_case`; `skip` not an option at all.
+/// in any case with `any_case`; `skip` not an option at all; `flatten` a struct whose options stand beside the others
+/// (one a struct, without removed options of its own).
 /// Struct attribute: `removed("name", "help")`, an option that no longer exists; may be repeated.
 #[proc_macro_derive(Config, attributes(config))]
 pub fn config(input: TokenStream) -> TokenStream {

@@ -4,11 +4,11 @@
 //! is an error except where it means "with defaults". Which words an option has is not known here but in the structs.
 
 mod fields;
-mod suggest;
+pub(crate) mod suggest;
 
 use crate::node::{Node, Span};
 use crate::problem::{ObjectRef, Problem, Problems, code};
-use crate::shape::Shape;
+use crate::shape::{FieldShape, Shape};
 
 pub use fields::fields;
 pub(crate) use fields::means_true;
@@ -30,6 +30,33 @@ pub trait Decode: Default {
         value.fill(node, cx);
         value
     }
+}
+
+/// A type with a fixed set of options, by position; implemented by `#[derive(Config)]`.
+pub trait Object: Decode {
+    /// Names and rules of its options.
+    const FIELDS: &'static [Field];
+
+    /// Reads `node` over the option at `index` of [`Object::FIELDS`].
+    fn set(&mut self, index: usize, node: &Node, cx: &mut Cx);
+
+    /// What its options look like, in the same order.
+    fn shapes() -> Vec<FieldShape>;
+}
+
+/// Two lists of options as one of `N`, the sum of their lengths.
+pub const fn joined<const N: usize>(first: &[Field], second: &[Field]) -> [Field; N] {
+    let mut all = [first[0]; N];
+    let mut at = 1;
+    while at < N {
+        all[at] = if at < first.len() {
+            first[at]
+        } else {
+            second[at - first.len()]
+        };
+        at += 1;
+    }
+    all
 }
 
 /// What kind of value a type expects.

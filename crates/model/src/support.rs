@@ -5,10 +5,13 @@
 //! (an identity that is not verified, a limit that is not shared) or where the object can do nothing. In a routing
 //! file an error belongs to its object and disables that alone.
 
+use crate::decode::suggest;
+use crate::dynamic::http::Plugin;
 use crate::node::{Node, Value};
 use crate::problem::{Problem, Problems, Severity, code};
 
-/// One thing that is not built: where it is written (`*` is any name or place), how bad that is, what it is.
+/// One thing that is not built: where it is written (`*` is any name or place, `<other>` any plugin but the gateway's
+/// own), how bad that is, what it is.
 struct Unbuilt(&'static str, Severity, &'static str);
 
 use Severity::{Error, Warning};
@@ -76,7 +79,15 @@ const INSTALL: &[Unbuilt] = &[
 ];
 
 const ROUTING: &[Unbuilt] = &[
-    Unbuilt("http.middlewares.*.plugin", Error, "plugin middlewares"),
+    Unbuilt(
+        "http.middlewares.*.plugin.<other>",
+        Error,
+        "plugins that are not the gateway's own",
+    ),
+    Unbuilt("http.middlewares.*.plugin.apiKey", Error, "API keys"),
+    Unbuilt("http.middlewares.*.apiKey", Error, "API keys"),
+    Unbuilt("http.middlewares.*.plugin.jwt", Error, "tokens"),
+    Unbuilt("http.middlewares.*.jwt", Error, "tokens"),
     Unbuilt(
         "http.middlewares.*.rateLimit.redis",
         Error,
@@ -115,11 +126,7 @@ fn scan(node: &Node, table: &[Unbuilt], objects: bool) -> Problems {
                 Error => Problem::error(code::NOT_BUILT, span.clone(), message),
                 Warning => Problem::warning(code::NOT_BUILT, span.clone(), message),
             };
-            problem = problem.help(if entry.1 == Error {
-                "remove it"
-            } else {
-                "it is accepted and ignored"
-            });
+            problem = problem.help(help(entry, path));
             if let (true, [section, kind, name, ..]) = (objects, path) {
                 problem = problem.of(&format!("{section}.{kind}"), name);
             }
@@ -127,6 +134,25 @@ fn scan(node: &Node, table: &[Unbuilt], objects: bool) -> Problems {
         });
     }
     problems
+}
+
+fn help(entry: &Unbuilt, path: &[&str]) -> String {
+    let near = match path {
+        [.., name] if entry.0.ends_with(OTHER) => suggest::help(name, Plugin::known()),
+        _ => None,
+    };
+    near.unwrap_or_else(|| match entry.1 {
+        Error => "remove it".to_owned(),
+        Warning => "it is accepted and ignored".to_owned(),
+    })
+}
+
+/// Any plugin that is not one of the gateway's own kinds.
+const OTHER: &str = "<other>";
+
+/// Whether a word of a pattern stands for any name, and for this one.
+fn is_any(word: &str, key: &str) -> bool {
+    word == "*" || word == OTHER && !Plugin::known().any(|own| own.eq_ignore_ascii_case(key))
 }
 
 fn visit<'a>(
@@ -141,9 +167,13 @@ fn visit<'a>(
     let entries = node.entries().unwrap_or_default();
     for entry in entries
         .iter()
-        .filter(|e| *first == "*" || first.eq_ignore_ascii_case(&e.key))
+        .filter(|e| is_any(first, &e.key) || first.eq_ignore_ascii_case(&e.key))
     {
-        path.push(if *first == "*" { &entry.key } else { first });
+        path.push(if is_any(first, &entry.key) {
+            &entry.key
+        } else {
+            first
+        });
         match rest {
             [] if is_used(&entry.node) => found(path, &entry.key_span),
             [] => {}

@@ -92,6 +92,14 @@ fn middlewares() {
         "plugin: {p: {a: 1, b: [x, true], c: '1'}}",
         r#"{"plugin": {"p": {"a": 1, "b": ["x", true], "c": "1"}}}"#,
     );
+    middleware(
+        "plugin: {APIKEY: {keySource: {header: X-Key}, secretValues: [secret]}}",
+        r#"{"plugin": {"apiKey": {"keySource": {"header": "X-Key"}, "secretValues": ["xxxx"]}}}"#,
+    );
+    middleware(
+        "apiKey: {keySource: {header: X-Key}, secretValues: secret}",
+        r#"{"apiKey": {"keySource": {"header": "X-Key"}, "secretValues": ["xxxx"]}}"#,
+    );
 }
 
 /// A service as written, and as the API prints it.

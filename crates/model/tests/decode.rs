@@ -166,3 +166,31 @@ fn hostile_text_is_refused_without_panic() {
         }
     }
 }
+
+/// What a middleware holds, or the kinds found when that is not one.
+fn kind(written: &str, want: Result<&str, &[&str]>) {
+    let config = read(&format!("http: {{middlewares: {{m: {{{written}}}}}}}"));
+    let kind = config.http.middlewares["m"].kind();
+    let got = kind.map(|kind| kind.name()).map_err(|error| error.kinds);
+    assert_eq!(got, want.map_err(<[&str]>::to_vec), "{written}");
+}
+
+#[test]
+fn a_plugin_that_is_a_kind_of_ours_is_that_kind() {
+    kind("jwt: {signingSecret: x}", Ok("jwt"));
+    kind("plugin: {jwt: {signingSecret: x}}", Ok("jwt"));
+    kind("Plugin: {JWT: {SigningSecret: x}}", Ok("jwt"));
+    kind("plugin: {demo: {a: 1}}", Ok("plugin"));
+    kind(
+        "plugin: {jwt: {signingSecret: x}, demo: {a: 1}}",
+        Err(&["plugin", "jwt"]),
+    );
+    kind(
+        "plugin: {jwt: {signingSecret: x}}, jwt: {signingSecret: x}",
+        Err(&["jwt", "jwt"]),
+    );
+    kind(
+        "plugin: {jwt: {signingSecret: x}}, addPrefix: {prefix: /x}",
+        Err(&["addPrefix", "jwt"]),
+    );
+}

@@ -120,8 +120,11 @@ impl ServiceTable<'_> {
             MiddlewareKind::Retry(c) => mw::retry::build(c, cx),
             MiddlewareKind::ContentType(c) => mw::content_type::build(c, cx),
             MiddlewareKind::GrpcWeb(c) => mw::grpc_web::build(c, cx),
+            MiddlewareKind::ApiKey(_) | MiddlewareKind::Jwt(_) => {
+                Err(BuildError::new(format!("`{}` is not built yet", kind.name())))
+            }
             MiddlewareKind::Plugin(c) => {
-                let kind = c.0.keys().next().map_or("", String::as_str);
+                let kind = c.others.keys().next().map_or("", String::as_str);
                 Err(
                     BuildError::new(format!("plugin: unknown plugin type: {kind}")).help(
                         "plugins are not run: remove the middleware, or replace it by one of the gateway's own",

@@ -129,10 +129,7 @@ pub fn middlewares(report: &Report) -> Vec<Item<'_>> {
 fn middleware<'a>(name: &'a str, entry: &'a Entry<Middleware>) -> Item<'a> {
     let mut item = Item::new(name, entry.status.as_str(), move || middleware_json(name, entry));
     item.kind = match &entry.config.plugin {
-        Some(plugin) => plugin
-            .single()
-            .map(|(name, _)| name.to_owned())
-            .unwrap_or_default(),
+        Some(plugin) => plugin.name().unwrap_or_default().to_owned(),
         None => kind(&entry.config.kind_names()),
     };
     item

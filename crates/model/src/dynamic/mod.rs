@@ -62,40 +62,48 @@ pub(crate) fn only<K>(noun: &'static str, found: Vec<(&'static str, K)>) -> Resu
     }
 }
 
-/// Defines the closed enum over the kinds of a struct with one optional box per kind, and the way to it.
+/// Defines the closed enum over the kinds of one or more structs with one optional box per kind, and the way to it.
+/// A kind with `if` is looked at only when it says so itself; `plus` names a method that finds further kinds.
 macro_rules! kinds {
-    ($noun:literal, $holder:ident, $(#[$doc:meta])* $kind:ident { $($variant:ident: $field:ident = $name:literal,)* }) => {
+    ($noun:literal, $(#[$doc:meta])* $kind:ident {
+        $($holder:ident $(plus $more:ident)? { $($variant:ident: $field:ident = $name:literal $(if $when:ident)?,)* })*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $kind<'a> {
-            $(#[doc = concat!("`", $name, "`")] $variant(&'a $variant),)*
+            $($(#[doc = concat!("`", $name, "`")] $variant(&'a $variant),)*)*
         }
 
         impl $kind<'_> {
             /// The kind's name in configuration, camelCase. The API prints it in lower case as `type`.
             pub const fn name(&self) -> &'static str {
-                match self { $(Self::$variant(_) => $name,)* }
+                match self { $($(Self::$variant(_) => $name,)*)* }
             }
         }
 
-        impl $holder {
+        $(impl $holder {
             /// The one kind it holds.
             ///
             /// # Errors
             /// It holds none, or several.
             pub fn kind(&self) -> Result<$kind<'_>, $crate::dynamic::KindError> {
-                let mut found = Vec::new();
-                $(if let Some(kind) = &self.$field { found.push(($name, $kind::$variant(kind))); })*
-                $crate::dynamic::only($noun, found)
+                $crate::dynamic::only($noun, self.found())
             }
 
             /// The names of all kinds it holds, camelCase, in a fixed order.
             pub fn kind_names(&self) -> Vec<&'static str> {
+                self.found().into_iter().map(|(name, _)| name).collect()
+            }
+
+            fn found(&self) -> Vec<(&'static str, $kind<'_>)> {
                 let mut found = Vec::new();
-                $(if self.$field.is_some() { found.push($name); })*
+                $(if let Some(kind) = &self.$field $(&& kind.$when())? {
+                    found.push(($name, $kind::$variant(kind)));
+                })*
+                $(found.extend(self.$more());)?
                 found
             }
-        }
+        })*
     };
 }
 pub(crate) use kinds;

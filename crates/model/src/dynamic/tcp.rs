@@ -79,11 +79,13 @@ pub struct Service {
     pub weighted: Option<Box<WeightedRoundRobin>>,
 }
 
-kinds! { "service", Service,
+kinds! { "service",
     /// The kinds of TCP service.
     ServiceKind {
-        ServersLoadBalancer: load_balancer = "loadBalancer",
-        WeightedRoundRobin: weighted = "weighted",
+        Service {
+            ServersLoadBalancer: load_balancer = "loadBalancer",
+            WeightedRoundRobin: weighted = "weighted",
+        }
     }
 }
 
@@ -181,12 +183,14 @@ pub struct Middleware {
     pub ip_allow_list: Option<Box<IpAllowList>>,
 }
 
-kinds! { "middleware", Middleware,
+kinds! { "middleware",
     /// The kinds of TCP middleware.
     MiddlewareKind {
-        InFlightConn: in_flight_conn = "inFlightConn",
-        IpWhiteList: ip_white_list = "ipWhiteList",
-        IpAllowList: ip_allow_list = "ipAllowList",
+        Middleware {
+            InFlightConn: in_flight_conn = "inFlightConn",
+            IpWhiteList: ip_white_list = "ipWhiteList",
+            IpAllowList: ip_allow_list = "ipAllowList",
+        }
     }
 }
 

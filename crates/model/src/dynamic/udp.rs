@@ -40,11 +40,13 @@ pub struct Service {
     pub weighted: Option<WeightedRoundRobin>,
 }
 
-kinds! { "service", Service,
+kinds! { "service",
     /// The kinds of UDP service.
     ServiceKind {
-        ServersLoadBalancer: load_balancer = "loadBalancer",
-        WeightedRoundRobin: weighted = "weighted",
+        Service {
+            ServersLoadBalancer: load_balancer = "loadBalancer",
+            WeightedRoundRobin: weighted = "weighted",
+        }
     }
 }
 

@@ -28,14 +28,16 @@ pub struct Service {
     pub middlewares: Vec<String>,
 }
 
-kinds! { "service", Service,
+kinds! { "service",
     /// The kinds of HTTP service.
     ServiceKind {
-        ServersLoadBalancer: load_balancer = "loadBalancer",
-        HighestRandomWeight: highest_random_weight = "highestRandomWeight",
-        WeightedRoundRobin: weighted = "weighted",
-        Mirroring: mirroring = "mirroring",
-        Failover: failover = "failover",
+        Service {
+            ServersLoadBalancer: load_balancer = "loadBalancer",
+            HighestRandomWeight: highest_random_weight = "highestRandomWeight",
+            WeightedRoundRobin: weighted = "weighted",
+            Mirroring: mirroring = "mirroring",
+            Failover: failover = "failover",
+        }
     }
 }
 

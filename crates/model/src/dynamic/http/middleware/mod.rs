@@ -1,20 +1,24 @@
 //! HTTP middlewares: one file per kind, and the struct that holds one of them.
 
 mod add_prefix;
+mod api_key;
 mod basic_auth;
 mod buffering;
 mod chain;
 mod circuit_breaker;
+mod client_config;
 mod compress;
 mod content_type;
 mod digest_auth;
 mod encoded_characters;
 mod errors;
+mod extra;
 mod forward_auth;
 mod grpc_web;
 mod headers;
 mod in_flight_req;
 mod ip_allow_list;
+mod jwt;
 mod pass_tls_client_cert;
 mod plugin;
 mod rate_limit;
@@ -29,20 +33,24 @@ mod strip_prefix_regex;
 use trilithon_model_derive::Config;
 
 pub use add_prefix::AddPrefix;
+pub use api_key::{ApiKey, KeySource};
 pub use basic_auth::BasicAuth;
 pub use buffering::Buffering;
 pub use chain::Chain;
 pub use circuit_breaker::CircuitBreaker;
+pub use client_config::ClientConfig;
 pub use compress::Compress;
 pub use content_type::ContentType;
 pub use digest_auth::DigestAuth;
 pub use encoded_characters::EncodedCharacters;
 pub use errors::Errors;
+pub use extra::Extra;
 pub use forward_auth::{ClientTls, ForwardAuth};
 pub use grpc_web::GrpcWeb;
 pub use headers::Headers;
 pub use in_flight_req::{InFlightReq, IpStrategy, SourceCriterion};
 pub use ip_allow_list::{IpAllowList, IpWhiteList};
+pub use jwt::{Jwt, TrustedIssuer};
 pub use pass_tls_client_cert::{
     PassTlsClientCert, TlsClientCertificateInfo, TlsClientCertificateIssuer, TlsClientCertificateSubject,
 };
@@ -117,36 +125,54 @@ pub struct Middleware {
     pub grpc_web: Option<Box<GrpcWeb>>,
     /// A middleware that is not part of Traefik Proxy, by the name it is registered under.
     pub plugin: Option<Box<Plugin>>,
+    /// One of the kinds that Traefik Proxy does not have.
+    #[config(flatten)]
+    pub extra: Extra,
 }
 
-kinds! { "middleware", Middleware,
+kinds! { "middleware",
     /// The kinds of HTTP middleware.
     MiddlewareKind {
-        AddPrefix: add_prefix = "addPrefix",
-        StripPrefix: strip_prefix = "stripPrefix",
-        StripPrefixRegex: strip_prefix_regex = "stripPrefixRegex",
-        ReplacePath: replace_path = "replacePath",
-        ReplacePathRegex: replace_path_regex = "replacePathRegex",
-        Chain: chain = "chain",
-        IpWhiteList: ip_white_list = "ipWhiteList",
-        IpAllowList: ip_allow_list = "ipAllowList",
-        Headers: headers = "headers",
-        EncodedCharacters: encoded_characters = "encodedCharacters",
-        Errors: errors = "errors",
-        RateLimit: rate_limit = "rateLimit",
-        RedirectRegex: redirect_regex = "redirectRegex",
-        RedirectScheme: redirect_scheme = "redirectScheme",
-        BasicAuth: basic_auth = "basicAuth",
-        DigestAuth: digest_auth = "digestAuth",
-        ForwardAuth: forward_auth = "forwardAuth",
-        InFlightReq: in_flight_req = "inFlightReq",
-        Buffering: buffering = "buffering",
-        CircuitBreaker: circuit_breaker = "circuitBreaker",
-        Compress: compress = "compress",
-        PassTlsClientCert: pass_tls_client_cert = "passTLSClientCert",
-        Retry: retry = "retry",
-        ContentType: content_type = "contentType",
-        GrpcWeb: grpc_web = "grpcWeb",
-        Plugin: plugin = "plugin",
+        Middleware plus plugged {
+            AddPrefix: add_prefix = "addPrefix",
+            StripPrefix: strip_prefix = "stripPrefix",
+            StripPrefixRegex: strip_prefix_regex = "stripPrefixRegex",
+            ReplacePath: replace_path = "replacePath",
+            ReplacePathRegex: replace_path_regex = "replacePathRegex",
+            Chain: chain = "chain",
+            IpWhiteList: ip_white_list = "ipWhiteList",
+            IpAllowList: ip_allow_list = "ipAllowList",
+            Headers: headers = "headers",
+            EncodedCharacters: encoded_characters = "encodedCharacters",
+            Errors: errors = "errors",
+            RateLimit: rate_limit = "rateLimit",
+            RedirectRegex: redirect_regex = "redirectRegex",
+            RedirectScheme: redirect_scheme = "redirectScheme",
+            BasicAuth: basic_auth = "basicAuth",
+            DigestAuth: digest_auth = "digestAuth",
+            ForwardAuth: forward_auth = "forwardAuth",
+            InFlightReq: in_flight_req = "inFlightReq",
+            Buffering: buffering = "buffering",
+            CircuitBreaker: circuit_breaker = "circuitBreaker",
+            Compress: compress = "compress",
+            PassTlsClientCert: pass_tls_client_cert = "passTLSClientCert",
+            Retry: retry = "retry",
+            ContentType: content_type = "contentType",
+            GrpcWeb: grpc_web = "grpcWeb",
+            Plugin: plugin = "plugin" if is_foreign,
+        }
+        Extra {
+            ApiKey: api_key = "apiKey",
+            Jwt: jwt = "jwt",
+        }
+    }
+}
+
+impl Middleware {
+    /// The kinds that Traefik Proxy does not have, in either spelling.
+    fn plugged(&self) -> Vec<(&'static str, MiddlewareKind<'_>)> {
+        let plugin = self.plugin.as_deref().map(|plugin| &plugin.extra);
+        let both = std::iter::once(&self.extra).chain(plugin);
+        both.flat_map(Extra::found).collect()
     }
 }

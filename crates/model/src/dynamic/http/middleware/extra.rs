@@ -1,0 +1,15 @@
+//! The kinds that Traefik Proxy does not have.
+
+use trilithon_model_derive::Config;
+
+use super::{ApiKey, Jwt};
+
+/// Kinds that Traefik Proxy does not have: those of Traefik Hub under Hub's names, and the gateway's own. Each can be
+/// written under `plugin`, as Hub has it, or directly.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct Extra {
+    /// Asks for an API key.
+    pub api_key: Option<Box<ApiKey>>,
+    /// Asks for a JSON Web Token.
+    pub jwt: Option<Box<Jwt>>,
+}
