@@ -78,7 +78,7 @@ pub struct Decision {
     /// The policy or limit, by its qualified name.
     pub policy: Arc<str>,
     /// What of it decided: a rule's name or text, a bucket's name.
-    pub rule: Cow<'static, str>,
+    pub rule: Arc<str>,
     pub allowed: bool,
     /// The mode it was taken in for this caller; [`Mode::Off`] takes none.
     pub mode: Mode,

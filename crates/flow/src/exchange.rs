@@ -138,6 +138,14 @@ impl Exchange {
         self.identity = Some(identity);
     }
 
+    /// What tells this caller from others, for shares of the traffic and for limits: the identity's subject, or its
+    /// credential where it has none; without an identity the client's address.
+    pub fn caller(&self) -> &[u8] {
+        let named = self.identity.as_ref().map(|i| [&i.subject, &i.credential_id]);
+        let named = named.and_then(|names| names.into_iter().find(|n| !n.is_empty()));
+        named.map_or(self.connection.peer_ip.as_bytes(), |n| n.as_bytes())
+    }
+
     /// Takes note of the head if somebody wants it.
     #[inline]
     pub fn keep_head(&mut self, req: &Request) {

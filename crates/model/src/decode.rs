@@ -4,7 +4,7 @@
 //! is an error except where it means "with defaults". Which words an option has is not known here but in the structs.
 
 mod fields;
-pub(crate) mod suggest;
+pub mod suggest;
 
 use crate::node::{Node, Span};
 use crate::problem::{ObjectRef, Problem, Problems, code};

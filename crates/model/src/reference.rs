@@ -200,6 +200,7 @@ fn kind(shape: &Shape) -> String {
         Shape::Float => "number".to_owned(),
         Shape::Duration => "duration".to_owned(),
         Shape::Secret => "secret text".to_owned(),
+        Shape::Word(words) => words.join(", "),
         Shape::FileOrContent => "path or PEM".to_owned(),
         Shape::Any => "anything".to_owned(),
         Shape::List(inner) => format!("list of {}", kind(inner)),

@@ -47,6 +47,7 @@ impl Definitions {
     fn schema(&mut self, shape: &Shape) -> Value {
         match shape {
             Shape::String | Shape::Secret => json!({"type": ["string", "number", "boolean"]}),
+            Shape::Word(words) => json!({"enum": words}),
             Shape::FileOrContent => json!({"type": "string"}),
             Shape::Bool => json!({"type": ["boolean", "string"]}),
             Shape::Int => json!({"type": ["integer", "string"], "pattern": "^[+-]?[0-9]+$"}),

@@ -19,6 +19,8 @@ pub enum Shape {
     Duration,
     /// Text that is never shown.
     Secret,
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// A path or PEM text.
     FileOrContent,
     /// Anything: handed on as it is.

@@ -47,6 +47,7 @@ mod predicate;
 mod prefixed;
 mod redirect;
 pub(crate) mod regex_template;
+pub mod rollout;
 mod sniff;
 mod source_criterion;
 mod status_ranges;
