@@ -55,7 +55,8 @@ def main():
     open(f'{folder}/install.yml', 'w').write(INSTALL.format(folder=folder, **ports))
     open(f'{folder}/routing.yml', 'w').write(ROUTING.format(certs=folder, backend=backend.port))
     with open(f'{folder}/out.log', 'wb') as log:
-        gateway = subprocess.Popen([os.path.abspath(options.bin), f'--configFile={folder}/install.yml'], stdout=log, stderr=log, cwd=folder)
+        gateway = subprocess.Popen([os.path.abspath(options.bin), f'--configFile={folder}/install.yml'], stdout=log, stderr=log, cwd=folder,
+                                   env={**os.environ, 'STATE_DIRECTORY': f'{folder}/state'})
     try:
         if not until(lambda: ask({'host': 'x'}, ports['web'], certificates).status == 200):
             sys.exit('never ready: ' + open(f'{folder}/out.log').read()[-800:])

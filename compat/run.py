@@ -47,7 +47,8 @@ class Fixture:
                     self.copy(os.path.relpath(os.path.join(folder, file), self.source))
         self.log = open(f'{self.folder}/out.log', 'wb')
         self.process = subprocess.Popen([self.binary, f'--configFile={self.folder}/{self.install}'], stdout=self.log,
-                                        stderr=subprocess.STDOUT, cwd=self.folder, env={'PATH': os.environ['PATH'], 'HOME': self.folder})
+                                        stderr=subprocess.STDOUT, cwd=self.folder, env={'PATH': os.environ['PATH'], 'HOME': self.folder,
+                                                                              'STATE_DIRECTORY': f'{self.folder}/state'})
         return self
 
     def __exit__(self, *_):

@@ -56,7 +56,7 @@ class Peer:
             places.fill('gateway.routing.yml', f'{run}/{name}.routing.yml', **values)
             install = places.fill('gateway.yml', f'{run}/{name}.yml', **values)
             self.arguments = [os.path.abspath(binary), f'--configFile={install}']
-            self.environment = {'TRILITHON_WORKERS': '1'} if name == 'trilithon' else {'GOMAXPROCS': '1'}
+            self.environment = {'TRILITHON_WORKERS': '1', 'STATE_DIRECTORY': f'{run}/state'} if name == 'trilithon' else {'GOMAXPROCS': '1'}
 
     def start(self, wrapper=PIN_PROXY):
         if self.arguments is None:

@@ -38,7 +38,8 @@ class Gateway:
     def __init__(self, binary, folder):
         self.folder = folder
         with open(f'{folder}/gateway.log', 'wb') as log:
-            self.process = subprocess.Popen([binary, f'--configFile={folder}/install.yml'], stdout=log, stderr=log, cwd=folder)
+            self.process = subprocess.Popen([binary, f'--configFile={folder}/install.yml'], stdout=log, stderr=log, cwd=folder,
+                                            env={**os.environ, 'STATE_DIRECTORY': f'{folder}/state'})
 
     def stop(self):
         if self.process.poll() is None:

@@ -71,7 +71,6 @@ const INSTALL: &[Unbuilt] = &[
     ),
     Unbuilt("experimental.plugins", Warning, "Traefik plugins"),
     Unbuilt("experimental.localPlugins", Warning, "Traefik plugins"),
-    Unbuilt("store", Warning, "the store"),
     Unbuilt("ocsp", Warning, "OCSP stapling"),
     Unbuilt("spiffe", Warning, "SPIFFE"),
     Unbuilt("serversTransport.spiffe", Error, "SPIFFE towards servers"),

@@ -357,6 +357,7 @@ impl GatewayBuilder {
             .args(arguments.iter().map(|argument| self.world.fill(argument)))
             .current_dir(self.world.folder.path())
             .env("HOME", self.world.folder.path())
+            .env("STATE_DIRECTORY", self.world.folder.path().join("state"))
             .envs(
                 self.environment
                     .iter()

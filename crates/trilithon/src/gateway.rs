@@ -1,6 +1,6 @@
 //! Everything wired together: providers to the engine, the engine to sockets, signals to all of them.
 
-use crate::settings;
+use crate::{settings, store};
 use anyhow::Context;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::{Arc, OnceLock};
@@ -16,6 +16,7 @@ use trilithon_engine::report::Status;
 use trilithon_engine::worker::Workers;
 use trilithon_engine::{drain, listener, udp};
 use trilithon_flow::{Keep, Observer, Telemetry};
+use trilithon_ledger::Folder;
 use trilithon_manage::{AccessLog, Context as Pages, Metrics, internals};
 use trilithon_model::install::Static;
 use trilithon_provider::file::{self, Place, Reading};
@@ -36,6 +37,8 @@ pub struct Gateway {
     sockets: Sockets,
     place: Option<Place>,
     first: Option<trilithon_model::dynamic::Configuration>,
+    /// Held for as long as the gateway lives.
+    _store: Option<Folder>,
 }
 
 impl Gateway {
@@ -46,6 +49,7 @@ impl Gateway {
     /// A socket that cannot be bound, or a thread that cannot be made.
     pub fn prepare(config: Static, more: Vec<Message>) -> anyhow::Result<Gateway> {
         let config = Arc::new(config);
+        let store = store::open(&config);
         // Traefik serves without an access log that it cannot open, too.
         let access_log = config.access_log.as_ref().and_then(|c| {
             AccessLog::start(c)
@@ -105,6 +109,7 @@ impl Gateway {
             sockets,
             place,
             first,
+            _store: store,
         })
     }
 

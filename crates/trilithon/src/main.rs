@@ -9,6 +9,7 @@ mod commands;
 mod gateway;
 mod install;
 mod settings;
+mod store;
 
 use std::process::ExitCode;
 
