@@ -42,11 +42,12 @@ def wait_for(port):
             time.sleep(0.05)
 
 
-def says(command, folder, wanted):
+def says(command, folder, wanted, binary):
     """What the command prints; asked again until it is as wanted, for servers are not all up at once."""
     deadline = time.monotonic() + PATIENCE
+    path = {**os.environ, 'PATH': f'{os.path.dirname(binary)}:{os.environ["PATH"]}'}
     while True:
-        done = subprocess.run(['bash', '-c', command], cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(['bash', '-c', command], cwd=folder, capture_output=True, text=True, env=path)
         if done.stdout == wanted or time.monotonic() > deadline:
             return done.stdout
         time.sleep(0.2)
@@ -61,7 +62,7 @@ def check(name, binary):
     try:
         for port in doors:
             wait_for(port)
-        got = says(command, folder, wanted)
+        got = says(command, folder, wanted, binary)
         if got != wanted:
             print(f'DIFFERS {name}: want\n{wanted}got\n{got}{open(f"{folder}/out.log").read()[-600:]}')
         return got == wanted

@@ -49,6 +49,7 @@ pub struct EntryPoint {
     pub access_logs: bool,
     pub metrics: bool,
     pub tracing: bool,
+    pub audit: bool,
     /// Shared by all clones.
     pub doors: Arc<Doors>,
 }
@@ -81,6 +82,7 @@ impl EntryPoint {
             access_logs: true,
             metrics: true,
             tracing: true,
+            audit: false,
             doors: Arc::default(),
         }
     }

@@ -45,6 +45,7 @@ pub struct Observe {
     pub access_log: bool,
     pub metrics: bool,
     pub tracing: bool,
+    pub audit: bool,
 }
 
 /// Encoded characters that are refused, as upper-case escapes (`%2F`).
@@ -177,6 +178,8 @@ impl Route {
 
     fn mark(&self, cx: &mut Exchange) {
         let record = &mut cx.record;
+        // A parent that is audited is, whatever its children say.
+        record.audit = self.observe.audit || record.audit && record.router.is_some();
         record.router = Some(match record.router.take() {
             None => self.name.clone(),
             Some(outer) => format!("{outer} -> {}", self.name).into(),

@@ -29,6 +29,7 @@ pub fn begin(
     record.access_log = entry_point.access_logs;
     record.metrics = entry_point.metrics;
     record.tracing = entry_point.tracing;
+    record.audit = entry_point.audit;
     record.version = req.version;
     record.scheme = if connection.tls.is_some() { "https" } else { "http" };
     record.set_tls(connection.tls.as_ref());

@@ -92,6 +92,8 @@ pub struct Record {
     pub access_log: bool,
     pub metrics: bool,
     pub tracing: bool,
+    /// Whether it is for the audit log (`observability.audit`).
+    pub audit: bool,
 
     /// Copies of header lists, made only when an observer asked for them ([`Wants`]).
     pub request_headers: Option<Headers>,

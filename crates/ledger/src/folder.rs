@@ -135,6 +135,7 @@ mod tests {
         let check = |directory: &str, env: &[(&str, &str)], want: &str| {
             let store = Store {
                 directory: directory.into(),
+                ..Store::default()
             };
             let var = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
             assert_eq!(locate(Some(&store), var), Path::new(want));

@@ -1,6 +1,12 @@
 //! What was done, kept: the store folder, the audit log and the history of configurations.
 #![forbid(unsafe_code)]
 
+pub mod audit;
+mod file;
 pub mod folder;
+pub mod merkle;
+pub mod note;
+pub mod tile;
 
+pub use audit::AuditLog;
 pub use folder::{Folder, FolderError};

@@ -16,7 +16,8 @@ use trilithon_engine::report::Status;
 use trilithon_engine::worker::Workers;
 use trilithon_engine::{drain, listener, udp};
 use trilithon_flow::{Keep, Observer, Telemetry};
-use trilithon_ledger::Folder;
+use trilithon_ledger::audit::entry::Other;
+use trilithon_ledger::{AuditLog, Folder};
 use trilithon_manage::{AccessLog, Context as Pages, Metrics, internals};
 use trilithon_model::install::Static;
 use trilithon_provider::file::{self, Place, Reading};
@@ -33,6 +34,7 @@ pub struct Gateway {
     workers: Workers,
     reloader: Reloader,
     access_log: Option<Arc<AccessLog>>,
+    audit: Option<Arc<AuditLog>>,
     metrics: Option<Arc<Metrics>>,
     sockets: Sockets,
     place: Option<Place>,
@@ -46,10 +48,12 @@ impl Gateway {
     /// what else is to be routed (the samples of `quickstart`).
     ///
     /// # Errors
-    /// A socket that cannot be bound, or a thread that cannot be made.
+    /// A socket that cannot be bound, a thread that cannot be made, an audit log that is asked for and cannot be written.
     pub fn prepare(config: Static, more: Vec<Message>) -> anyhow::Result<Gateway> {
         let config = Arc::new(config);
         let store = store::open(&config);
+        let audit = store::audit(store.as_ref(), &config)?;
+        record(audit.as_deref(), "started");
         // Traefik serves without an access log that it cannot open, too.
         let access_log = config.access_log.as_ref().and_then(|c| {
             AccessLog::start(c)
@@ -96,6 +100,7 @@ impl Gateway {
         let sockets = bind(&config)?;
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         observers.extend(access_log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
+        observers.extend(audit.clone().map(|log| Box::new(log) as Box<dyn Observer>));
         observers.extend(metrics.clone().map(|m| Box::new(m) as Box<dyn Observer>));
         let workers = Workers::start(worker_count(), &live, &Telemetry::new(observers))
             .context("cannot start the workers")?;
@@ -105,6 +110,7 @@ impl Gateway {
             workers,
             reloader,
             access_log,
+            audit,
             metrics,
             sockets,
             place,
@@ -168,7 +174,23 @@ impl Gateway {
         if let Some(log) = &self.access_log {
             log.flush();
         }
+        record(self.audit.as_deref(), "stopped");
+        if let Some(log) = &self.audit {
+            log.settle();
+        }
         Ok(())
+    }
+}
+
+/// Records what becomes of the process itself.
+fn record(audit: Option<&AuditLog>, event: &str) {
+    let what = serde_json::json!({
+        "event": event,
+        "version": env!("CARGO_PKG_VERSION"),
+        "process": std::process::id(),
+    });
+    if let Some(log) = audit {
+        log.record(Other::now("process", serde_json::json!({}), what));
     }
 }
 

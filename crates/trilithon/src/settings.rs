@@ -106,6 +106,7 @@ fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -
         access_logs: observability.access_logs.unwrap_or(true),
         metrics: observability.metrics.unwrap_or(true),
         tracing: observability.tracing.unwrap_or(true),
+        audit: observability.audit.unwrap_or(false),
         doors: Arc::default(),
     })
 }
@@ -172,6 +173,7 @@ fn model(e: &install::EntryPoint) -> Option<Model> {
         metrics: o.metrics,
         tracing: o.tracing,
         trace_verbosity: o.trace_verbosity.clone(),
+        audit: o.audit,
     });
     let says =
         !e.http.middlewares.is_empty() || tls.is_some() || observability.is_some() || !denied(e).is_empty();

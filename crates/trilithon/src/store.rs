@@ -1,7 +1,10 @@
-//! The store folder of this process.
+//! The store folder of this process, and what is kept there.
 
+use anyhow::Context;
 use std::path::PathBuf;
-use trilithon_ledger::{Folder, folder};
+use std::sync::Arc;
+use trilithon_engine::entry_point::hostname;
+use trilithon_ledger::{AuditLog, Folder, folder};
 use trilithon_model::install::Static;
 
 /// Where the store folder of a gateway with this configuration and this process's environment is.
@@ -16,4 +19,23 @@ pub fn open(config: &Static) -> Option<Folder> {
             |error| tracing::error!(%error, "there is no store: nothing is kept beyond this process"),
         )
         .ok()
+}
+
+/// Starts the audit log. A gateway that was not told to have one goes on without, and says so.
+///
+/// # Errors
+/// The configuration asks for it and it cannot be written.
+pub fn audit(store: Option<&Folder>, config: &Static) -> anyhow::Result<Option<Arc<AuditLog>>> {
+    let section = config.audit.clone().unwrap_or_default();
+    let started = store
+        .context("there is no store")
+        .and_then(|store| Ok(AuditLog::start(store.path(), &hostname(), &section)?));
+    match started {
+        Ok(log) => Ok(Some(log)),
+        Err(error) if config.audit.is_some() => Err(error.context("the audit log cannot be written")),
+        Err(error) => {
+            tracing::error!("there is no audit log: {error:#}");
+            Ok(None)
+        }
+    }
 }

@@ -61,6 +61,7 @@ fn with_model(router: &Spanned<Router>, entry_point: &str, model: &Model) -> Spa
     observability.access_logs = observability.access_logs.or(theirs.access_logs);
     observability.metrics = observability.metrics.or(theirs.metrics);
     observability.tracing = observability.tracing.or(theirs.tracing);
+    observability.audit = observability.audit.or(theirs.audit);
     if observability.trace_verbosity.is_empty() {
         observability.trace_verbosity.clone_from(&theirs.trace_verbosity);
     }

@@ -157,6 +157,7 @@ impl RouterBuilder<'_> {
             access_log: said.and_then(|o| o.access_logs).unwrap_or(true),
             metrics: said.and_then(|o| o.metrics).unwrap_or(true),
             tracing: said.and_then(|o| o.tracing).unwrap_or(true),
+            audit: said.and_then(|o| o.audit).unwrap_or(false),
         }
     }
 

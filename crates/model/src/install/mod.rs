@@ -2,6 +2,7 @@
 
 pub mod address;
 mod api;
+mod audit;
 mod check;
 mod entry_point;
 mod finish;
@@ -20,6 +21,7 @@ use trilithon_model_derive::Config;
 
 pub use address::{Address, Protocol};
 pub use api::{Api, Ping};
+pub use audit::Audit;
 pub use check::{PROVIDERS, is_ip_or_range};
 pub use entry_point::*;
 pub use finish::INTERNAL_ENTRY_POINT;
@@ -84,6 +86,9 @@ pub struct Static {
     /// Where the gateway keeps what must outlive it. Trilithon's own.
     #[config(allow_empty)]
     pub store: Option<Store>,
+    /// What the audit log holds and how it is kept. Trilithon's own.
+    #[config(allow_empty)]
+    pub audit: Option<Audit>,
 }
 
 /// What concerns the gateway as a whole.

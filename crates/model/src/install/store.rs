@@ -9,4 +9,7 @@ pub struct Store {
     /// The folder; made when it is missing, readable by its owner alone. When empty: `$STATE_DIRECTORY` (systemd sets it),
     /// else `$XDG_STATE_HOME/trilithon`, else `~/.local/state/trilithon`, else `/var/lib/trilithon`.
     pub directory: String,
+    /// Versions of the configuration that are kept for `history`, `diff` and `rollback`; 0 keeps none.
+    #[config(default = 100)]
+    pub max_versions: i64,
 }

@@ -12,6 +12,10 @@ Commands:
   explain       which router takes a request, and why no other
                   trilithon explain 'GET https://example.com/api' -H 'X-Env: test'
                   --entry-point NAME, --client IP
+  audit         read the audit log
+                  show|tail [-f] [--since 1h] [--kind request] [-n 10] [-o json]
+                  verify [--key KEY] [--checkpoint FILE], prove ID, key
+                  --store FOLDER instead of the gateway's flags
   quickstart    serve samples on embedded defaults and say what to try
   healthcheck   ask a running gateway for /ping
   version       print the version

@@ -5,6 +5,7 @@ macro_rules! say {
     ($($arg:tt)*) => { $crate::commands::print(format_args!($($arg)*)) };
 }
 
+pub mod audit;
 pub mod check;
 pub mod completion;
 pub mod explain;
@@ -15,6 +16,7 @@ pub mod run;
 pub mod schema;
 pub mod version;
 
+mod arguments;
 mod locate;
 mod sample;
 mod state;

@@ -3,6 +3,7 @@
 //! One module per subject. The classes of attacks that other proxies fell to have stable ids (`a01` framing, `b01`
 //! HTTP/2, `c01` TLS, `d01` paths and hosts, `e01` headers that are believed, `g01` resources); every one is a test here.
 
+mod audit;
 mod boundaries;
 mod client2;
 mod commands;

@@ -56,4 +56,6 @@ pub struct Observability {
     /// How much a trace holds: `minimal` when empty.
     #[config(one_of("minimal", "detailed"))]
     pub trace_verbosity: String,
+    /// Record requests in the audit log. False when neither router nor entry point says otherwise. Trilithon's own.
+    pub audit: Option<bool>,
 }
