@@ -2,7 +2,9 @@
 //! in the provider of the object that holds them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use trilithon_model::dynamic::{Configuration, http, tcp, tls, udp};
+use trilithon_model::node::Source;
 use trilithon_model::spanned::{Map, Spanned};
 
 /// What one provider says.
@@ -11,6 +13,8 @@ pub struct Message {
     /// `file`, `docker`, `internal` …
     pub provider: String,
     pub configuration: Configuration,
+    /// The texts that it was read from; none for what follows from the install configuration.
+    pub sources: Vec<Arc<Source>>,
 }
 
 /// The configurations of all providers by qualified name.

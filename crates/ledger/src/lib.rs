@@ -4,9 +4,11 @@
 pub mod audit;
 mod file;
 pub mod folder;
+pub mod history;
 pub mod merkle;
 pub mod note;
 pub mod tile;
 
 pub use audit::AuditLog;
 pub use folder::{Folder, FolderError};
+pub use history::History;

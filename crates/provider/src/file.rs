@@ -32,7 +32,21 @@ pub struct Reading {
     pub configuration: Option<Configuration>,
     /// With a broken file: what could be read all the same, for whoever looks for further faults.
     pub partial: Option<Configuration>,
+    /// The texts that were read.
+    pub sources: Vec<Arc<Source>>,
     pub problems: Problems,
+}
+
+/// The routing configuration in some texts, such as [`Place::read`] gives.
+pub fn configuration(sources: &[Arc<Source>]) -> (Configuration, Problems) {
+    let mut problems = Problems::new();
+    let mut all = Configuration::default();
+    for source in sources {
+        let (configuration, found) = routing_file(source);
+        problems.extend(found);
+        merge(&mut all, configuration, &mut problems);
+    }
+    (all, problems)
 }
 
 /// The place that the install configuration names; `None` when it names none or both.
@@ -78,12 +92,13 @@ impl Place {
                     return Reading {
                         configuration: None,
                         partial: None,
+                        sources: Vec::new(),
                         problems,
                     };
                 }
             },
         };
-        let mut all = Configuration::default();
+        let mut sources = Vec::new();
         let mut broken = false;
         for path in &files {
             match text(path) {
@@ -91,19 +106,16 @@ impl Place {
                     broken = true;
                     problems.push(template(path, &text));
                 }
-                Ok(text) => {
-                    let (configuration, found) =
-                        routing_file(&Source::text(path.display().to_string(), text));
-                    broken |= found.void_file();
-                    problems.extend(found);
-                    merge(&mut all, configuration, &mut problems);
-                }
+                Ok(text) => sources.push(Source::text(path.display().to_string(), text)),
                 Err(error) => {
                     broken = true;
                     problems.push(unreadable(path, &error));
                 }
             }
         }
+        let (all, found) = configuration(&sources);
+        broken |= found.void_file();
+        problems.extend(found);
         let (configuration, partial) = if broken {
             (None, Some(all))
         } else {
@@ -112,6 +124,7 @@ impl Place {
         Reading {
             configuration,
             partial,
+            sources,
             problems,
         }
     }

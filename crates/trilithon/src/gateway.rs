@@ -1,5 +1,7 @@
 //! Everything wired together: providers to the engine, the engine to sockets, signals to all of them.
 
+use crate::chronicle::Chronicle;
+use crate::control::{self, Control};
 use crate::{settings, store};
 use anyhow::Context;
 use std::net::{TcpListener, UdpSocket};
@@ -11,7 +13,7 @@ use trilithon_engine::drain::{Closing, Doors};
 use trilithon_engine::entry_point::EntryPoint;
 use trilithon_engine::live::{Live, Snapshot};
 use trilithon_engine::merge::Message;
-use trilithon_engine::reload::{self, Reloader};
+use trilithon_engine::reload::{self, Cause, Inlets, Journal, Ordered, Reloader, Words};
 use trilithon_engine::report::Status;
 use trilithon_engine::worker::Workers;
 use trilithon_engine::{drain, listener, udp};
@@ -35,6 +37,7 @@ pub struct Gateway {
     reloader: Reloader,
     access_log: Option<Arc<AccessLog>>,
     audit: Option<Arc<AuditLog>>,
+    chronicle: Arc<Chronicle>,
     metrics: Option<Arc<Metrics>>,
     sockets: Sockets,
     place: Option<Place>,
@@ -54,6 +57,8 @@ impl Gateway {
         let store = store::open(&config);
         let audit = store::audit(store.as_ref(), &config)?;
         record(audit.as_deref(), "started");
+        let history = store::history(store.as_ref(), &config);
+        let chronicle = Arc::new(Chronicle::new(history, audit.clone(), &config));
         // Traefik serves without an access log that it cannot open, too.
         let access_log = config.access_log.as_ref().and_then(|c| {
             AccessLog::start(c)
@@ -85,14 +90,18 @@ impl Gateway {
         let own = Message {
             provider: "internal".into(),
             configuration: internal::configuration(&config),
+            sources: Vec::new(),
         };
         let from_file = first.clone().map(|configuration| Message {
             provider: "file".into(),
             configuration,
+            sources: reading.map(|r| r.sources).unwrap_or_default(),
         });
-        let snapshot = reloader.first([own].into_iter().chain(from_file).chain(more));
+        let messages = [own].into_iter().chain(from_file).chain(more);
+        let snapshot = reloader.first(messages, chronicle.take_up());
         reload::count();
         tell(&snapshot, metrics.as_deref());
+        chronicle.started(reloader.words(), reloader.said());
         let live = Live::new(snapshot);
         // The slot is empty until here, and filled once.
         let _ = slot.set(live.clone());
@@ -111,6 +120,7 @@ impl Gateway {
             reloader,
             access_log,
             audit,
+            chronicle,
             metrics,
             sockets,
             place,
@@ -157,12 +167,19 @@ impl Gateway {
         }
         named.set(self.live.get().tls.watched_files().iter().map(|p| p.as_path()));
         tokio::spawn(follow_named(self.live.clone(), named.clone(), refresh.clone()));
-        let (metrics, files) = (self.metrics.clone(), named.clone());
-        let applied: reload::Applied = Box::new(move |snapshot| {
-            tell(snapshot, metrics.as_deref());
-            files.set(snapshot.tls.watched_files().iter().map(|p| p.as_path()));
-        });
-        tokio::spawn(self.reloader.run(self.live.clone(), received, refresh, applied));
+        let (orders, ordered) = mpsc::channel(CHANNEL);
+        command(self.chronicle.clone(), orders);
+        let inlets = Inlets {
+            messages: received,
+            orders: ordered,
+            refresh,
+        };
+        let told = Told {
+            chronicle: self.chronicle,
+            metrics: self.metrics,
+            files: named,
+        };
+        tokio::spawn(self.reloader.run(self.live.clone(), inlets, told));
         notify_systemd("READY=1");
         if let Some(every) = watchdog() {
             tokio::spawn(feed_watchdog(every));
@@ -260,6 +277,39 @@ fn closing(config: &Static, name: &Arc<str>, doors: Arc<Doors>) -> (Closing, wat
     (closing, stopped)
 }
 
+/// Obeys commands, where there is a history that they could be about.
+fn command(chronicle: Arc<Chronicle>, orders: mpsc::Sender<Ordered>) {
+    let Some(history) = chronicle.history() else {
+        return;
+    };
+    match control::bind(history) {
+        Ok(listener) => drop(tokio::spawn(Control { chronicle, orders }.serve(listener))),
+        Err(error) => {
+            tracing::error!(%error, path = %history.socket().display(), "`trilithon rollback` cannot reach this gateway");
+        }
+    }
+}
+
+/// All who are told of a new snapshot.
+struct Told {
+    chronicle: Arc<Chronicle>,
+    metrics: Option<Arc<Metrics>>,
+    files: Arc<FileWatch>,
+}
+
+impl Journal for Told {
+    fn applied(&mut self, words: &Words, cause: &Cause, snapshot: &Snapshot) {
+        tell(snapshot, self.metrics.as_deref());
+        self.files
+            .set(snapshot.tls.watched_files().iter().map(|p| p.as_path()));
+        self.chronicle.applied(words, cause);
+    }
+
+    fn held(&mut self, said: &Words, providers: &[String]) {
+        self.chronicle.held(said, providers);
+    }
+}
+
 /// Follows the routing files: by change events, or by SIGHUP alone.
 async fn follow(
     place: Place,
@@ -279,6 +329,7 @@ async fn follow(
             .send(Message {
                 provider: "file".into(),
                 configuration,
+                sources: reading.sources,
             })
             .await
             .is_err()

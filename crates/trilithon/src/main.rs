@@ -4,8 +4,10 @@
 //! providers to the engine, and runs the commands beside that.
 #![forbid(unsafe_code)]
 
+mod chronicle;
 mod cli;
 mod commands;
+mod control;
 mod gateway;
 mod install;
 mod settings;

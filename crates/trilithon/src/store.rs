@@ -4,7 +4,7 @@ use anyhow::Context;
 use std::path::PathBuf;
 use std::sync::Arc;
 use trilithon_engine::entry_point::hostname;
-use trilithon_ledger::{AuditLog, Folder, folder};
+use trilithon_ledger::{AuditLog, Folder, History, folder};
 use trilithon_model::install::Static;
 
 /// Where the store folder of a gateway with this configuration and this process's environment is.
@@ -19,6 +19,13 @@ pub fn open(config: &Static) -> Option<Folder> {
             |error| tracing::error!(%error, "there is no store: nothing is kept beyond this process"),
         )
         .ok()
+}
+
+/// The history in the store; `None` without a store, or where no version is to be kept.
+pub fn history(store: Option<&Folder>, config: &Static) -> Option<History> {
+    let keep = config.store.clone().unwrap_or_default().max_versions;
+    let keep = usize::try_from(keep).ok().filter(|n| *n > 0)?;
+    Some(History::in_store(store?.path(), keep))
 }
 
 /// Starts the audit log. A gateway that was not told to have one goes on without, and says so.

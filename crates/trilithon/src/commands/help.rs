@@ -16,6 +16,10 @@ Commands:
                   show|tail [-f] [--since 1h] [--kind request] [-n 10] [-o json]
                   verify [--key KEY] [--checkpoint FILE], prove ID, key
                   --store FOLDER instead of the gateway's flags
+  history       list the versions of the configuration: -n 20, -o json
+  diff          what is different between two versions: A, or A B
+  rollback      put version N in force and keep it there: N, -m REASON
+                  --release lets the providers in again
   quickstart    serve samples on embedded defaults and say what to try
   healthcheck   ask a running gateway for /ping
   version       print the version

@@ -62,7 +62,8 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         samples.iter().fold(filled, |t, (mark, url)| t.replace(mark, url))
     };
     let config = static_of(&fill(INSTALL))?;
-    let (configuration, problems) = routing_file(&Source::text("quickstart/routing.yml", fill(ROUTING)));
+    let source = Source::text("quickstart/routing.yml", fill(ROUTING));
+    let (configuration, problems) = routing_file(&source);
     install::print(&problems);
     anyhow::ensure!(!problems.has_errors(), "the embedded configuration has errors");
     say!("{}", fill(include_str!("quickstart/welcome.txt")));
@@ -71,6 +72,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         vec![Message {
             provider: "quickstart".into(),
             configuration,
+            sources: vec![source],
         }],
     )
 }

@@ -8,6 +8,7 @@ use trilithon_engine::merge::Message;
 use trilithon_engine::reload::Reloader;
 use trilithon_engine::report::Status;
 use trilithon_flow::{Exchange, Keep, Reply, Request, Response, Service};
+use trilithon_ledger::audit::redact::Redactor;
 use trilithon_model::install::Static;
 use trilithon_model::problem::{Problem, Problems, code};
 use trilithon_provider::{file, internal};
@@ -42,6 +43,7 @@ pub fn load(args: &[String]) -> State {
     let mut messages = vec![Message {
         provider: "internal".into(),
         configuration: internal::configuration(&config),
+        sources: Vec::new(),
     }];
     if let Some(place) = config
         .providers
@@ -56,6 +58,7 @@ pub fn load(args: &[String]) -> State {
         messages.extend(readable.map(|configuration| Message {
             provider: "file".into(),
             configuration,
+            sources: reading.sources,
         }));
     }
     let snapshot = match settings::settings(&config, internals(), true) {
@@ -65,7 +68,7 @@ pub fn load(args: &[String]) -> State {
                 Keep::default().into(),
                 settings::throttle(&config),
             );
-            Some(reloader.first(messages))
+            Some(reloader.first(messages, None))
         }
         Err(error) => {
             problems.push(Problem::error(
@@ -76,6 +79,9 @@ pub fn load(args: &[String]) -> State {
             None
         }
     };
+    if let Err(error) = Redactor::new(&config.audit.clone().unwrap_or_default()) {
+        problems.push(Problem::error(NOTE, trilithon_model::Span::none(), error));
+    }
     if let Err(error) = settings::entry_points(&config) {
         problems.push(Problem::error(
             NOTE,

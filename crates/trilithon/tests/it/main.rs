@@ -12,6 +12,7 @@ mod frames;
 mod framing;
 mod grpc;
 mod hello;
+mod history;
 mod http2;
 mod paths;
 mod reload;
