@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 use trilithon_flow::metrics::{Value, registry};
 use trilithon_flow::record::Wants;
 use trilithon_flow::{Observer, Record};
@@ -33,6 +34,9 @@ use writer::{Order, Rotation, Thread};
 
 /// Events that wait for the writer; further ones are lost.
 const QUEUE: usize = 16 << 10;
+
+/// How long the end of the process waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The audit log of the process. When the last owner drops it, its thread writes what is left and ends.
 pub struct AuditLog {
@@ -101,12 +105,12 @@ impl AuditLog {
         self.configuration.store(version, Ordering::Relaxed);
     }
 
-    /// Waits until everything so far is written and signed, or cannot be.
+    /// Waits until everything so far is written and signed, or cannot be; a disk that hangs is not waited for.
     pub fn settle(&self) {
         let (done, settled) = sync_channel(1);
         if self.orders.send(Order::Settle(done)).is_ok() {
             // An error says that the writer gave up, which it has logged.
-            let _ = settled.recv();
+            let _ = settled.recv_timeout(PATIENCE);
         }
     }
 

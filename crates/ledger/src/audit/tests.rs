@@ -453,3 +453,27 @@ fn a_log_is_continued_by_the_next_process() {
     let origins = Checkpoint::parse(book.reader(1).expect("readable").note().expect("signed"));
     assert_eq!(origins.expect("one").origin, "host/audit/1");
 }
+
+/// A tail that cannot be written: what is lost is counted, and the log says so once it can.
+#[test]
+fn what_is_lost_is_said() {
+    let folder = Folder::new("audit");
+    let book = Book::in_store(folder.path());
+    let log = start(&folder, |_| {});
+    log.settle();
+    // A folder in the place of the file that the next entry goes to.
+    let tail = book.log(1).join("tail.1");
+    std::fs::create_dir(&tail).expect("made");
+    for _ in 0..3 {
+        log.observe(&request());
+    }
+    log.settle();
+    std::fs::remove_dir(&tail).expect("there");
+    trilithon_testkit::eventually("the log says what was lost", || {
+        log.observe(&request());
+        log.settle();
+        all(&book).iter().any(|e| e["what"]["event"] == "dropped")
+    });
+    let dropped = all(&book).into_iter().find(|e| e["what"]["event"] == "dropped");
+    assert!(dropped.expect("found")["what"]["entries"].as_u64() >= Some(3));
+}

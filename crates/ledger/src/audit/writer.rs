@@ -60,6 +60,8 @@ pub struct Current {
     begun: SystemTime,
     /// When the oldest entry without a checkpoint was written.
     waiting: Option<Instant>,
+    /// Entries that are not in a file yet.
+    unflushed: u64,
 }
 
 impl Thread {
@@ -102,6 +104,7 @@ impl Thread {
             log,
             begun: begun.map_or_else(SystemTime::now, SystemTime::from),
             waiting: None,
+            unflushed: 0,
         };
         if recovered != Recovered::default() {
             tracing::warn!(
@@ -124,6 +127,7 @@ impl Thread {
             log: Log::create(&folder, &self.name(number))?,
             begun: SystemTime::now(),
             waiting: None,
+            unflushed: 0,
         };
         let mut what = json!({"event": "opened", "origin": self.name(number)});
         if !previous.is_null() {
@@ -150,6 +154,7 @@ impl Thread {
     }
 
     fn write(&self, current: &mut Current, event: &Event) -> io::Result<()> {
+        current.unflushed += 1;
         current.log.append(&self.entries.entry(event))?;
         current.waiting.get_or_insert_with(Instant::now);
         Ok(())
@@ -158,6 +163,7 @@ impl Thread {
     /// Writes until nobody is left who could record anything.
     pub fn run(self, first: Current) {
         let mut current = Some(first);
+        let mut retry = Instant::now();
         loop {
             let order = match self.due(current.as_ref()) {
                 None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -166,18 +172,19 @@ impl Thread {
             if matches!(order, Err(RecvTimeoutError::Disconnected)) {
                 break;
             }
-            let mut open = match current.take().map_or_else(|| self.open(), Ok) {
-                Ok(open) => open,
-                Err(_) => {
-                    self.refuse(order.ok());
-                    continue;
-                }
+            if current.is_none() && Instant::now() >= retry {
+                retry = Instant::now() + RETRY;
+                // That it fails was said when it failed first.
+                current = self.open().ok();
+            }
+            let Some(open) = &mut current else {
+                self.refuse(order.ok());
+                continue;
             };
-            match self.serve(&mut open, order.ok()) {
-                Ok(()) => current = Some(open),
-                Err(error) => {
-                    tracing::error!(%error, "the audit log cannot be written; entries are lost until it can");
-                }
+            if let Err(error) = self.serve(open, order.ok()) {
+                tracing::error!(%error, "the audit log cannot be written; entries are lost until it can");
+                self.lose(open.unflushed);
+                current = None;
             }
             std::thread::park_timeout(PAUSE);
         }
@@ -202,13 +209,15 @@ impl Thread {
     /// What comes while no log can be written is lost, and counted.
     fn refuse(&self, order: Option<Order>) {
         match order {
-            Some(Order::Write(_)) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                super::dropped().inc();
-            }
+            Some(Order::Write(_)) => self.lose(1),
             Some(Order::Settle(done)) => answer(&done),
             None => {}
         }
+    }
+
+    fn lose(&self, entries: u64) {
+        self.dropped.fetch_add(entries, Ordering::Relaxed);
+        super::dropped().add(i64::try_from(entries).unwrap_or(i64::MAX));
     }
 
     fn serve(&self, open: &mut Current, first: Option<Order>) -> io::Result<()> {
@@ -225,6 +234,7 @@ impl Thread {
             self.write(open, &log_event(json!({"event": "dropped", "entries": lost})))?;
         }
         open.log.flush()?;
+        open.unflushed = 0;
         let late = open.waiting.is_some_and(|since| since.elapsed() >= self.interval);
         if late || !waiting.is_empty() && open.log.is_unsigned() {
             open.log.checkpoint(&self.key)?;

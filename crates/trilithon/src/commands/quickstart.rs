@@ -4,6 +4,7 @@ use super::{run, sample};
 use crate::install;
 use anyhow::Context;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use trilithon_engine::merge::Message;
 use trilithon_model::install::Static;
@@ -55,10 +56,12 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         .build()?;
     let samples = runtime.block_on(samples()).context("cannot start the samples")?;
     let ports = ports()?;
+    let store = store();
     let fill = |text: &str| {
-        let filled = ports.iter().fold(text.to_owned(), |t, (mark, port)| {
-            t.replace(mark, &port.to_string())
-        });
+        let text = text.replace("@store@", &store.display().to_string());
+        let filled = ports
+            .iter()
+            .fold(text, |t, (mark, port)| t.replace(mark, &port.to_string()));
         samples.iter().fold(filled, |t, (mark, url)| t.replace(mark, url))
     };
     let config = static_of(&fill(INSTALL))?;
@@ -67,14 +70,22 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     install::print(&problems);
     anyhow::ensure!(!problems.has_errors(), "the embedded configuration has errors");
     say!("{}", fill(include_str!("quickstart/welcome.txt")));
-    run::serve(
+    let ended = run::serve(
         config,
         vec![Message {
             provider: "quickstart".into(),
             configuration,
             sources: vec![source],
         }],
-    )
+    );
+    // Nobody asks for it any more.
+    let _ = std::fs::remove_dir_all(&store);
+    ended
+}
+
+/// A store of its own, so that samples are not in anybody's history.
+fn store() -> PathBuf {
+    std::env::temp_dir().join(format!("trilithon-quickstart-{}", std::process::id()))
 }
 
 fn static_of(text: &str) -> anyhow::Result<Static> {
