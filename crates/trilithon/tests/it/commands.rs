@@ -373,9 +373,7 @@ fn help_and_unknown_commands() {
     let (code, out, err) = run(&["serve"]);
     assert_eq!((code, &*out), (1, ""));
     assert!(
-        err.starts_with(
-            "error: there is no command `serve`; the commands are run, check, explain, version, "
-        ),
+        err.starts_with("error: there is no command `serve`; the commands are run, check, explain, audit, "),
         "{err}"
     );
 }

@@ -67,6 +67,12 @@ impl World {
         serde_json::from_str(&self.ok(&["history", "-o", "json"])).expect("JSON")
     }
 
+    /// Waits until there are that many versions: one is kept after it is served.
+    #[track_caller]
+    fn keeps(&self, count: usize) {
+        eventually(&format!("{count} versions"), || self.actions().len() == count);
+    }
+
     /// What the versions are, oldest first.
     fn actions(&self) -> Vec<String> {
         let history = self.history();
@@ -99,8 +105,11 @@ fn a_rollback_stays_until_it_is_released() {
     let gateway = world.start();
     world.say(&["a", "b"]);
     eventually("`b` is routed", || routes(&gateway, "b"));
+    world.keeps(2);
     assert_eq!(world.actions(), ["applied", "applied"]);
-    assert_eq!(gauge(&gateway, "trilithon_config_version"), 2);
+    eventually("the version is shown", || {
+        gauge(&gateway, "trilithon_config_version") == 2
+    });
 
     let said = world.ok(&["rollback", "1", "-m", "b was wrong"]);
     assert!(said.contains("as version 3"), "{said}");
@@ -154,6 +163,7 @@ fn what_is_pinned_survives_the_process() {
     assert!(first.exit(PATIENCE).is_some());
     let second = world.start();
     assert!(routes(&second, "a") && !routes(&second, "b"));
+    world.keeps(4);
     assert_eq!(world.actions(), ["applied", "applied", "rollback", "held"]);
     world.ok(&["rollback", "--release"]);
     assert!(routes(&second, "b") && !routes(&second, "a"));
@@ -193,6 +203,7 @@ fn diff_says_what_changed_and_where() {
     let gateway = world.start();
     world.say(&["a", "b"]);
     eventually("`b` is routed", || routes(&gateway, "b"));
+    world.keeps(2);
     let output = world.run(&["diff", "1", "2"]);
     let file = world.0.path().join("routing.yml");
     assert_eq!(
