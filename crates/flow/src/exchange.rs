@@ -22,6 +22,8 @@ pub struct TlsInfo {
     pub client_subject: Option<Arc<str>>,
     /// The client's certificates, DER, leaf first; empty without client authentication.
     pub client_certificates: Vec<Vec<u8>>,
+    /// Who the client is by its certificate; only if that was verified.
+    pub client_identity: Option<Arc<Identity>>,
 }
 
 /// What is known of a connection from a client.
@@ -88,7 +90,7 @@ pub struct Exchange {
     pub connection: Rc<Connection>,
     pub interim: Rc<Interim>,
     pub record: Record,
-    /// Who is asking, once a middleware has made it out. Log, limits, policy and everything behind read this and nothing
+    /// Who is asking: by a client certificate from the beginning, else once a middleware has made it out. Log, limits, policy and everything behind read this and nothing
     /// else; see [`Exchange::identify`].
     identity: Option<Arc<Identity>>,
     /// Set while a retry may still follow: what answers a failure must not be sent to the client yet.
@@ -105,11 +107,18 @@ pub struct Exchange {
 
 impl Exchange {
     pub fn new(connection: Rc<Connection>, interim: Rc<Interim>) -> Exchange {
+        let identity = connection
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.client_identity.clone());
         Exchange {
             connection,
             interim,
-            record: Record::default(),
-            identity: None,
+            record: Record {
+                identity: identity.clone(),
+                ..Record::default()
+            },
+            identity,
             attempt: 0,
             not_append_forwarded_for: false,
             last_head: None,

@@ -28,3 +28,27 @@ pub const H2_MAX_HEADER_FIELDS: usize = 256;
 pub const H2_MAX_HEADER_LIST: u32 = 64 * 1024;
 /// HTTP/2: resets that the server was made to send, over the life of a connection.
 pub const H2_MAX_LOCAL_RESETS: usize = 200;
+/// Verified credentials that one middleware remembers, so that the next request need not verify them again.
+pub const REMEMBERED: usize = 16 * 1024;
+/// How long a verified API key is remembered: a slow hash is then looked at a few times an hour.
+pub const API_KEY_SECONDS: u64 = 600;
+/// How long an API key that fits no slow hash is remembered: long enough to blunt repetition.
+pub const REFUSED_KEY_SECONDS: u64 = 30;
+/// Bytes of an API key. Slow hashes read it many times.
+pub const MAX_API_KEY: usize = 4096;
+/// How long a verified token is remembered that does not expire before.
+pub const TOKEN_SECONDS: u64 = 600;
+/// Bytes of a form that is searched for a token.
+pub const MAX_TOKEN_FORM: u64 = 64 * 1024;
+/// Bytes of a set of keys (JWKS). The largest that are known have a tenth of it.
+pub const MAX_JWKS: u64 = 1 << 20;
+/// Shortest and longest time that a fetched set of keys is taken for fresh, whatever its headers say.
+pub const JWKS_FRESH_SECONDS: std::ops::RangeInclusive<u64> = 10..=86_400;
+/// The same where its headers say nothing.
+pub const JWKS_DEFAULT_SECONDS: u64 = 600;
+/// How long a set of keys is used on when its issuer cannot be reached.
+pub const JWKS_STALE_SECONDS: u64 = 86_400;
+/// Time between two fetches that tokens with unknown keys can cause.
+pub const JWKS_REFETCH_SECONDS: u64 = 10;
+/// Issuers whose keys one middleware fetches because tokens name them (`jwksUrl` as a path).
+pub const MAX_ISSUERS: usize = 16;

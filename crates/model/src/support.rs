@@ -83,10 +83,6 @@ const ROUTING: &[Unbuilt] = &[
         Error,
         "plugins that are not the gateway's own",
     ),
-    Unbuilt("http.middlewares.*.plugin.apiKey", Error, "API keys"),
-    Unbuilt("http.middlewares.*.apiKey", Error, "API keys"),
-    Unbuilt("http.middlewares.*.plugin.jwt", Error, "tokens"),
-    Unbuilt("http.middlewares.*.jwt", Error, "tokens"),
     Unbuilt(
         "http.middlewares.*.rateLimit.redis",
         Error,

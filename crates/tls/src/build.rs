@@ -257,6 +257,11 @@ impl Tls {
         Some(self.server(options)?.config(sni, Some(offer), local))
     }
 
+    /// Whether a client certificate that is shown under these options was verified.
+    pub fn verifies_clients(&self, options: &str) -> bool {
+        self.server(options).is_some_and(|server| server.verifies_clients)
+    }
+
     fn server(&self, options: &str) -> Option<&Server> {
         self.servers.get(options).and_then(|s| s.as_ref().ok())
     }

@@ -17,6 +17,8 @@ use trilithon_model::dynamic::tls::ClientAuth;
 pub struct Verification {
     pub verifier: Arc<dyn ClientCertVerifier>,
     pub authorities: Vec<CertificateDer<'static>>,
+    /// A certificate that is shown was verified; otherwise it says nothing about the client.
+    pub verifies: bool,
 }
 
 /// Builds the verifier of a set of options. Whatever cannot be read or understood is an error: a gate that is meant to
@@ -32,23 +34,29 @@ pub fn verification(
     if roots.is_empty() && !config.ca_files.is_empty() {
         return Err("invalid certificate(s) content".to_owned());
     }
-    let verifier = verifier(config, roots, provider)?;
+    let kind = kind(config, &roots);
+    let verifier = verifier(kind, roots, provider)?;
     Ok(Verification {
         verifier,
         authorities,
+        verifies: matches!(kind, "VerifyClientCertIfGiven" | "RequireAndVerifyClientCert"),
     })
 }
 
-fn verifier(
-    config: &ClientAuth,
-    roots: RootCertStore,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let kind = match config.client_auth_type.as_str() {
+/// `clientAuthType`, or what is meant where it is not written.
+fn kind<'a>(config: &'a ClientAuth, roots: &RootCertStore) -> &'a str {
+    match config.client_auth_type.as_str() {
         "" if roots.is_empty() => "NoClientCert",
         "" => "RequireAndVerifyClientCert",
         kind => kind,
-    };
+    }
+}
+
+fn verifier(
+    kind: &str,
+    roots: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, String> {
     let unverified = |mandatory: bool| -> Arc<dyn ClientCertVerifier> {
         Arc::new(Unverified {
             mandatory,

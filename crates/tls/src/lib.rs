@@ -25,7 +25,7 @@ pub use build::{Builder, Tls};
 pub use facts::{CertificateFacts, CertificateStatus};
 pub use reader::Reader;
 pub use session::facts;
-pub use subject::subject;
+pub use subject::{issuer, subject};
 
 /// Makes the random number generator ready, which takes a while when first asked: call it before the first connection.
 pub fn warm_up() {

@@ -19,6 +19,8 @@ pub struct Server {
     /// For clients without SNI that connected to an address which a certificate is for.
     by_address: FxHashMap<IpAddr, Variants>,
     protocols: Protocols,
+    /// Client certificates are verified.
+    pub verifies_clients: bool,
 }
 
 /// One configuration per way to agree on a protocol.
@@ -73,6 +75,7 @@ impl Server {
             by_sni,
             by_address,
             protocols,
+            verifies_clients: profile.verification.verifies,
         })
     }
 

@@ -3,12 +3,24 @@
 use std::fmt::Write;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
+use x509_parser::x509::X509Name;
 
 /// The subject of a DER certificate: `CN=client.test,O=Contract,C=FR`. `None` when it cannot be read.
 pub fn subject(der: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(distinguished(certificate.subject()))
+}
+
+/// The issuer of a DER certificate, written in the same way.
+pub fn issuer(der: &[u8]) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some(distinguished(certificate.issuer()))
+}
+
+/// A distinguished name (RFC 2253).
+fn distinguished(name_of: &X509Name<'_>) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for set in certificate.subject().iter() {
+    for set in name_of.iter() {
         let attributes = set.iter().map(|a| {
             format!(
                 "{}={}",
@@ -19,7 +31,7 @@ pub fn subject(der: &[u8]) -> Option<String> {
         parts.push(attributes.collect::<Vec<_>>().join("+"));
     }
     parts.reverse();
-    Some(parts.join(","))
+    parts.join(",")
 }
 
 fn name(oid: &str) -> &str {

@@ -158,6 +158,7 @@ fn detached(connection: &Connection) -> Connection {
         options: tls.options.clone(),
         client_subject: tls.client_subject.clone(),
         client_certificates: tls.client_certificates.clone(),
+        client_identity: tls.client_identity.clone(),
     });
     Connection::new(
         connection.peer,

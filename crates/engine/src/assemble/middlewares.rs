@@ -120,9 +120,8 @@ impl ServiceTable<'_> {
             MiddlewareKind::Retry(c) => mw::retry::build(c, cx),
             MiddlewareKind::ContentType(c) => mw::content_type::build(c, cx),
             MiddlewareKind::GrpcWeb(c) => mw::grpc_web::build(c, cx),
-            MiddlewareKind::ApiKey(_) | MiddlewareKind::Jwt(_) => {
-                Err(BuildError::new(format!("`{}` is not built yet", kind.name())))
-            }
+            MiddlewareKind::ApiKey(c) => mw::api_key::build(c, cx),
+            MiddlewareKind::Jwt(c) => mw::jwt::build(c, cx),
             MiddlewareKind::Plugin(c) => {
                 let kind = c.others.keys().next().map_or("", String::as_str);
                 Err(

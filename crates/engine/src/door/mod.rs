@@ -1,5 +1,6 @@
 //! From an accepted socket to the protocol that it speaks: PROXY header, TLS or clear, HTTP/1 or HTTP/2.
 
+mod certificate;
 mod client;
 mod flood;
 mod http1;
@@ -178,7 +179,7 @@ async fn secure(
 ) -> Option<Serving> {
     let handshake = async {
         let (sni, offer) = hello(&mut socket).await?;
-        let (config, options) = {
+        let (config, verifies, options) = {
             let snapshot = worker.live.load();
             let routes = snapshot.entry_points.get(entry_point.index).ok_or("no-routes")?;
             let options = routes
@@ -189,16 +190,16 @@ async fn secure(
                 .tls
                 .config_for_offer(sni.as_deref(), &options, local.ip(), &offer)
                 .ok_or("tls-options-unusable")?;
-            (config, options)
+            (config, snapshot.tls.verifies_clients(&options), options)
         };
         let accept = tokio_rustls::TlsAcceptor::from(config).accept(socket);
         let stream = accept.await.map_err(|error| {
             tracing::debug!(entryPointName = %entry_point.name, client = %peer, %error, "TLS handshake failed");
             "tls-handshake"
         })?;
-        Ok::<_, &'static str>((stream, sni, options))
+        Ok::<_, &'static str>((stream, sni, options, verifies))
     };
-    let (stream, sni, options) = match tokio::time::timeout(HANDSHAKE, handshake).await {
+    let (stream, sni, options, verifies) = match tokio::time::timeout(HANDSHAKE, handshake).await {
         Ok(Ok(done)) => done,
         Ok(Err(reason)) => return turned_away(&entry_point, peer, reason),
         Err(_) => return turned_away(&entry_point, peer, "slow-tls-handshake"),
@@ -226,6 +227,10 @@ async fn secure(
             .first()
             .and_then(|c| trilithon_tls::subject(c))
             .map(Arc::from),
+        client_identity: client_certificates
+            .first()
+            .filter(|_| verifies)
+            .and_then(|leaf| certificate::identity(leaf)),
         client_certificates,
     };
     let connection = Rc::new(Connection::new(peer, local, entry_point.name.clone(), Some(info)));

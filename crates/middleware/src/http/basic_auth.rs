@@ -1,16 +1,14 @@
 //! `basicAuth`: asks for a name and password (RFC 7617).
 //!
-//! bcrypt and MD5-crypt are made to be slow, so they run beside the workers, at most one for each core at a time. Equal
-//! credentials that arrive together are checked once; no result is kept, because a table of good passwords in memory is
-//! worth more to a thief than the time it saves.
+//! Slow hashes are checked beside the workers. No result is kept, because a table of good passwords in memory is worth more
+//! to a thief than the time it saves.
 
 use super::htpasswd::{self, Users};
 use super::identity;
+use super::slow_checks::SlowChecks;
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use tokio::sync::{OnceCell, Semaphore};
+use std::sync::Arc;
 use trilithon_flow::{Build, BuildError, Exchange, Headers, Known, Next, Reply, Request, Step, Wrap};
 use trilithon_model::dynamic::http::BasicAuth as Config;
 
@@ -29,7 +27,7 @@ pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
     };
     Ok(Step::wrap(BasicAuth {
         users: Arc::new(users),
-        flights: Flights::default(),
+        checks: SlowChecks::default(),
         challenge: format!("Basic realm=\"{realm}\"").into(),
         remove_header: config.remove_header,
         header_field: Some(config.header_field.as_str())
@@ -40,7 +38,7 @@ pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
 
 struct BasicAuth {
     users: Arc<Users>,
-    flights: Flights,
+    checks: SlowChecks<bool>,
     challenge: Box<str>,
     remove_header: bool,
     header_field: Option<Box<str>>,
@@ -85,56 +83,10 @@ impl BasicAuth {
         if !self.users.is_slow(&given.name) {
             return self.users.verify(&given.name, &given.password);
         }
-        let flight = self.flights.join(given.key());
-        *flight
-            .cell
-            .get_or_init(|| slow_check(self.users.clone(), given))
-            .await
-    }
-}
-
-/// Checks that run at one time, over all workers.
-static SLOW: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)));
-
-async fn slow_check(users: Arc<Users>, given: &Credentials) -> bool {
-    let _turn = SLOW.acquire().await;
-    let (name, password) = (given.name.clone(), given.password.clone());
-    tokio::task::spawn_blocking(move || users.verify(&name, &password))
-        .await
-        .unwrap_or(false)
-}
-
-/// Checks under way, by credentials.
-#[derive(Default)]
-struct Flights(Mutex<HashMap<Vec<u8>, Arc<OnceCell<bool>>>>);
-
-/// One check, and who waits for it. The last one to leave removes it.
-struct Flight<'a> {
-    flights: &'a Flights,
-    key: Vec<u8>,
-    cell: Arc<OnceCell<bool>>,
-}
-
-impl Flights {
-    fn join(&self, key: Vec<u8>) -> Flight<'_> {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let cell = flights.entry(key.clone()).or_default().clone();
-        Flight {
-            flights: self,
-            key,
-            cell,
-        }
-    }
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        let mut flights = self.flights.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // This one and the table's: whoever else waits holds another.
-        if Arc::strong_count(&self.cell) == 2 {
-            flights.remove(&self.key);
-        }
+        let users = self.users.clone();
+        let (name, password) = (given.name.clone(), given.password.clone());
+        let check = move || users.verify(&name, &password);
+        self.checks.run(given.key(), check).await
     }
 }
 
@@ -148,6 +100,9 @@ impl Wrap for BasicAuth {
             };
             let name = given.map(|g| g.name).unwrap_or_default();
             if accepted {
+                if let Some(identity) = self.users.identity(&name) {
+                    cx.identify(identity.clone());
+                }
                 if let Some(header) = &self.header_field {
                     identity::set(&mut req.headers, header, &name);
                 }
@@ -170,7 +125,7 @@ mod tests {
     use super::super::kit::{self, Bench, Outcome};
     use super::super::testing;
     use super::*;
-    use trilithon_flow::{Chain, Response};
+    use trilithon_flow::{Chain, Credential, Response};
     use trilithon_model::Secret;
 
     const SHA: &str = "sha:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ=";
@@ -274,14 +229,15 @@ mod tests {
     }
 
     #[test]
-    fn equal_credentials_are_checked_once() {
-        let flights = Flights::default();
-        let (a, b) = (flights.join(b"x".to_vec()), flights.join(b"x".to_vec()));
-        assert!(Arc::ptr_eq(&a.cell, &b.cell));
-        drop(a);
-        assert_eq!(flights.0.lock().unwrap().len(), 1, "somebody waits still");
-        drop(b);
-        assert_eq!(flights.0.lock().unwrap().len(), 0, "nothing is kept");
+    fn who_it_is() {
+        let (out, _) = send(&config(&[SHA]), &[("Authorization", &basic("sha:pass"))]);
+        let identity = out.record.identity.expect("somebody");
+        assert_eq!(
+            (identity.credential, &*identity.subject),
+            (Credential::Basic, "sha")
+        );
+        let (out, _) = send(&config(&[SHA]), &[("Authorization", &basic("sha:no"))]);
+        assert_eq!(out.record.identity, None, "a name alone is nobody");
     }
 
     #[test]

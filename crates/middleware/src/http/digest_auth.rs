@@ -10,7 +10,9 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use md5::{Digest, Md5};
 use std::collections::HashMap;
 use std::sync::Arc;
-use trilithon_flow::{Build, BuildError, Edit, Exchange, Known, Request, Response, Step, target};
+use trilithon_flow::{
+    Build, BuildError, Credential, Edit, Exchange, Identity, Known, Request, Response, Step, target,
+};
 use trilithon_model::Secret;
 use trilithon_model::dynamic::http::DigestAuth as Config;
 
@@ -28,7 +30,8 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
     for line in htpasswd::lines(&config.users, &config.users_file)? {
         let (name, of, hash) = user(&line)?;
         if of == realm {
-            users.insert(name, hash);
+            let identity = Identity::new(Credential::Digest, &*name);
+            users.insert(name, (hash, Arc::new(identity)));
         }
     }
     Ok(Step::edit(DigestAuth {
@@ -57,7 +60,7 @@ fn user(line: &Secret) -> Result<(Box<str>, &str, Ha1), BuildError> {
 
 struct DigestAuth {
     /// Users of this realm.
-    users: HashMap<Box<str>, Ha1>,
+    users: HashMap<Box<str>, (Ha1, Arc<Identity>)>,
     nonces: Arc<Nonces>,
     realm: Box<str>,
     remove_header: bool,
@@ -94,6 +97,7 @@ impl DigestAuth {
         let known = self
             .users
             .get(given.get("username"))
+            .map(|(ha1, _)| ha1)
             .filter(|ha1| !ha1.is_empty());
         let ha1 = known.map_or("0123456789abcdef0123456789abcdef", Secret::expose);
         let ha2 = hash(&[req.method.as_str(), given.get("uri")]);
@@ -221,6 +225,9 @@ impl Edit for DigestAuth {
         }
         self.check(req, &given)
             .map_err(|refused| self.challenge(&refused))?;
+        if let Some((_, identity)) = self.users.get(name) {
+            cx.identify(identity.clone());
+        }
         if let Some(header) = &self.header_field {
             identity::set(&mut req.headers, header, name);
         }
@@ -417,6 +424,11 @@ mod tests {
         let client = Client::new(&config);
         let out = client.answer("GET", "/", 1, HA1, &[]);
         assert_eq!((out.status, out.record.user.as_deref()), (200, Some("dig")));
+        let identity = out.record.identity.expect("somebody");
+        assert_eq!(
+            (identity.credential, &*identity.subject),
+            (Credential::Digest, "dig")
+        );
         assert_eq!(testing::lines(&client.bench.last().headers), ["X-User: dig"]);
         let refused = client.answer("GET", "/", 2, "wrong", &[]);
         assert_eq!(

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use trilithon_flow::{
-    Body, Build, BuildError, Exchange, Fault, FaultKind, Headers, Known, Next, Reply, Request, Response,
-    Service, Step, Wrap,
+    Body, Build, BuildError, Credential, Exchange, Fault, FaultKind, Headers, Identity, Known, Next, Reply,
+    Request, Response, Service, Step, Wrap,
 };
 use trilithon_model::FileOrContent;
 use trilithon_model::dynamic::http::{ClientTls, ForwardAuth as Config};
@@ -66,7 +66,8 @@ fn server(config: &Config, cx: &mut Build<'_>) -> Result<Arc<dyn Service>, Build
     }
 }
 
-fn tls_settings(tls: &ClientTls) -> Result<TlsSettings, BuildError> {
+/// TLS towards a server of the gateway's own choice.
+pub(super) fn tls_settings(tls: &ClientTls) -> Result<TlsSettings, BuildError> {
     let wrong = |why: String| BuildError::new(format!("unable to create client TLS configuration: {why}"));
     let text = |option: &FileOrContent| read(option).unwrap_or_else(|_| option.as_str().to_owned());
     let authority = Some(text(&tls.ca)).filter(|ca| !ca.is_empty());
@@ -116,6 +117,7 @@ fn with_server(config: &Config, server: Arc<dyn Service>) -> Result<ForwardAuth,
         signin: named(&config.auth_signin_url),
         keep_location: config.preserve_location_header,
         address: config.address.as_str().into(),
+        issuer: Origin::parse(&config.address).map_or_else(|_| "".into(), |origin| origin.authority.clone()),
     })
 }
 
@@ -165,6 +167,8 @@ struct ForwardAuth {
     signin: Option<Box<str>>,
     keep_location: bool,
     address: Box<str>,
+    /// Who vouches: the authority of the address, without user and password.
+    issuer: Arc<str>,
 }
 
 impl ForwardAuth {
@@ -250,7 +254,12 @@ impl ForwardAuth {
     fn note_user(&self, said: &Headers, cx: &mut Exchange) {
         let Some(field) = &self.header_field else { return };
         if let Some(user) = said.get(&**field).filter(|u| !u.is_empty()) {
-            cx.record.user = Some(String::from_utf8_lossy(user).into_owned());
+            let user = String::from_utf8_lossy(user).into_owned();
+            cx.identify(Arc::new(Identity {
+                issuer: self.issuer.clone(),
+                ..Identity::new(Credential::Forward, user.as_str())
+            }));
+            cx.record.user = Some(user);
         }
     }
 }

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 use std::collections::HashMap;
-use trilithon_flow::BuildError;
+use std::sync::Arc;
+use trilithon_flow::{BuildError, Credential, Identity};
 use trilithon_model::Secret;
 
 /// Longer passwords match nothing: MD5-crypt reads them two thousand times.
@@ -43,7 +44,7 @@ fn unreadable(file: &str, error: &std::io::Error) -> String {
 
 /// A user list.
 pub struct Users {
-    hashes: HashMap<Box<str>, Hash>,
+    hashes: HashMap<Box<str>, (Hash, Arc<Identity>)>,
     /// What an unknown user's password is compared with: the hash that takes longest, so that nobody can tell by the time.
     decoy: Hash,
 }
@@ -54,14 +55,19 @@ impl Users {
     /// # Errors
     /// A line that is not of that form.
     pub fn parse(lines: &[Secret]) -> Result<Option<Users>, BuildError> {
-        let hashes: HashMap<Box<str>, Hash> = lines.iter().map(user).collect::<Result<_, _>>()?;
-        let decoy = hashes.values().max_by_key(|h| h.cost()).cloned();
+        let hashes: HashMap<_, _> = lines.iter().map(user).collect::<Result<_, _>>()?;
+        let decoy = hashes.values().map(|(h, _)| h).max_by_key(|h| h.cost()).cloned();
         Ok(decoy.map(|decoy| Users { hashes, decoy }))
     }
 
     /// Whether checking a password takes so long that it must not hold up a worker.
     pub fn is_slow(&self, name: &str) -> bool {
         self.hash(name).0.cost() > 1
+    }
+
+    /// Who `name` is; nothing for unknown names.
+    pub fn identity(&self, name: &str) -> Option<&Arc<Identity>> {
+        self.hashes.get(name).map(|(_, identity)| identity)
     }
 
     /// Whether `name` is a user with this password. Takes as long for unknown names.
@@ -71,13 +77,19 @@ impl Users {
     }
 
     fn hash(&self, name: &str) -> (&Hash, bool) {
-        self.hashes.get(name).map_or((&self.decoy, false), |h| (h, true))
+        let known = self.hashes.get(name);
+        known.map_or((&self.decoy, false), |(hash, _)| (hash, true))
     }
 }
 
-fn user(line: &Secret) -> Result<(Box<str>, Hash), BuildError> {
+type User = (Box<str>, (Hash, Arc<Identity>));
+
+fn user(line: &Secret) -> Result<User, BuildError> {
     match line.expose().split(':').collect::<Vec<_>>()[..] {
-        [name, hash] => Ok((name.into(), Hash::of(hash))),
+        [name, hash] => {
+            let identity = Identity::new(Credential::Basic, name);
+            Ok((name.into(), (Hash::of(hash), Arc::new(identity))))
+        }
         _ => Err(
             BuildError::new(format!("error parsing BasicUser: {}", line.expose()))
                 .help("write `name:hash`, as `htpasswd -nB name` prints it"),
@@ -85,8 +97,9 @@ fn user(line: &Secret) -> Result<(Box<str>, Hash), BuildError> {
     }
 }
 
+/// A hash of a password.
 #[derive(Clone)]
-enum Hash {
+pub enum Hash {
     Bcrypt {
         text: Box<str>,
         rounds: u8,
@@ -99,11 +112,13 @@ enum Hash {
         salt: Box<str>,
         text: Box<str>,
     },
+    /// None that is known: fits nothing.
     Never,
 }
 
 impl Hash {
-    fn of(text: &str) -> Hash {
+    /// As htpasswd writes it; [`Hash::Never`] for what it does not write.
+    pub fn of(text: &str) -> Hash {
         if ["$2a$", "$2b$", "$2x$", "$2y$"]
             .iter()
             .any(|p| text.starts_with(p))
@@ -130,7 +145,7 @@ impl Hash {
     }
 
     /// How long a check takes, in doublings.
-    fn cost(&self) -> u8 {
+    pub fn cost(&self) -> u8 {
         match self {
             Hash::Bcrypt { rounds, .. } => rounds.saturating_add(3),
             Hash::Md5 { .. } => 2,
@@ -139,7 +154,8 @@ impl Hash {
         }
     }
 
-    fn matches(&self, password: &[u8]) -> bool {
+    /// Whether it is the hash of `password`.
+    pub fn matches(&self, password: &[u8]) -> bool {
         if password.len() > MAX_PASSWORD {
             return false;
         }

@@ -3,6 +3,8 @@
 //! A client must never be able to write such a header itself, in no spelling: many servers fold `_` and `.` into `-`, so
 //! `X_Auth_User` goes away together with `X-Auth-User`.
 
+use aws_lc_rs::digest;
+use std::sync::Arc;
 use trilithon_flow::{Headers, Known, Response};
 
 /// Takes away every header that a server could take for `name`.
@@ -30,6 +32,16 @@ pub fn fold(byte: u8) -> u8 {
         b'_' | b'.' => b'-',
         b => b.to_ascii_lowercase(),
     }
+}
+
+/// Tells one credential from others without being one: the first 16 hexadecimal digits of its SHA-256.
+pub fn credential_id(credential: &[u8]) -> Arc<str> {
+    let hash = digest::digest(&digest::SHA256, credential);
+    let digits = hash.as_ref()[..8].iter().flat_map(|b| [b >> 4, b & 15]);
+    digits
+        .filter_map(|d| char::from_digit(u32::from(d), 16))
+        .collect::<String>()
+        .into()
 }
 
 /// The 401 that asks for credentials.

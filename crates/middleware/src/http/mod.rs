@@ -21,9 +21,11 @@ pub mod ip_allow_list;
 pub mod rate_limit;
 
 // Identity.
+pub mod api_key;
 pub mod basic_auth;
 pub mod digest_auth;
 pub mod forward_auth;
+pub mod jwt;
 
 // Bodies, failures and repetition.
 pub mod buffering;
@@ -34,6 +36,7 @@ pub mod grpc_web;
 pub mod retry;
 
 // What several of them share.
+mod credentials;
 mod htpasswd;
 mod identity;
 mod idle;
@@ -47,7 +50,9 @@ mod predicate;
 mod prefixed;
 mod redirect;
 pub(crate) mod regex_template;
+mod remembered;
 pub mod rollout;
+mod slow_checks;
 mod sniff;
 mod source_criterion;
 mod status_ranges;

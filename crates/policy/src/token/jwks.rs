@@ -118,7 +118,10 @@ mod tests {
             assert_eq!(got, want.as_ref().map(|id| *id).map_err(String::as_str), "{jwk}");
         };
         let ec = format!(r#""kty":"EC","crv":"P-256",{POINT}"#);
-        let short = format!(r#"{{"kty":"RSA","n":"{}","e":"AQAB"}}"#, format_args!("{}A", "q".repeat(170)));
+        let short = format!(
+            r#"{{"kty":"RSA","n":"{}","e":"AQAB"}}"#,
+            format_args!("{}A", "q".repeat(170))
+        );
         use Origin::{Local, Remote};
         check(&format!("{{{ec},\"kid\":\"a\"}}"), Remote, Ok(Some("a")));
         check(

@@ -4,6 +4,7 @@
 //! HTTP/2, `c01` TLS, `d01` paths and hosts, `e01` headers that are believed, `g01` resources); every one is a test here.
 
 mod audit;
+mod auth;
 mod boundaries;
 mod client2;
 mod commands;
