@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, from a clean checkout. Installs what is missing, goes on after a failed step, and fails at the end
-# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract h2spec examples soak
+# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract jose h2spec examples soak
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -43,6 +43,14 @@ install_python_h2() {
     python3 -m venv .ci/python && .ci/python/bin/pip install --quiet h2 && PYTHON=.ci/python/bin/python3
 }
 
+# The libraries whose tokens are tried.
+install_jose() {
+    "$PYTHON" -c 'import joserfc' 2>/dev/null || "$PYTHON" -m pip install --quiet joserfc 2>/dev/null \
+        || "$PYTHON" -m pip install --quiet --break-system-packages joserfc || return
+    command -v npm >/dev/null || { echo "no npm: tokens of JavaScript's jose are left out"; return 0; }
+    [ -d .ci/jose/node_modules/jose ] || npm install --silent --no-fund --no-audit --prefix .ci/jose jose@6
+}
+
 install_rust_parts() {
     cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
     rustup component add rustfmt clippy
@@ -55,7 +63,7 @@ install_h2spec() {
 }
 
 needs() {
-    install_packages && install_python_h2 && install_rust_parts && install_h2spec
+    install_packages && install_python_h2 && install_jose && install_rust_parts && install_h2spec
 }
 
 format() {
@@ -92,6 +100,11 @@ contract() {
     "$PYTHON" compat/contract.py --bin "$GATEWAY" --contract "$CONTRACT"
 }
 
+# Tokens of other people's libraries.
+jose() {
+    "$PYTHON" compat/jose/run.py --bin "$GATEWAY"
+}
+
 h2spec() {
     if ! type -P h2spec >/dev/null; then echo "no h2spec: left out"; return 0; fi
     "$PYTHON" compat/h2spec.py --bin "$GATEWAY"
@@ -116,7 +129,7 @@ step() {
     echo "── ${summary[-1]}"
 }
 
-[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract h2spec examples soak
+[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract jose h2spec examples soak
 for name in "$@"; do
     step "$name"
 done

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use trilithon_model::dialect::{self, Dialect};
 use trilithon_model::{Problems, Source, decode_dynamic, decode_static, routing_file};
+use trilithon_policy::Claims;
+use trilithon_policy::token::{Key, KeySet, Origin, Token};
 use trilithon_rule::{RouteIndex, Rule, Sample, Syntax};
 use trilithon_wire::{
     BodyDecoder, Framing, HeadLimits, Headers, Reject, RequestOptions, Step, encode, parse_request,
@@ -206,5 +208,30 @@ pub fn proxy(bytes: &[u8]) {
             .flatten()
             .expect("a header of ours is one");
         assert_eq!((again.len, again.addresses), (written.len(), header.addresses));
+    }
+}
+
+/// An expression that is taken decides like the part of it that is said to decide; one that is not says where.
+pub fn claims(text: &str) {
+    let facts = serde_json::json!({"sub": "a", "list": ["a", 1, true], "deep": {"a": "a b"}});
+    let Some(facts) = facts.as_object() else { return };
+    match Claims::parse(text) {
+        Err(error) => assert!(error.at <= text.len(), "{error}"),
+        Ok(parsed) => {
+            let explained = parsed.explain(facts);
+            assert_eq!(explained.holds, parsed.holds(facts));
+            let part = Claims::parse(explained.because).expect("a part is an expression");
+            assert_eq!(part.holds(facts), explained.holds, "{}", explained.because);
+        }
+    }
+}
+
+/// Nothing that was not signed is verified, as a token or after a set of keys of the same bytes.
+pub fn token(bytes: &[u8]) {
+    let _ = KeySet::parse(bytes, Origin::Remote);
+    let _ = Key::from_pem(&String::from_utf8_lossy(bytes));
+    let key = Key::secret(None, b"a secret that the fuzzer does not guess").expect("a key");
+    if let Ok(token) = Token::read(bytes) {
+        assert!(token.verify([key].iter()).is_err());
     }
 }

@@ -82,7 +82,7 @@ pub struct Key {
 }
 
 enum Material {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -95,7 +95,7 @@ impl Key {
         if secret.is_empty() {
             return Err("the secret is empty".to_owned());
         }
-        let of = |algorithm| Material::Secret(hmac::Key::new(algorithm, secret));
+        let of = |algorithm| Material::Secret(Box::new(hmac::Key::new(algorithm, secret)));
         Ok(Key {
             id,
             uses: vec![
