@@ -1,7 +1,7 @@
 //! The book: what all limits of the process share, and where the durable ones are kept.
 
 use crate::lease::Leases;
-use crate::{Store, StoreError, Window, clock};
+use crate::{Store, Window, clock};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use trilithon_flow::Keep;
@@ -12,16 +12,16 @@ const FILE: &str = "limits.redb";
 /// The limit book of the process. It opens its store when the first durable limit asks for it.
 #[derive(Default)]
 pub struct Book {
-    /// Where the store is; `None` for a book that is kept in memory.
-    folder: Option<PathBuf>,
-    /// Why there is no folder.
-    without: String,
+    /// Where the store is, or why there is none; absent where nothing is served (`check`), and nothing to be kept.
+    folder: Option<Result<PathBuf, String>>,
     open: Mutex<Open>,
 }
 
 #[derive(Default)]
 struct Open {
     store: Option<Arc<Store>>,
+    /// Why the store could not be opened at once.
+    error: Option<String>,
     leases: Vec<Weak<Leases>>,
 }
 
@@ -31,43 +31,38 @@ impl Book {
 
     /// Makes the book of the process, with its store in `folder`; `Err` says why there is none. Whoever holds it keeps it.
     pub fn start(keep: &Keep, folder: Result<PathBuf, String>) -> Arc<Book> {
-        keep.get(Book::NAME, &(), || {
-            let (folder, without) = match folder {
-                Ok(folder) => (Some(folder), String::new()),
-                Err(why) => (None, why),
-            };
-            Book {
-                folder,
-                without,
-                open: Mutex::default(),
-            }
+        keep.get(Book::NAME, &(), || Book {
+            folder: Some(folder),
+            open: Mutex::default(),
         })
     }
 
-    /// The book of the process; where none was started (`check`, tests) one that is kept in memory.
+    /// The book of the process; where none was started, one that is kept in memory.
     pub fn of(keep: &Keep) -> Arc<Book> {
-        Book::start(keep, Err("this process has no store".into()))
+        keep.get(Book::NAME, &(), Book::default)
     }
 
-    /// Leases for a durable limit.
-    ///
-    /// # Errors
-    /// There is no store: the limit has to count in memory. The second value of `Ok` says that there is one and it cannot be
-    /// used now.
-    pub(crate) fn lease(&self, window: Window) -> Result<(Arc<Leases>, Option<StoreError>), String> {
-        let Some(folder) = &self.folder else {
-            return Err(self.without.clone());
+    /// Leases for a durable limit, if there is a store; and what is wrong with that.
+    pub(crate) fn lease(&self, window: Window) -> (Option<Arc<Leases>>, Option<String>) {
+        let folder = match &self.folder {
+            None => return (None, None),
+            Some(Err(why)) => return (None, Some(why.clone())),
+            Some(Ok(folder)) => folder,
         };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let (store, error) = match &open.store {
-            Some(store) => (store.clone(), None),
-            None => Store::open(&folder.join(FILE)),
+        let store = match &open.store {
+            Some(store) => store.clone(),
+            None => {
+                let (store, error) = Store::open(&folder.join(FILE));
+                open.error = error.map(|e| e.to_string());
+                open.store = Some(store.clone());
+                store
+            }
         };
-        open.store = Some(store.clone());
         open.leases.retain(|l| l.strong_count() > 0);
         let leases = Leases::new(window, store);
         open.leases.push(Arc::downgrade(&leases));
-        Ok((leases, error))
+        (Some(leases), open.error.clone())
     }
 
     /// Writes everything down that was leased and not spent: for the end of the process.

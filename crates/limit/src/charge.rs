@@ -107,9 +107,24 @@ impl Charges {
         self.0.into_iter().for_each(Charge::release);
     }
 
-    /// Whether one of them is held only while something is under way.
-    pub fn hold_slots(&self) -> bool {
-        self.0.iter().any(Charge::is_slot)
+    /// Lets what was reserved stand. Slots stay: they are given back when this is dropped.
+    pub fn stand(&mut self) {
+        self.0.retain(|charge| charge.is_slot());
+    }
+
+    /// Settles all but slots.
+    pub fn settle_units(&mut self, actual: u64, now: Nanos) {
+        for charge in std::mem::take(&mut self.0) {
+            match charge.is_slot() {
+                true => self.0.push(charge),
+                false => charge.settle(actual, now),
+            }
+        }
+    }
+
+    /// Whether nothing is left to settle.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -130,7 +145,7 @@ impl<'a> Reserving<'a> {
         mut cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Refused<'a>>> {
         while let Some(limit) = limits.get(self.charges.len()) {
-            let waits = cx.as_mut().map(|cx| &mut **cx);
+            let waits = cx.as_deref_mut();
             match limit.poll_reserve(caller, cost, now(), waits) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready((outcome, Some(charge))) => {
@@ -178,7 +193,7 @@ mod tests {
 
     fn window(limit: u64) -> Arc<Limit> {
         let window = Window::new(limit, Span::Day).unwrap();
-        Limit::new(policy("window"), Algorithm::Window(window))
+        Arc::new(Limit::new(policy("window"), Algorithm::Window(window)))
     }
 
     fn remaining(limit: &Arc<Limit>) -> u64 {
@@ -194,10 +209,8 @@ mod tests {
 
     #[test]
     fn ends() {
-        let gcra = Limit::new(
-            policy("gcra"),
-            Algorithm::Gcra(Gcra::new(100, SECOND, 100).unwrap()),
-        );
+        let gcra = Algorithm::Gcra(Gcra::new(100, SECOND, 100).unwrap());
+        let gcra = Arc::new(Limit::new(policy("gcra"), gcra));
         for limit in [window(100), gcra] {
             charge(&limit, 10).settle(4, NOW);
             assert_eq!(remaining(&limit), 96, "less");
@@ -215,18 +228,21 @@ mod tests {
 
     #[test]
     fn all_or_none() {
-        let slots = Limit::new(policy("slots"), Algorithm::InFlight(1));
+        let slots = Arc::new(Limit::new(policy("slots"), Algorithm::InFlight(1)));
         let limits = [window(5), window(3), slots.clone()];
         let reserve = |cost| Charges::reserve_now(&limits, Caller::new(b"a"), cost, NOW);
         let refused = reserve(4).err().expect("the second has 3");
         assert_eq!((refused.at, refused.outcome.remaining), (1, 3));
         assert_eq!(remaining(&limits[0]), 5, "given back");
-        let (held, outcomes) = reserve(1).ok().expect("there");
+        let Ok((mut held, outcomes)) = reserve(1) else {
+            panic!("it is there")
+        };
         assert_eq!(
             outcomes.iter().map(|o| o.remaining).collect::<Vec<_>>(),
             [4, 2, 0]
         );
-        assert!(held.hold_slots());
+        held.stand();
+        assert!(!held.is_empty(), "the slot");
         assert_eq!(reserve(1).err().expect("one at a time").at, 2);
         assert_eq!(
             (remaining(&limits[0]), remaining(&limits[1])),

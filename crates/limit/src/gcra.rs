@@ -42,7 +42,7 @@ impl Gcra {
     }
 
     /// Who was away for so long has everything again.
-    pub(crate) fn full_after(&self) -> Nanos {
+    pub fn full_after(&self) -> Nanos {
         self.nanos(self.ticks(self.burst))
     }
 
@@ -95,8 +95,10 @@ mod tests {
 
     const T: Nanos = 1_800_000_000 * SECOND;
 
-    /// Questions as (at, cost) and answers as (allowed, remaining, retry after, reset).
-    fn check(gcra: Gcra, steps: &[((Nanos, u64), (bool, u64, Nanos, Nanos))]) {
+    /// A question as (at, cost) and its answer as (allowed, remaining, retry after, reset).
+    type Step = ((Nanos, u64), (bool, u64, Nanos, Nanos));
+
+    fn check(gcra: Gcra, steps: &[Step]) {
         let mut arrival = 0;
         for (i, ((at, cost), want)) in steps.iter().enumerate() {
             let t = gcra.take(&mut arrival, *cost, T + at);

@@ -53,6 +53,8 @@ impl Slot {
     }
 }
 
+impl trilithon_flow::Held for Slot {}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut shard = self.counts.shard(self.partition);

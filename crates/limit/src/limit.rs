@@ -22,6 +22,7 @@ pub enum Algorithm {
 pub struct Limit {
     policy: Policy,
     counts: Counts,
+    not_stored: Option<String>,
 }
 
 enum Counts {
@@ -49,24 +50,34 @@ impl<'a> Caller<'a> {
 
 impl Limit {
     /// A limit that counts in memory: what it counted ends with it.
-    pub fn new(policy: Policy, algorithm: Algorithm) -> Arc<Limit> {
+    pub fn new(policy: Policy, algorithm: Algorithm) -> Limit {
         let counts = match algorithm {
             Algorithm::Gcra(gcra) => Counts::Gcra(gcra, Partitions::new(gcra.full_after())),
             Algorithm::Window(window) => Counts::Window(window, Partitions::new(window.span().longest())),
             Algorithm::InFlight(amount) => Counts::InFlight(amount, Arc::default()),
         };
-        Arc::new(Limit { policy, counts })
+        Limit {
+            policy,
+            counts,
+            not_stored: None,
+        }
     }
 
-    /// A limit whose counts outlive the process, and why that is not so now.
-    pub fn durable(policy: Policy, window: Window, book: &Book) -> (Arc<Limit>, Option<String>) {
-        match book.lease(window) {
-            Ok((leases, error)) => {
-                let counts = Counts::Leased(window, leases);
-                (Arc::new(Limit { policy, counts }), error.map(|e| e.to_string()))
-            }
-            Err(why) => (Limit::new(policy, Algorithm::Window(window)), Some(why)),
+    /// A limit whose counts outlive the process, if there is a store.
+    pub fn durable(policy: Policy, window: Window, book: &Book) -> Limit {
+        let (leases, not_stored) = book.lease(window);
+        let in_memory = || Limit::new(policy.clone(), Algorithm::Window(window)).counts;
+        let counts = leases.map_or_else(in_memory, |leases| Counts::Leased(window, leases));
+        Limit {
+            policy,
+            counts,
+            not_stored,
         }
+    }
+
+    /// Why a durable limit had no store when it was made.
+    pub fn not_stored(&self) -> Option<&str> {
+        self.not_stored.as_deref()
     }
 
     pub fn policy(&self) -> &Policy {

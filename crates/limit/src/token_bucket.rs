@@ -118,6 +118,11 @@ impl TokenBuckets {
         }
     }
 
+    /// Tokens of a full bucket, and how long one takes to fill.
+    pub fn full(&self) -> (u64, Duration) {
+        (self.limits.burst as u64, self.limits.time(self.limits.burst))
+    }
+
     /// Takes a token of this source, if it can.
     pub fn take(&self, source: Partition, now: Nanos) -> Verdict {
         self.take_and_look(source, now).0

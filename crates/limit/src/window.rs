@@ -223,8 +223,10 @@ fn share(len: Nanos, room: u64, of: u64) -> Nanos {
 mod tests {
     use super::*;
 
-    /// Questions as (at second, cost) and answers as (allowed, remaining, retry after, reset), in seconds.
-    fn check(span: Span, limit: u64, steps: &[((u64, u64), (bool, u64, u64, u64))]) {
+    /// A question as (at, cost) and its answer as (allowed, remaining, retry after, reset), in seconds.
+    type Step = ((u64, u64), (bool, u64, u64, u64));
+
+    fn check(span: Span, limit: u64, steps: &[Step]) {
         let window = Window::new(limit, span).unwrap();
         let mut count = Count::default();
         for (i, ((at, cost), want)) in steps.iter().enumerate() {

@@ -20,6 +20,7 @@ use trilithon_engine::{drain, listener, udp};
 use trilithon_flow::{Keep, Observer, Telemetry};
 use trilithon_ledger::audit::entry::Other;
 use trilithon_ledger::{AuditLog, Folder};
+use trilithon_limit::Book;
 use trilithon_manage::{AccessLog, Context as Pages, Metrics, internals};
 use trilithon_model::install::Static;
 use trilithon_provider::file::{self, Place, Reading};
@@ -44,6 +45,7 @@ pub struct Gateway {
     first: Option<trilithon_model::dynamic::Configuration>,
     /// Held for as long as the gateway lives.
     _store: Option<Folder>,
+    book: Arc<Book>,
 }
 
 impl Gateway {
@@ -75,7 +77,9 @@ impl Gateway {
         let slot: Arc<OnceLock<Arc<Live>>> = Arc::default();
         let pages = Pages::new(config.clone(), slot.clone(), metrics.clone());
         let settings = Arc::new(settings::settings(&config, internals(&pages), false)?);
-        let mut reloader = Reloader::new(settings, Arc::new(Keep::default()), settings::throttle(&config));
+        let keep = Arc::new(Keep::default());
+        let book = Book::start(&keep, store::folder(store.as_ref()));
+        let mut reloader = Reloader::new(settings, keep, settings::throttle(&config));
 
         let place = config
             .providers
@@ -126,6 +130,7 @@ impl Gateway {
             place,
             first,
             _store: store,
+            book,
         })
     }
 
@@ -195,6 +200,7 @@ impl Gateway {
         if let Some(log) = &self.audit {
             log.settle();
         }
+        self.book.close();
         Ok(())
     }
 }

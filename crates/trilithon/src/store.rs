@@ -46,3 +46,11 @@ pub fn audit(store: Option<&Folder>, config: &Static) -> anyhow::Result<Option<A
         }
     }
 }
+
+/// Where in it the limits are kept, or why nowhere.
+pub fn folder(store: Option<&Folder>) -> Result<PathBuf, String> {
+    match store {
+        Some(store) => Ok(store.path().to_owned()),
+        None => Err("this gateway has no store folder".into()),
+    }
+}

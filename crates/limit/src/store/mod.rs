@@ -188,9 +188,8 @@ impl Writer {
             }
             None => None,
         };
-        if replies.is_none() {
-            self.failures.add(asks.len() as i64);
-        }
+        let answered = replies.iter().flatten().flatten().count();
+        self.failures.add((asks.len() - answered) as i64);
         for (i, ask) in asks.iter().enumerate() {
             let reply = replies.as_ref().and_then(|r| r[i]);
             if let Some(leases) = ask.of.upgrade() {

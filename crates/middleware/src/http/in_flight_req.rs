@@ -1,21 +1,15 @@
 //! `inFlightReq`: limits how many requests of one source are under way. One is under way until its answer's body has ended, or
 //! the connection that it became.
 
-use super::source_criterion::{Source, SourceCriterion};
+use super::rollout::rollout;
+use super::source_criterion::SourceCriterion;
 use bytes::Bytes;
-use rustc_hash::FxHashMap;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::sync::Arc;
 use trilithon_flow::{
-    Body, Build, BuildError, Exchange, Fault, Headers, Io, Next, Reply, Request, Response,
-    Source as BodySource, Step, Wrap,
+    Build, BuildError, Decision, Exchange, Mode, Next, Reply, Request, Response, Rollout, Step, Wrap, hold,
 };
+use trilithon_limit::{InFlight, Slot};
 use trilithon_model::dynamic::http::InFlightReq as Config;
-
-/// Locks, so that workers seldom meet at one.
-const SHARDS: usize = 16;
 
 /// Builds the step. Counts stay while the same middleware serves the same router with the same options.
 ///
@@ -26,160 +20,63 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
         .map_err(|e| BuildError::new(format!("error creating requests limiter: {e}")))?;
     let counts = cx
         .keep
-        .get(&cx.state_name(), &(config.amount, &criterion), Counts::default);
+        .get(&cx.state_name(), &(config.amount, &criterion), InFlight::default);
     let refusal = format!("max connections reached: {}", config.amount).into();
     Ok(Step::wrap(InFlightReq {
         criterion,
         counts,
         amount: u64::try_from(config.amount).unwrap_or(0),
         refusal,
+        rollout: rollout(
+            config.mode.unwrap_or_default(),
+            config.percent.unwrap_or_default(),
+        ),
+        policy: cx.name.into(),
+        rule: "inFlightReq".into(),
     }))
 }
 
 struct InFlightReq {
     criterion: SourceCriterion,
-    counts: Arc<Counts>,
+    counts: Arc<InFlight>,
     /// How many of one source may be under way.
     amount: u64,
     /// What the others are told.
     refusal: Bytes,
+    rollout: Rollout,
+    policy: Arc<str>,
+    rule: Arc<str>,
 }
 
 impl Wrap for InFlightReq {
     fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
+        let mode = self.rollout.of(cx.caller());
+        if mode == Mode::Off {
+            return next.reply(req, cx);
+        }
         let source = self.criterion.source(&req, cx);
         let Some(slot) = Slot::take(&self.counts, source, self.amount) else {
-            return Box::pin(std::future::ready(Response::bare(429, self.refusal.clone())));
+            let decision = self.refused(mode);
+            let refuses = decision.refuses();
+            cx.record.decisions.push(decision);
+            return match refuses {
+                true => Box::pin(std::future::ready(Response::bare(429, self.refusal.clone()))),
+                false => next.reply(req, cx),
+            };
         };
         Box::pin(async move { hold(slot, next.run(req, cx).await) })
     }
 }
 
-/// Ties the slot to what of the answer takes time.
-fn hold(slot: Slot, mut res: Response) -> Response {
-    if let Some(upgraded) = &mut res.upgraded {
-        let io = std::mem::replace(&mut upgraded.io, Box::new(tokio::io::empty()));
-        upgraded.io = Box::new(HeldIo { io, _slot: slot });
-    } else if !res.body.is_empty() {
-        res.body = Body::from_source(HeldBody {
-            body: res.body.take(),
-            slot: Some(slot),
-        });
-    }
-    res
-}
-
-/// Requests under way, by source. A source without any has no entry.
-#[derive(Default)]
-struct Counts([Mutex<FxHashMap<Source, u64>>; SHARDS]);
-
-impl Counts {
-    fn shard(&self, source: Source) -> MutexGuard<'_, FxHashMap<Source, u64>> {
-        // Nothing in here panics between two states.
-        self.0[source.shard(SHARDS)]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One request under way; it counts until it is dropped.
-struct Slot {
-    counts: Arc<Counts>,
-    source: Source,
-}
-
-impl Slot {
-    fn take(counts: &Arc<Counts>, source: Source, amount: u64) -> Option<Slot> {
-        let mut shard = counts.shard(source);
-        let under_way = shard.get(&source).copied().unwrap_or(0);
-        if under_way >= amount {
-            return None;
+impl InFlightReq {
+    fn refused(&self, mode: Mode) -> Decision {
+        Decision {
+            policy: self.policy.clone(),
+            rule: self.rule.clone(),
+            allowed: false,
+            mode,
+            facts: Vec::new(),
         }
-        shard.insert(source, under_way + 1);
-        Some(Slot {
-            counts: counts.clone(),
-            source,
-        })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut shard = self.counts.shard(self.source);
-        match shard.get_mut(&self.source) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => _ = shard.remove(&self.source),
-        }
-    }
-}
-
-/// A body that gives the slot back at its end.
-struct HeldBody {
-    body: Body,
-    slot: Option<Slot>,
-}
-
-impl BodySource for HeldBody {
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
-        let filled = self.body.poll_fill(cx);
-        if matches!(filled, Poll::Ready(Ok([]) | Err(_))) {
-            self.slot = None;
-        }
-        filled
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.body.consume(n);
-    }
-
-    fn length(&self) -> Option<u64> {
-        self.body.length()
-    }
-
-    fn trailers(&mut self) -> Option<Headers> {
-        self.body.trailers()
-    }
-
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
-        let chunk = self.body.poll_chunk(cx);
-        if matches!(&chunk, Poll::Ready(Ok(c)) if c.is_empty()) || matches!(chunk, Poll::Ready(Err(_))) {
-            self.slot = None;
-        }
-        chunk
-    }
-}
-
-/// A connection that left HTTP and is still under way.
-struct HeldIo {
-    io: Box<dyn Io>,
-    _slot: Slot,
-}
-
-impl AsyncRead for HeldIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for HeldIo {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
@@ -188,12 +85,13 @@ mod tests {
     use super::*;
     use crate::http::testing::{Bench, block_on, build_error, get, step, text};
     use trilithon_flow::Upgraded;
+    use trilithon_model::Mode as ModeConfig;
     use trilithon_model::dynamic::http::SourceCriterion as CriterionConfig;
 
     fn config(amount: i64) -> Config {
         Config {
             amount,
-            source_criterion: None,
+            ..Config::default()
         }
     }
 
@@ -269,29 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_exact_under_concurrency() {
-        let counts = Arc::new(Counts::default());
-        let most = std::sync::atomic::AtomicUsize::new(0);
-        let now = std::sync::atomic::AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    for _ in 0..2000 {
-                        if let Some(slot) = Slot::take(&counts, Source::of(b"a"), 3) {
-                            let under_way = now.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
-                            most.fetch_max(under_way, std::sync::atomic::Ordering::SeqCst);
-                            now.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-                            drop(slot);
-                        }
-                    }
-                });
-            }
-        });
-        assert!(most.into_inner() <= 3);
-        assert!(
-            counts.0.iter().all(|shard| shard.lock().unwrap().is_empty()),
-            "every slot came back"
-        );
+    fn in_shadow_nobody_is_refused() {
+        let config = Config {
+            mode: Some(ModeConfig::Shadow),
+            ..config(0)
+        };
+        let bench = Bench::new(vec![step(|cx| build(&config, cx))]);
+        check(&bench, "a", 200);
     }
 
     #[test]
@@ -299,11 +181,12 @@ mod tests {
         let two = CriterionConfig {
             request_header_name: "a".into(),
             request_host: true,
-            ip_strategy: None,
+            ..CriterionConfig::default()
         };
         let config = Config {
             amount: 1,
             source_criterion: Some(two),
+            ..Config::default()
         };
         let want =
             "error creating requests limiter: requestHost and RequestHeaderName are mutually exclusive";

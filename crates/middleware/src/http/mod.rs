@@ -18,6 +18,7 @@ pub mod pass_tls_client_cert;
 // Who may come in, and how often.
 pub mod in_flight_req;
 pub mod ip_allow_list;
+pub mod limit;
 pub mod rate_limit;
 
 // Identity.
@@ -43,6 +44,7 @@ mod idle;
 pub mod ip_strategy;
 #[cfg(test)]
 mod kit;
+mod limit_headers;
 mod location;
 mod media_type;
 mod path;

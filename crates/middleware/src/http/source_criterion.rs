@@ -1,10 +1,10 @@
-//! What makes requests one source, for those that count per source: an address, a header, or the host.
+//! What makes requests one source, for those that count per source: an address, a header, the host, or who is asking.
 
 use super::ip_strategy::IpStrategy;
+use serde_json::Value;
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
-use trilithon_flow::{BuildError, Exchange, Request};
+use trilithon_flow::{BuildError, Exchange, Identity, Request};
+use trilithon_limit::Partition;
 use trilithon_model::dynamic::http::SourceCriterion as Config;
 
 /// What is looked at.
@@ -14,22 +14,18 @@ pub(crate) enum SourceCriterion {
     /// The value of a header; requests without it are one source.
     Header(Box<str>),
     Host,
+    Identity(Part),
+    /// The value of a claim.
+    Claim(Box<str>),
 }
 
-/// A source, as a keyed hash: of fixed size however long the client made its header, and not to be collided from outside.
+/// What of an identity is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Source(u128);
-
-impl Source {
-    /// A small number that spreads sources evenly.
-    pub(crate) fn shard(self, shards: usize) -> usize {
-        (self.0 >> 64) as usize % shards
-    }
-
-    pub(crate) fn of(bytes: &[u8]) -> Source {
-        static KEYS: LazyLock<(RandomState, RandomState)> = LazyLock::new(Default::default);
-        Source(u128::from(KEYS.0.hash_one(bytes)) << 64 | u128::from(KEYS.1.hash_one(bytes)))
-    }
+pub(crate) enum Part {
+    Subject,
+    Application,
+    Credential,
+    Group,
 }
 
 impl SourceCriterion {
@@ -50,20 +46,87 @@ impl SourceCriterion {
             (Some(_), Some(_), _) => Err(exclusive("iPStrategy and RequestHeaderName")),
             (Some(_), None, true) => Err(exclusive("iPStrategy and RequestHost")),
             (None, Some(_), true) => Err(exclusive("requestHost and RequestHeaderName")),
-            (Some(strategy), None, false) => Ok(SourceCriterion::Ip(IpStrategy::build(Some(strategy))?)),
-            (None, Some(name), false) => Ok(SourceCriterion::Header(name.as_str().into())),
-            (None, None, true) => Ok(SourceCriterion::Host),
-            (None, None, false) => Ok(otherwise),
+            (strategy, header, request_host) => {
+                let traefiks = strategy.is_some() || header.is_some() || request_host;
+                let who = SourceCriterion::who(config)?;
+                match (strategy, header, who) {
+                    (_, _, Some(_)) if traefiks => {
+                        Err(exclusive("`identity` or `claim` and the other criteria"))
+                    }
+                    (_, _, Some(who)) => Ok(who),
+                    (Some(strategy), _, _) => Ok(SourceCriterion::Ip(IpStrategy::build(Some(strategy))?)),
+                    (_, Some(name), _) => Ok(SourceCriterion::Header(name.as_str().into())),
+                    _ if request_host => Ok(SourceCriterion::Host),
+                    _ => Ok(otherwise),
+                }
+            }
+        }
+    }
+
+    /// The criterion that looks at who is asking, if there is one.
+    fn who(config: &Config) -> Result<Option<SourceCriterion>, BuildError> {
+        let part = match config.identity.as_str() {
+            "" => None,
+            "subject" => Some(Part::Subject),
+            "application" => Some(Part::Application),
+            "credential" => Some(Part::Credential),
+            "group" => Some(Part::Group),
+            other => return Err(BuildError::new(format!("identities have no `{other}`"))),
+        };
+        match (part, config.claim.as_str()) {
+            (Some(_), claim) if !claim.is_empty() => {
+                Err(BuildError::new("`identity` and `claim` are mutually exclusive"))
+            }
+            (None, "") => Ok(None),
+            (Some(part), _) => Ok(Some(SourceCriterion::Identity(part))),
+            (None, claim) => Ok(Some(SourceCriterion::Claim(claim.into()))),
         }
     }
 
     /// The source of a request.
-    pub(crate) fn source(&self, req: &Request, cx: &Exchange) -> Source {
+    pub(crate) fn source(&self, req: &Request, cx: &Exchange) -> Partition {
+        Partition::of(&self.name(req, cx))
+    }
+
+    /// What the source of a request is called.
+    pub(crate) fn name<'a>(&self, req: &'a Request, cx: &'a Exchange) -> Cow<'a, [u8]> {
+        let identity = cx.identity().map(|identity| &**identity);
         match self {
-            SourceCriterion::Ip(strategy) => Source::of(&strategy.source(req, cx)),
-            SourceCriterion::Header(name) => Source::of(req.headers.get(&**name).unwrap_or_default()),
-            SourceCriterion::Host => Source::of(&lower_case(req.host())),
+            SourceCriterion::Ip(strategy) => strategy.source(req, cx),
+            SourceCriterion::Header(name) => req.headers.get(&**name).unwrap_or_default().into(),
+            SourceCriterion::Host => lower_case(req.host()),
+            SourceCriterion::Identity(part) => identity.map_or(Cow::default(), |i| part.of(i)),
+            SourceCriterion::Claim(name) => identity.map_or(Cow::default(), |i| claim(i, name)),
         }
+    }
+}
+
+impl Part {
+    fn of(self, identity: &Identity) -> Cow<'_, [u8]> {
+        match self {
+            // Two issuers may know somebody by the same name.
+            Part::Subject if !identity.issuer.is_empty() => {
+                [identity.issuer.as_bytes(), identity.subject.as_bytes()]
+                    .join(&0)
+                    .into()
+            }
+            Part::Subject => identity.subject.as_bytes().into(),
+            Part::Application => identity.application.as_bytes().into(),
+            Part::Credential => identity.credential_id.as_bytes().into(),
+            Part::Group => identity
+                .groups
+                .first()
+                .map_or(Cow::default(), |g| g.as_bytes().into()),
+        }
+    }
+}
+
+/// A claim as text: a string as it is, anything else as JSON.
+fn claim<'a>(identity: &'a Identity, name: &str) -> Cow<'a, [u8]> {
+    match identity.claims.get(name) {
+        None | Some(Value::Null) => Cow::default(),
+        Some(Value::String(text)) => text.as_bytes().into(),
+        Some(other) => other.to_string().into_bytes().into(),
     }
 }
 
@@ -81,6 +144,8 @@ mod tests {
     use super::*;
     use crate::http::testing::{connection, get};
     use std::rc::Rc;
+    use std::sync::Arc;
+    use trilithon_flow::Credential;
     use trilithon_model::dynamic::http::IpStrategy as IpConfig;
 
     fn config(ip: bool, header: &str, request_host: bool) -> Config {
@@ -88,6 +153,7 @@ mod tests {
             ip_strategy: ip.then(IpConfig::default),
             request_header_name: header.into(),
             request_host,
+            ..Config::default()
         }
     }
 
@@ -131,7 +197,53 @@ mod tests {
     }
 
     #[test]
+    fn who_is_asking() {
+        let check = |identity: &str, claim: &str, want: &str| {
+            let config = Config {
+                identity: identity.into(),
+                claim: claim.into(),
+                ..Config::default()
+            };
+            let criterion = SourceCriterion::build(Some(&config), SourceCriterion::Host).unwrap();
+            let mut cx = Exchange::new(Rc::new(connection("1.1.1.1:1", None)), Rc::default());
+            let req = get("/", &[]);
+            assert_eq!(&*criterion.name(&req, &cx), b"", "nobody is one source");
+            let claims = serde_json::json!({"tier": "gold", "org": 7});
+            cx.identify(Arc::new(Identity {
+                issuer: "idp".into(),
+                application: "shop".into(),
+                groups: vec!["staff".into(), "all".into()],
+                credential_id: "c1".into(),
+                claims: claims.as_object().unwrap().clone(),
+                ..Identity::new(Credential::Jwt, "alice")
+            }));
+            assert_eq!(String::from_utf8_lossy(&criterion.name(&req, &cx)), want);
+        };
+        check("subject", "", "idp\0alice");
+        check("application", "", "shop");
+        check("credential", "", "c1");
+        check("group", "", "staff");
+        check("", "tier", "gold");
+        check("", "org", "7");
+        check("", "none", "");
+    }
+
+    #[test]
     fn one_only() {
+        let who = |identity: &str, claim: &str, request_host| Config {
+            identity: identity.into(),
+            claim: claim.into(),
+            request_host,
+            ..Config::default()
+        };
+        for config in [
+            who("subject", "x", false),
+            who("subject", "", true),
+            who("", "x", true),
+        ] {
+            let error = SourceCriterion::build(Some(&config), SourceCriterion::Host).unwrap_err();
+            assert!(error.message.ends_with("mutually exclusive"), "{error}");
+        }
         let check = |config: Config, want: &str| {
             let error = SourceCriterion::build(Some(&config), SourceCriterion::Host).unwrap_err();
             assert_eq!(error.message, format!("{want} are mutually exclusive"));

@@ -15,6 +15,7 @@ mod grpc;
 mod hello;
 mod history;
 mod http2;
+mod limits;
 mod paths;
 mod reload;
 mod server2;

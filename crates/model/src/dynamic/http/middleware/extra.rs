@@ -2,7 +2,7 @@
 
 use trilithon_model_derive::Config;
 
-use super::{ApiKey, Jwt};
+use super::{ApiKey, Jwt, Limit};
 
 /// Kinds that Traefik Proxy does not have: those of Traefik Hub under Hub's names, and the gateway's own. Each can be
 /// written under `plugin`, as Hub has it, or directly.
@@ -12,4 +12,6 @@ pub struct Extra {
     pub api_key: Option<Box<ApiKey>>,
     /// Asks for a JSON Web Token.
     pub jwt: Option<Box<Jwt>>,
+    /// Limits how much each caller may take.
+    pub limit: Option<Box<Limit>>,
 }

@@ -2,6 +2,8 @@
 
 use trilithon_model_derive::Config;
 
+use crate::rollout::{Mode, Percent};
+
 /// Limits simultaneous requests; further ones get 429.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct InFlightReq {
@@ -9,9 +11,13 @@ pub struct InFlightReq {
     pub amount: i64,
     /// What makes requests one source; the request's host when absent.
     pub source_criterion: Option<SourceCriterion>,
+    /// How seriously it is taken; `enforce` when absent. Not in Traefik.
+    pub mode: Option<Mode>,
+    /// For how many percent of callers; all when absent. Not in Traefik.
+    pub percent: Option<Percent>,
 }
 
-/// What makes requests one source: exactly one of the three.
+/// What makes requests one source: exactly one of these. `identity` and `claim` are not in Traefik.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct SourceCriterion {
     /// The client's address, found this way.
@@ -20,6 +26,12 @@ pub struct SourceCriterion {
     pub request_header_name: String,
     /// The request's host.
     pub request_host: bool,
+    /// This of who is asking, as an authentication before it made out. All whose identity lacks it are one source.
+    /// `subject` tells issuers apart; `group` is the first of them.
+    #[config(one_of("subject", "application", "credential", "group"))]
+    pub identity: String,
+    /// This claim of who is asking. All whose identity lacks it are one source.
+    pub claim: String,
 }
 
 /// How the client's address is found.

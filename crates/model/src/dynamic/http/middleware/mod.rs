@@ -19,6 +19,7 @@ mod headers;
 mod in_flight_req;
 mod ip_allow_list;
 mod jwt;
+mod limit;
 mod pass_tls_client_cert;
 mod plugin;
 mod rate_limit;
@@ -51,6 +52,7 @@ pub use headers::Headers;
 pub use in_flight_req::{InFlightReq, IpStrategy, SourceCriterion};
 pub use ip_allow_list::{IpAllowList, IpWhiteList};
 pub use jwt::{Jwt, TrustedIssuer};
+pub use limit::{Limit, LimitCost, LimitRule};
 pub use pass_tls_client_cert::{
     PassTlsClientCert, TlsClientCertificateInfo, TlsClientCertificateIssuer, TlsClientCertificateSubject,
 };
@@ -164,6 +166,7 @@ kinds! { "middleware",
         Extra {
             ApiKey: api_key = "apiKey",
             Jwt: jwt = "jwt",
+            Limit: limit = "limit",
         }
     }
 }

@@ -5,6 +5,7 @@ use trilithon_model_derive::Config;
 use super::forward_auth::ClientTls;
 use super::in_flight_req::SourceCriterion;
 use crate::duration::Duration;
+use crate::rollout::{Mode, Percent};
 use crate::secret::Secret;
 
 /// Limits how fast requests of one source come; further ones get 429. A token bucket per source.
@@ -22,6 +23,13 @@ pub struct RateLimit {
     pub source_criterion: Option<SourceCriterion>,
     /// Share the counters of several gateways through Redis.
     pub redis: Option<Redis>,
+    /// How seriously it is taken; `enforce` when absent. Not in Traefik.
+    pub mode: Option<Mode>,
+    /// For how many percent of callers; all when absent. Not in Traefik.
+    pub percent: Option<Percent>,
+    /// Headers that tell clients how much is left; none when absent. Not in Traefik.
+    #[config(one_of("none", "ietf", "hub", "x-ratelimit"))]
+    pub headers: String,
 }
 
 /// A Redis or Valkey that keeps shared counters.

@@ -1,15 +1,17 @@
 //! `rateLimit`: a token bucket per source. What comes a little too early is held back, what comes much too early gets 429.
 //! Counters shared through Redis are not built yet.
 
-mod bucket;
-
+use super::idle;
+use super::ip_strategy::IpStrategy;
+use super::limit_headers::{self, Format, Standing, Unit};
+use super::rollout::rollout;
 use super::source_criterion::SourceCriterion;
-use super::{idle, ip_strategy::IpStrategy};
-use bucket::{Buckets, Limits, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
-use trilithon_flow::{Build, BuildError, Exchange, Next, Reply, Request, Response, Step, Wrap};
+use trilithon_flow::{
+    Build, BuildError, Decision, Exchange, Headers, Mode, Next, Reply, Request, Response, Rollout, Step, Wrap,
+};
+use trilithon_limit::{Level, TokenBuckets, Verdict, clock};
 use trilithon_model::duration::Duration as Shown;
 use trilithon_model::dynamic::http::RateLimit as Config;
 
@@ -39,27 +41,116 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
     let period = config.period.to_std_opt().unwrap_or(Duration::from_secs(1));
     let options = (config.average, period, config.burst, &criterion);
     let buckets = cx.keep.get(&cx.state_name(), &options, || {
-        Buckets::new(Limits::new(config.average, period, config.burst))
+        TokenBuckets::new(config.average, period, config.burst)
     });
-    Ok(Step::wrap(RateLimit { criterion, buckets }))
+    Ok(Step::wrap(RateLimit {
+        criterion,
+        telling: Telling::build(config, &buckets, cx.name),
+        buckets,
+        rollout: rollout(
+            config.mode.unwrap_or_default(),
+            config.percent.unwrap_or_default(),
+        ),
+        policy: cx.name.into(),
+        rule: "rateLimit".into(),
+    }))
 }
 
 struct RateLimit {
     criterion: SourceCriterion,
-    buckets: Arc<Buckets>,
+    buckets: Arc<TokenBuckets>,
+    rollout: Rollout,
+    /// What clients are told of it; Traefik tells nothing.
+    telling: Option<Telling>,
+    policy: Arc<str>,
+    rule: Arc<str>,
 }
 
 impl Wrap for RateLimit {
     fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
-        let source = self.criterion.source(&req, cx);
-        match self.buckets.take(source, Instant::now().into_std()) {
-            Verdict::Pass => next.reply(req, cx),
-            Verdict::Wait(delay) => Box::pin(async move {
-                tokio::time::sleep(delay).await;
-                next.run(req, cx).await
-            }),
-            Verdict::Refuse(delay) => Box::pin(std::future::ready(refusal(delay))),
+        let mode = self.rollout.of(cx.caller());
+        if mode == Mode::Off {
+            return next.reply(req, cx);
         }
+        let source = self.criterion.source(&req, cx);
+        let (verdict, level) = match &self.telling {
+            None => (self.buckets.take(source, clock::now()), None),
+            Some(_) => {
+                let (verdict, level) = self.buckets.take_and_look(source, clock::now());
+                (verdict, Some(level))
+            }
+        };
+        let allowed = !matches!(verdict, Verdict::Refuse(_));
+        if !allowed || mode == Mode::Shadow {
+            cx.record.decisions.push(self.decision(allowed, mode));
+        }
+        if mode == Mode::Shadow {
+            return next.reply(req, cx);
+        }
+        match (verdict, level.zip(self.telling.as_ref())) {
+            (Verdict::Pass, None) => next.reply(req, cx),
+            (Verdict::Refuse(delay), told) => {
+                let mut res = refusal(delay);
+                if let Some((level, telling)) = told {
+                    telling.write(level, Some(delay), &mut res.headers);
+                }
+                Box::pin(std::future::ready(res))
+            }
+            (verdict, told) => Box::pin(async move {
+                if let Verdict::Wait(delay) = verdict {
+                    tokio::time::sleep(delay).await;
+                }
+                let mut res = next.run(req, cx).await;
+                if let Some((level, telling)) = told {
+                    telling.write(level, None, &mut res.headers);
+                }
+                res
+            }),
+        }
+    }
+}
+
+impl RateLimit {
+    fn decision(&self, allowed: bool, mode: Mode) -> Decision {
+        Decision {
+            policy: self.policy.clone(),
+            rule: self.rule.clone(),
+            allowed,
+            mode,
+            facts: Vec::new(),
+        }
+    }
+}
+
+/// What clients are told of a rate limit.
+struct Telling {
+    format: Format,
+    name: Box<str>,
+    policy: String,
+}
+
+impl Telling {
+    fn build(config: &Config, buckets: &TokenBuckets, name: &str) -> Option<Telling> {
+        let format = Format::of(&config.headers);
+        let name = name.split('@').next().unwrap_or(name);
+        let (burst, fills) = buckets.full();
+        let fills = u64::try_from(fills.as_nanos()).ok();
+        (format != Format::None).then(|| Telling {
+            format,
+            name: name.into(),
+            policy: limit_headers::policy(name, burst, fills, Unit::Requests),
+        })
+    }
+
+    fn write(&self, level: Level, wait: Option<Duration>, headers: &mut Headers) {
+        let standing = Standing {
+            name: &self.name,
+            limit: level.limit,
+            remaining: level.remaining,
+            reset: u64::try_from(wait.unwrap_or(level.reset).as_nanos()).ok(),
+            is_quota: false,
+        };
+        limit_headers::write(self.format, &self.policy, &[standing], headers);
     }
 }
 
@@ -146,6 +237,38 @@ mod tests {
     }
 
     #[test]
+    fn headers_on_request() {
+        let config = Config {
+            headers: "ietf".into(),
+            ..config(1, 2)
+        };
+        let bench = Bench::new(vec![step(|cx| build(&config, cx))]);
+        let told = |res: Response| (res.status, res.headers.get_str("RateLimit").unwrap().to_owned());
+        block_on(async {
+            let send = || bench.send(get("/", &[]), connection("1.1.1.1:1", None));
+            let first = send().await;
+            assert_eq!(first.headers.get_str("RateLimit-Policy"), Some("\"m\";q=2;w=2"));
+            assert_eq!(told(first), (200, "\"m\";r=1;t=1".into()));
+            assert_eq!(told(send().await), (200, "\"m\";r=0;t=2".into()));
+            let refused = send().await;
+            assert_eq!(refused.headers.get_str("Retry-After"), Some("1"));
+            assert_eq!(told(refused), (429, "\"m\";r=0;t=1".into()));
+        });
+    }
+
+    #[test]
+    fn in_shadow_nobody_waits_or_is_refused() {
+        let config = Config {
+            mode: Some(trilithon_model::Mode::Shadow),
+            headers: "ietf".into(),
+            ..config(2, 1)
+        };
+        check(&config, &[(200, 0), (200, 0), (200, 0)]);
+        let bench = Bench::new(vec![step(|cx| build(&config, cx))]);
+        assert_eq!(bench.run(get("/", &[])).headers.len(), 0);
+    }
+
+    #[test]
     fn sources() {
         let by_header = CriterionConfig {
             request_header_name: "X-Id".into(),
@@ -196,7 +319,7 @@ mod tests {
         let two = CriterionConfig {
             request_header_name: "a".into(),
             request_host: true,
-            ip_strategy: None,
+            ..CriterionConfig::default()
         };
         let want = "getting source extractor: requestHost and RequestHeaderName are mutually exclusive";
         check(
