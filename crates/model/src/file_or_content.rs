@@ -28,8 +28,15 @@ impl FileOrContent {
         self.0.contains("-----BEGIN ")
     }
 
+    /// True when it holds a private key in PEM, or a JSON Web Key with a secret part (RFC 7518 §6).
     fn hides_key(&self) -> bool {
-        self.0.contains("PRIVATE KEY-----")
+        let is_jwk = || self.0.contains("\"kty\"");
+        let has_secret = || {
+            ["\"oct\"", "\"d\"", "\"k\""]
+                .iter()
+                .any(|part| self.0.contains(part))
+        };
+        self.0.contains("PRIVATE KEY-----") || is_jwk() && has_secret()
     }
 }
 

@@ -97,6 +97,10 @@ fn middlewares() {
         r#"{"plugin": {"apiKey": {"keySource": {"header": "X-Key"}, "secretValues": ["xxxx"]}}}"#,
     );
     middleware(
+        r#"jwt: {jwksFile: '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', signingSecret: s}"#,
+        r#"{"jwt": {"signingSecret": "xxxx", "jwksFile": "xxxx", "headerName": "Authorization", "clockSkew": "30s"}}"#,
+    );
+    middleware(
         "apiKey: {keySource: {header: X-Key}, secretValues: secret}",
         r#"{"apiKey": {"keySource": {"header": "X-Key"}, "secretValues": ["xxxx"]}}"#,
     );

@@ -586,6 +586,8 @@ mod tests {
             [&b"s=service"[..], b"a=auth; Path=/"]
         );
         assert_eq!(p.out.record.user.as_deref(), Some("me"));
+        let who = p.out.record.identity.expect("somebody");
+        assert_eq!((&*who.subject, &*who.issuer), ("me", "auth.test:9"));
         let p = play(&config, testing::get("/", &[]), || {
             answer(403, &[("X-User", "me")], "")
         });

@@ -49,7 +49,7 @@ fn text(output: &Output) -> String {
 
 /// The entries of a kind with their ids, once there are `count`.
 #[track_caller]
-fn entries(folder: &Folder, kind: &str, count: usize) -> Vec<(String, Value)> {
+pub fn entries(folder: &Folder, kind: &str, count: usize) -> Vec<(String, Value)> {
     let read = || {
         let output = trilithon(folder, &["audit", "show", "-o", "json", "--kind", kind]);
         let lines = text(&output);

@@ -1,5 +1,6 @@
 //! Who is asking: API keys and tokens, and what a client can try to be somebody else. E1 to E10 are classes of attacks.
 
+use crate::audit::entries;
 use crate::world::gateway;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
@@ -8,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use trilithon_testkit::{Answer, Gateway, PATIENCE, Upstream, until};
+use trilithon_testkit::{Answer, Gateway, PATIENCE, TlsOffer, Upstream, until};
 
 /// A gateway whose only router goes through middleware `m`, before an echo; `issuer` serves keys.
 fn guarded(middleware: &str, issuer: &Upstream) -> Gateway {
@@ -389,4 +390,80 @@ fn a_path_asks_the_tokens_issuer_if_that_is_safe() {
         );
     }
     assert_eq!(status(&gateway, &[&signer.bearer(&json!({}))]), 401, "no issuer");
+}
+
+const AUDITED: &str = "\
+entryPoints:
+  web: {address: '127.0.0.1:@web@'}
+  websecure: {address: '127.0.0.1:@websecure@'}
+  traefik: {address: '127.0.0.1:@traefik@'}
+api: {insecure: true}
+providers: {file: {filename: '@DIR@/routing.yml'}}
+audit: {checkpointInterval: 20ms}
+store: {directory: '@DIR@/store'}
+";
+
+/// `a.test` verifies client certificates, `b.test` only asks for them; both through a password if the path says so.
+const CERTIFIED: &str = "
+http:
+  routers:
+    verified: {rule: 'Host(`a.test`)', service: s, entryPoints: [websecure], tls: {options: verified}, observability: {audit: true}}
+    password: {rule: 'Host(`a.test`) && Path(`/password`)', service: s, entryPoints: [websecure], tls: {options: verified}, middlewares: [m], observability: {audit: true}}
+    asked: {rule: 'Host(`b.test`)', service: s, entryPoints: [websecure], tls: {options: asked}, observability: {audit: true}}
+  middlewares: {m: {basicAuth: {users: ['ann:{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ=']}}}
+  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}}}
+tls:
+  certificates:
+    - {certFile: '@CERTS@/a.test.crt', keyFile: '@CERTS@/a.test.key'}
+    - {certFile: '@CERTS@/b.test.crt', keyFile: '@CERTS@/b.test.key'}
+  options:
+    verified: {clientAuth: {caFiles: ['@CERTS@/ca.crt'], clientAuthType: VerifyClientCertIfGiven}}
+    asked: {clientAuth: {clientAuthType: RequestClientCert}}
+";
+
+#[test]
+fn a_verified_certificate_says_who_it_is_and_another_does_not() {
+    let gateway = gateway()
+        .install(AUDITED)
+        .routing(CERTIFIED)
+        .upstream("b1", Upstream::echo())
+        .certs(trilithon_testkit::Certs::generate())
+        .start();
+    let ask = |host: &str, client: Option<&str>, head: &str| {
+        let offer = TlsOffer {
+            name: Some(host),
+            client,
+            ..TlsOffer::default()
+        };
+        let mut connection = gateway.tls_client("websecure", offer).expect("a handshake");
+        let answer = connection.ask(&format!("GET {head}Host: {host}\r\n\r\n"));
+        assert_eq!(answer.status, 200, "{host} {head}");
+    };
+    ask("a.test", Some("client"), "/ HTTP/1.1\r\n");
+    ask("a.test", None, "/ HTTP/1.1\r\n");
+    ask("b.test", Some("client"), "/ HTTP/1.1\r\n");
+    ask("b.test", Some("other-client"), "/ HTTP/1.1\r\n");
+    ask(
+        "a.test",
+        Some("client"),
+        "/password HTTP/1.1\r\nAuthorization: Basic YW5uOnBhc3M=\r\n",
+    );
+    let recorded = entries(gateway.folder(), "request", 5);
+    let actor = |at: usize, name: &str| {
+        recorded[at].1["actor"][name]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(actor(0, "credential"), "clientCertificate", "{recorded:?}");
+    assert!(actor(0, "subject").contains("client"), "{recorded:?}");
+    assert!(actor(0, "issuer").contains("ca"), "{recorded:?}");
+    for (_, entry) in &recorded[1..4] {
+        assert_eq!(entry["actor"]["credential"], Value::Null, "{entry}");
+    }
+    assert_eq!(
+        (&*actor(4, "credential"), &*actor(4, "subject")),
+        ("basic", "ann"),
+        "the innermost has the last word"
+    );
 }
