@@ -148,6 +148,13 @@ fn leaf(shape: &Shape, field: Option<&FieldShape>) -> Value {
         Shape::Int => json!(7),
         Shape::Float => json!(0.25),
         Shape::Duration => json!("1m30s"),
+        Shape::Word(words) => {
+            let other = words.iter().map(|word| json!(word));
+            other
+                .into_iter()
+                .find(|word| Some(word) != default.as_ref())
+                .unwrap_or_default()
+        }
         _ => json!("some text"),
     }
 }
