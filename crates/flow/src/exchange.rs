@@ -128,8 +128,9 @@ impl Exchange {
 
     /// An exchange of the gateway's own beside this one (a mirror, an error page, an authorisation call): the same
     /// client, but a record of its own that nobody writes down.
-    pub fn side(&self) -> Exchange {
+    pub fn side(&mut self) -> Exchange {
         let mut side = Exchange::new(self.connection.clone(), Rc::default());
+        side.record.trace = self.record.follow();
         side.not_append_forwarded_for = self.not_append_forwarded_for;
         side.identity.clone_from(&self.identity);
         side

@@ -23,6 +23,7 @@ pub mod request;
 pub mod response;
 pub mod status;
 pub mod target;
+pub mod trace;
 
 pub use background::Task;
 pub use body::{Body, Source};
@@ -39,4 +40,5 @@ pub use record::{Observer, Record, Telemetry};
 pub use request::{Request, Version};
 pub use response::{Io, Response, Upgraded};
 pub use target::Target;
+pub use trace::{Trace, Tracer};
 pub use trilithon_wire::{Headers, Known};

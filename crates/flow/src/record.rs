@@ -1,6 +1,6 @@
 //! What happened in one exchange: written once at its end, read by the access log, the metrics and whatever comes to watch.
 
-use crate::{Decision, Fault, Headers, Identity, TlsInfo, Version};
+use crate::{Decision, Fault, Headers, Identity, TlsInfo, Trace, Tracer, Version};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -88,12 +88,14 @@ pub struct Record {
     pub grpc_status: Option<u32>,
     pub fault: Option<Fault>,
 
-    /// Whether this exchange is for the access log and the metrics (entry point and router `observability`).
+    /// Whether this exchange is for the access log, the metrics and the traces (entry point and router `observability`).
     pub access_log: bool,
     pub metrics: bool,
     pub tracing: bool,
     /// Whether it is for the audit log (`observability.audit`).
     pub audit: bool,
+    /// The exchange's place in a trace; `None` when nothing is traced.
+    pub trace: Option<Box<Trace>>,
 
     /// Copies of header lists, made only when an observer asked for them ([`Wants`]).
     pub request_headers: Option<Headers>,
@@ -160,6 +162,8 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
 pub struct Telemetry {
     observers: Arc<[Box<dyn Observer>]>,
     pub wants: Wants,
+    /// How exchanges become traces; `None` where none do.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 impl Telemetry {
@@ -174,7 +178,13 @@ impl Telemetry {
         Telemetry {
             observers: observers.into(),
             wants,
+            tracer: None,
         }
+    }
+
+    /// The same with traces.
+    pub fn traced(self, tracer: Option<Arc<Tracer>>) -> Telemetry {
+        Telemetry { tracer, ..self }
     }
 
     /// Tells every observer.
