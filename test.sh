@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, from a clean checkout. Installs what is missing, goes on after a failed step, and fails at the end
-# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract jose h2spec examples soak
+# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract jose h2spec otlp examples soak
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -28,6 +28,7 @@ install_packages() {
     has nginx || missing+=(nginx-light)
     has haproxy || missing+=(haproxy)
     has h2load || missing+=(nghttp2-client)
+    has prometheus || missing+=(prometheus)
     [ ${#missing[@]} = 0 ] && return
     command -v apt-get >/dev/null || { echo "missing and no apt-get: ${missing[*]}"; return 1; }
     echo "installing ${missing[*]}"
@@ -35,12 +36,16 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# The contract's client for HTTP/2.
-install_python_h2() {
-    "$PYTHON" -c 'import h2' 2>/dev/null && return
-    "$PYTHON" -m pip install --quiet h2 2>/dev/null && return
-    "$PYTHON" -m pip install --quiet --break-system-packages h2 2>/dev/null && return
-    python3 -m venv .ci/python && .ci/python/bin/pip install --quiet h2 && PYTHON=.ci/python/bin/python3
+# The contract's client for HTTP/2, and a collector's protocol.
+PACKAGES="h2 grpcio opentelemetry-proto"
+install_python_packages() {
+    "$PYTHON" -c 'import grpc, h2, opentelemetry.proto' 2>/dev/null && return
+    # shellcheck disable=SC2086
+    {
+        "$PYTHON" -m pip install --quiet $PACKAGES 2>/dev/null && return
+        "$PYTHON" -m pip install --quiet --break-system-packages $PACKAGES 2>/dev/null && return
+        python3 -m venv .ci/python && .ci/python/bin/pip install --quiet $PACKAGES && PYTHON=.ci/python/bin/python3
+    }
 }
 
 # The libraries whose tokens are tried.
@@ -63,7 +68,7 @@ install_h2spec() {
 }
 
 needs() {
-    install_packages && install_python_h2 && install_jose && install_rust_parts && install_h2spec
+    install_packages && install_python_packages && install_jose && install_rust_parts && install_h2spec
 }
 
 format() {
@@ -110,6 +115,11 @@ h2spec() {
     "$PYTHON" compat/h2spec.py --bin "$GATEWAY"
 }
 
+# Traces, metrics and logs as a collector and a Prometheus get them.
+otlp() {
+    "$PYTHON" compat/otlp/check.py --bin "$GATEWAY"
+}
+
 examples() {
     "$PYTHON" examples/check.py --bin "$GATEWAY"
 }
@@ -129,7 +139,7 @@ step() {
     echo "── ${summary[-1]}"
 }
 
-[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract jose h2spec examples soak
+[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract jose h2spec otlp examples soak
 for name in "$@"; do
     step "$name"
 done

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use trilithon_flow::record::Name;
+use trilithon_flow::trace::{Verbosity, What};
 use trilithon_flow::{Chain, Connection, Exchange, Reply, Request, Response, Service};
 use trilithon_rule::{Facts, RouteIndex, canonical_host, routing_path};
 
@@ -29,6 +30,8 @@ pub struct Route {
     pub name: Name,
     /// The service it names, for the record; empty for a parent of other routers.
     pub service: Option<Name>,
+    /// Its rule as it is written, for traces.
+    pub rule: Name,
     pub chain: Chain,
     /// The service is one of the gateway's own.
     pub internal: bool,
@@ -46,6 +49,7 @@ pub struct Observe {
     pub metrics: bool,
     pub tracing: bool,
     pub audit: bool,
+    pub verbosity: Verbosity,
 }
 
 /// Encoded characters that are refused, as upper-case escapes (`%2F`).
@@ -173,22 +177,47 @@ impl Route {
     /// Runs the chain, with the record told which way the request went.
     pub fn run<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> Reply<'a> {
         self.mark(cx);
+        if cx.record.is_sampled() {
+            return Box::pin(self.traced(req, cx));
+        }
         self.chain.call(req, cx)
     }
 
-    fn mark(&self, cx: &mut Exchange) {
-        let record = &mut cx.record;
-        // A parent that is audited is, whatever its children say.
-        record.audit = self.observe.audit || record.audit && record.router.is_some();
-        record.router = Some(match record.router.take() {
-            None => self.name.clone(),
-            Some(outer) => format!("{outer} -> {}", self.name).into(),
+    /// The chain as a span of its own.
+    async fn traced(&self, req: Request, cx: &mut Exchange) -> Response {
+        let router = cx.record.enter(|| What::Router {
+            name: self.name.clone(),
+            service: self.service.clone(),
+            rule: self.rule.clone(),
         });
+        let res = self.chain.call(req, cx).await;
+        cx.record.leave(&router);
+        res
+    }
+
+    fn mark(&self, cx: &mut Exchange) {
+        let (record, observe) = (&mut cx.record, &self.observe);
+        match record.router.take() {
+            None => {
+                record.router = Some(self.name.clone());
+                record.access_log = observe.access_log;
+                record.metrics = observe.metrics;
+                record.tracing = observe.tracing;
+                record.audit = observe.audit;
+                record.set_verbosity(observe.verbosity);
+            }
+            // What is observed below a router is what the router says; one that a child wants audited is.
+            Some(outer) => {
+                record.router = Some(format!("{outer} -> {}", self.name).into());
+                record.tracing &= observe.tracing;
+                record.audit |= observe.audit;
+            }
+        }
         record.service.clone_from(&self.service);
         record.internal = self.internal;
-        record.access_log = self.observe.access_log;
-        record.metrics = self.observe.metrics;
-        record.tracing = self.observe.tracing;
+        if !record.tracing {
+            record.trace = None;
+        }
     }
 }
 

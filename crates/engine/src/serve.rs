@@ -37,6 +37,9 @@ pub fn begin(
     if worker.telemetry.wants.origin_headers {
         record.origin_headers = Some(Headers::new());
     }
+    if let Some(tracer) = &worker.telemetry.tracer {
+        record.trace = Some(Box::new(tracer.begin(&req.headers)));
+    }
     worker.requests.set(worker.requests.get() + 1);
     cx
 }
@@ -52,6 +55,7 @@ fn describe(worker: &Worker, req: &Request, cx: &mut Exchange) {
     if worker.telemetry.wants.request_headers {
         record.request_headers = Some(req.headers.clone());
     }
+    record.note_request(req);
 }
 
 /// Bytes from a message as text. Nearly all are ASCII, which the strict reader passes over faster than the lossy one.
@@ -104,6 +108,7 @@ pub fn respond<'a>(
             Ok(route) => route.run(req, cx).await,
             Err(answer) => *answer,
         };
+        cx.record.note_response(&res);
         if cx.record.fault.is_none() {
             cx.record.fault = res.fault.take().map(|f| *f);
         }
@@ -160,5 +165,8 @@ pub fn finish(worker: &Worker, cx: &mut Exchange, status: u16, response_bytes: u
     record.status = status;
     record.response_bytes = response_bytes;
     record.duration = record.started.map(|s| s.elapsed()).unwrap_or_default();
+    if !record.tracing {
+        record.trace = None;
+    }
     worker.telemetry.observe(record);
 }

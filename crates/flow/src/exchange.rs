@@ -128,7 +128,7 @@ impl Exchange {
 
     /// An exchange of the gateway's own beside this one (a mirror, an error page, an authorisation call): the same
     /// client, but a record of its own that nobody writes down.
-    pub fn side(&mut self) -> Exchange {
+    pub fn side(&self) -> Exchange {
         let mut side = Exchange::new(self.connection.clone(), Rc::default());
         side.record.trace = self.record.follow();
         side.not_append_forwarded_for = self.not_append_forwarded_for;

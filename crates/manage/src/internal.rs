@@ -3,7 +3,7 @@
 use crate::answer::{self, Page};
 use crate::api::Api;
 use crate::dashboard::Dashboard;
-use crate::metrics::{Expiry, Metrics};
+use crate::metrics::{Expiry, Families, Metrics};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::collections::BTreeMap;
@@ -43,6 +43,11 @@ impl Context {
     /// The snapshot in force; none before the first.
     pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.live.get().map(|live| live.get())
+    }
+
+    /// What `metrics` counted, with what is known of certificates now.
+    pub fn families(&self, metrics: &Metrics) -> Families {
+        metrics.families(&expiries(self.snapshot().as_deref()))
     }
 
     fn is_ending(&self) -> bool {
@@ -153,18 +158,25 @@ struct Prometheus {
 /// As Go's client says it where the scraper asks for nothing else.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
 
+/// OpenMetrics, for who asks for it: exemplars have no place in the older format.
+const OPEN_METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 impl Service for Prometheus {
     fn call<'a>(&'a self, req: Request, _: &'a mut Exchange) -> Reply<'a> {
         let gzip = req.headers.get_all(b"accept-encoding").any(accepts_gzip);
+        let open = req.headers.get_all(b"accept").any(accepts_open_metrics);
         Box::pin(async move {
             let (metrics, context) = (self.metrics.clone(), self.context.clone());
             aside(move || {
-                let text = metrics
-                    .page(&expiries(context.snapshot().as_deref()))
-                    .into_bytes();
-                match gzip.then(|| compress(&text)) {
-                    Some(Ok(small)) => Page::new(METRICS_TYPE, small).with("Content-Encoding", "gzip"),
-                    _ => Page::new(METRICS_TYPE, text),
+                let certificates = expiries(context.snapshot().as_deref());
+                let (kind, text) = if open {
+                    (OPEN_METRICS_TYPE, metrics.open_page(&certificates))
+                } else {
+                    (METRICS_TYPE, metrics.page(&certificates))
+                };
+                match gzip.then(|| compress(text.as_bytes())) {
+                    Some(Ok(small)) => Page::new(kind, small).with("Content-Encoding", "gzip"),
+                    _ => Page::new(kind, text),
                 }
             })
             .await
@@ -181,6 +193,18 @@ fn expiries(snapshot: Option<&Snapshot>) -> Vec<Expiry> {
         not_after: c.not_after,
     };
     certificates.iter().map(expiry).collect()
+}
+
+/// Whether one of the types of an `Accept` value is OpenMetrics, and not refused by `q=0`.
+fn accepts_open_metrics(value: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(value);
+    text.split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|t| t.eq_ignore_ascii_case("application/openmetrics-text"));
+        named && !parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0)))
+    })
 }
 
 /// Whether one of the codings of an `Accept-Encoding` value is gzip, and not refused by `q=0`.
@@ -302,6 +326,27 @@ mod tests {
         };
         check("identity", None);
         check("gzip", Some("gzip"));
+    }
+
+    #[test]
+    fn open_metrics_for_who_asks() {
+        let all = internals(&context(ALL));
+        let check = |accept: &str, open: bool| {
+            let res = ask(
+                &all["prometheus@internal"],
+                [("Accept", accept)].into_iter().collect(),
+            );
+            let want = if open { OPEN_METRICS_TYPE } else { METRICS_TYPE };
+            assert_eq!(res.headers.get_str("Content-Type"), Some(want), "{accept}");
+            assert_eq!(res.body.bytes().unwrap().ends_with(b"# EOF\n"), open);
+        };
+        check(
+            "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            true,
+        );
+        check("text/plain", false);
+        check("*/*", false);
+        check("application/openmetrics-text; q=0", false);
     }
 
     #[test]

@@ -46,10 +46,6 @@ const INSTALL: &[Unbuilt] = &[
     Unbuilt("metrics.datadog", Warning, "metrics for Datadog"),
     Unbuilt("metrics.statsD", Warning, "metrics for StatsD"),
     Unbuilt("metrics.influxDB2", Warning, "metrics for InfluxDB"),
-    Unbuilt("metrics.otlp", Warning, "metrics by OpenTelemetry"),
-    Unbuilt("log.otlp", Warning, "logs by OpenTelemetry"),
-    Unbuilt("accessLog.otlp", Warning, "access logs by OpenTelemetry"),
-    Unbuilt("tracing", Warning, "tracing"),
     Unbuilt("hostResolver", Warning, "resolving hosts"),
     Unbuilt("certificatesResolvers.*.acme", Warning, "certificates by ACME"),
     Unbuilt(

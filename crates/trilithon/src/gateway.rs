@@ -2,6 +2,7 @@
 
 use crate::chronicle::Chronicle;
 use crate::control::{self, Control};
+use crate::export::Export;
 use crate::{settings, store};
 use anyhow::Context;
 use std::net::{TcpListener, UdpSocket};
@@ -39,7 +40,8 @@ pub struct Gateway {
     access_log: Option<Arc<AccessLog>>,
     audit: Option<Arc<AuditLog>>,
     chronicle: Arc<Chronicle>,
-    metrics: Option<Arc<Metrics>>,
+    /// For Prometheus and for a collector, where configured.
+    metrics: Vec<Arc<Metrics>>,
     sockets: Sockets,
     place: Option<Place>,
     first: Option<trilithon_model::dynamic::Configuration>,
@@ -54,7 +56,7 @@ impl Gateway {
     ///
     /// # Errors
     /// A socket that cannot be bound, a thread that cannot be made, an audit log that is asked for and cannot be written.
-    pub fn prepare(config: Static, more: Vec<Message>) -> anyhow::Result<Gateway> {
+    pub fn prepare(config: Static, more: Vec<Message>, export: &Export) -> anyhow::Result<Gateway> {
         let config = Arc::new(config);
         let store = store::open(&config);
         let audit = store::audit(store.as_ref(), &config)?;
@@ -63,7 +65,7 @@ impl Gateway {
         let chronicle = Arc::new(Chronicle::new(history, audit.clone(), &config));
         // Traefik serves without an access log that it cannot open, too.
         let access_log = config.access_log.as_ref().and_then(|c| {
-            AccessLog::start(c)
+            AccessLog::start(c, export.access_log(&config))
                 .inspect_err(
                     |error| tracing::error!(%error, "there is no access log: its file cannot be opened"),
                 )
@@ -76,6 +78,10 @@ impl Gateway {
             .map(Metrics::new);
         let slot: Arc<OnceLock<Arc<Live>>> = Arc::default();
         let pages = Pages::new(config.clone(), slot.clone(), metrics.clone());
+        let metrics: Vec<_> = metrics
+            .into_iter()
+            .chain(export.metrics(&config, &pages))
+            .collect();
         let settings = Arc::new(settings::settings(&config, internals(&pages), false)?);
         let keep = Arc::new(Keep::default());
         let book = Book::start(&keep, store::folder(store.as_ref()));
@@ -104,7 +110,7 @@ impl Gateway {
         let messages = [own].into_iter().chain(from_file).chain(more);
         let snapshot = reloader.first(messages, chronicle.take_up());
         reload::count();
-        tell(&snapshot, metrics.as_deref());
+        tell(&snapshot, &metrics);
         chronicle.started(reloader.words(), reloader.said());
         let live = Live::new(snapshot);
         // The slot is empty until here, and filled once.
@@ -114,9 +120,15 @@ impl Gateway {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         observers.extend(access_log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
         observers.extend(audit.clone().map(|log| Box::new(log) as Box<dyn Observer>));
-        observers.extend(metrics.clone().map(|m| Box::new(m) as Box<dyn Observer>));
-        let workers = Workers::start(worker_count(), &live, &Telemetry::new(observers))
-            .context("cannot start the workers")?;
+        observers.extend(metrics.iter().map(|m| Box::new(m.clone()) as Box<dyn Observer>));
+        let mut tracer = None;
+        if let Some((how, observer)) = export.traces(&config) {
+            tracer = Some(how);
+            observers.push(observer);
+        }
+        let telemetry = Telemetry::new(observers).traced(tracer);
+        let workers =
+            Workers::start(worker_count(), &live, &telemetry).context("cannot start the workers")?;
         Ok(Gateway {
             config,
             live,
@@ -299,13 +311,13 @@ fn command(chronicle: Arc<Chronicle>, orders: mpsc::Sender<Ordered>) {
 /// All who are told of a new snapshot.
 struct Told {
     chronicle: Arc<Chronicle>,
-    metrics: Option<Arc<Metrics>>,
+    metrics: Vec<Arc<Metrics>>,
     files: Arc<FileWatch>,
 }
 
 impl Journal for Told {
     fn applied(&mut self, words: &Words, cause: &Cause, snapshot: &Snapshot) {
-        tell(snapshot, self.metrics.as_deref());
+        tell(snapshot, &self.metrics);
         self.files
             .set(snapshot.tls.watched_files().iter().map(|p| p.as_path()));
         self.chronicle.applied(words, cause);
@@ -389,7 +401,7 @@ fn complain(reading: &Reading) {
 }
 
 /// Logs what became of the objects of a snapshot.
-fn tell(snapshot: &Snapshot, metrics: Option<&Metrics>) {
+fn tell(snapshot: &Snapshot, metrics: &[Arc<Metrics>]) {
     for complaint in snapshot.report.complaints() {
         let (noun, name, place) = (complaint.noun, complaint.name, complaint.span.to_string());
         let about = |kind: &str| noun.ends_with(kind).then_some(name);
@@ -420,9 +432,7 @@ fn tell(snapshot: &Snapshot, metrics: Option<&Metrics>) {
     for note in &snapshot.report.notes {
         tracing::warn!("{note}");
     }
-    if let Some(metrics) = metrics {
-        metrics.retain(&snapshot.report);
-    }
+    metrics.iter().for_each(|m| m.retain(&snapshot.report));
     tracing::info!(
         routers = snapshot.report.router_count(),
         services = snapshot.report.service_count(),

@@ -8,6 +8,11 @@ mod chronicle;
 mod cli;
 mod commands;
 mod control;
+#[cfg(feature = "otlp")]
+mod export;
+#[cfg(not(feature = "otlp"))]
+#[path = "no_export.rs"]
+mod export;
 mod gateway;
 mod install;
 mod settings;

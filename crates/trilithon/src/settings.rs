@@ -4,12 +4,12 @@ use anyhow::Context;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use trilithon_engine::assemble::{Internals, Model, Settings};
+use trilithon_engine::assemble::{Internals, Model, Settings, Tracing};
 use trilithon_engine::entry_point::{EntryPoint, Http2, Underscores, hostname};
 use trilithon_engine::intake::Trust;
 use trilithon_engine::udp;
 use trilithon_model::dynamic::http::{Observability, RouterTls};
-use trilithon_model::install::{self, Protocol, Static};
+use trilithon_model::install::{self, INTERNAL_ENTRY_POINT, Protocol, Static};
 use trilithon_model::spanned::Spanned;
 use trilithon_rule::Syntax;
 use trilithon_upstream::{Transport, tcp};
@@ -105,10 +105,17 @@ fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -
         hostname: hostname(),
         access_logs: observability.access_logs.unwrap_or(true),
         metrics: observability.metrics.unwrap_or(true),
-        tracing: observability.tracing.unwrap_or(true),
+        tracing: observability
+            .tracing
+            .unwrap_or(name != INTERNAL_ENTRY_POINT || traces_internals(config)),
         audit: observability.audit.unwrap_or(false),
         doors: Arc::default(),
     })
+}
+
+/// Whether requests to the gateway's own pages are traced.
+fn traces_internals(config: &Static) -> bool {
+    config.tracing.as_ref().is_some_and(|t| t.add_internals)
 }
 
 /// Bytes that Go's server reads of a head beyond `maxHeaderBytes`.
@@ -157,6 +164,10 @@ pub fn settings(config: &Static, internals: Internals, thorough: bool) -> anyhow
         )),
         internals,
         tls: trilithon_tls::Builder::new(trilithon_tls::Reader::default()),
+        tracing: Tracing {
+            on: config.tracing.is_some(),
+            internals: traces_internals(config),
+        },
         thorough,
     })
 }

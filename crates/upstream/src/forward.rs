@@ -5,6 +5,7 @@
 use crate::client::dispatch;
 use crate::{Origin, Transport, hop};
 use std::sync::Arc;
+use trilithon_flow::trace::What;
 use trilithon_flow::{Exchange, Fault, Headers, Known, Method, Reply, Request, Response, Service, Target};
 
 /// Sends requests to one server.
@@ -22,6 +23,9 @@ impl Service for Forward {
         cx.record.server_url = Some(self.origin.url.clone());
         cx.keep_head(&req);
         self.rewrite(&mut req, cx);
+        if cx.record.trace.is_some() {
+            return Box::pin(self.traced(req, cx));
+        }
         Box::pin(async move {
             match dispatch(&self.transport, &self.origin, &mut req, cx).await {
                 Ok(response) => response,
@@ -32,6 +36,28 @@ impl Service for Forward {
 }
 
 impl Forward {
+    /// The exchange as part of a trace: the server is told of it.
+    async fn traced(&self, mut req: Request, cx: &mut Exchange) -> Response {
+        let name = cx
+            .record
+            .balancer
+            .as_ref()
+            .or(cx.record.service.as_ref())
+            .cloned();
+        let service = cx.record.enter(|| What::Service {
+            name: name.unwrap_or_default(),
+        });
+        let scheme = self.origin.scheme.as_str();
+        let call = cx
+            .record
+            .call("ReverseProxy", &mut req, scheme, &self.origin.authority);
+        let outcome = dispatch(&self.transport, &self.origin, &mut req, cx).await;
+        cx.record.answered(&call, outcome.as_ref());
+        cx.record.leave(&call);
+        cx.record.leave(&service);
+        outcome.unwrap_or_else(|fault| failed(fault, cx))
+    }
+
     /// Makes the client's request the one that the server gets.
     fn rewrite(&self, req: &mut Request, cx: &Exchange) {
         append_forwarded_for(&mut req.headers, cx);

@@ -41,6 +41,7 @@ pub mod weighted;
 pub use client::send;
 pub use failover::Failover;
 pub use forward::Forward;
+pub use health::own_exchange;
 pub use highest_random_weight::HighestRandomWeight;
 pub use load_balancer::LoadBalancer;
 pub use mirroring::Mirroring;

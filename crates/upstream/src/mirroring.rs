@@ -113,6 +113,7 @@ impl Mirroring {
         let (tell, told) = oneshot::channel();
         let connection = Rc::new(detached(&cx.connection));
         let not_append_forwarded_for = cx.not_append_forwarded_for;
+        let trace = cx.record.follow();
         let waiting = Waiting::new(&self.state);
         tokio::task::spawn_local(async move {
             // Without the signal the client went away, and nothing is mirrored.
@@ -122,6 +123,7 @@ impl Mirroring {
             for mirror in mirrors {
                 let mut cx = Exchange::new(connection.clone(), Rc::default());
                 cx.not_append_forwarded_for = not_append_forwarded_for;
+                cx.record.trace = trace.as_ref().map(|t| Box::new(t.follow()));
                 let mut res = mirror.call(replay.request(), &mut cx).await;
                 discard(res.body.take()).await;
             }

@@ -21,6 +21,16 @@ pub enum Scheme {
     Unsupported,
 }
 
+impl Scheme {
+    /// As in a URL; HTTP/2 in clear text is `http`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Https => "https",
+            Scheme::Http | Scheme::H2c | Scheme::Unsupported => "http",
+        }
+    }
+}
+
 /// One server, as its URL names it.
 #[derive(Clone, Debug)]
 pub struct Origin {

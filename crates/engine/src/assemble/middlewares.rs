@@ -1,6 +1,7 @@
 //! Middlewares into steps: one exhaustive match over the closed list of kinds.
 
 use super::services::{Scoped, ServiceTable};
+use super::traced::{span_name, traced};
 use crate::merge::qualify;
 use trilithon_flow::{Build, BuildError, Step};
 use trilithon_middleware::http as mw;
@@ -95,6 +96,7 @@ impl ServiceTable<'_> {
             },
             warnings: &mut warnings,
         };
+        let told = self.traced.then(|| span_name(&kind)).flatten();
         let built = match kind {
             MiddlewareKind::AddPrefix(c) => mw::add_prefix::build(c, cx),
             MiddlewareKind::StripPrefix(c) => mw::strip_prefix::build(c, cx),
@@ -137,6 +139,11 @@ impl ServiceTable<'_> {
         if let Some(entry) = self.report().middlewares.get_mut(name) {
             warnings.into_iter().for_each(|w| entry.hint(w));
         }
-        built.map(Some)
+        built.map(|step| {
+            Some(match told {
+                Some(kind) => traced(step, kind, name),
+                None => step,
+            })
+        })
     }
 }

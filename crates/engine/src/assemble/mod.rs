@@ -9,6 +9,7 @@ mod services;
 mod tcp;
 mod tcp_services;
 mod tls;
+mod traced;
 mod udp;
 
 pub use models::Model;
@@ -48,8 +49,19 @@ pub struct Settings {
     pub internals: Internals,
     /// Builds the TLS part, and reads the files it names.
     pub tls: trilithon_tls::Builder,
+    /// What of the traces the install configuration decides.
+    pub tracing: Tracing,
     /// Also builds what no router uses (`check`).
     pub thorough: bool,
+}
+
+/// What of the traces the install configuration decides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tracing {
+    /// There are traces.
+    pub on: bool,
+    /// Requests to the gateway's own services are traced, too.
+    pub internals: bool,
 }
 
 impl Settings {
@@ -94,6 +106,7 @@ pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
         merged,
         &settings.internals,
         &settings.default_transport,
+        settings.tracing.on,
         keep,
         report,
     );

@@ -8,6 +8,7 @@ use crate::merge::qualify;
 use crate::route::{DeniedCharacters, Layer, Muxer, Observe, Route};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use trilithon_flow::trace::Verbosity;
 use trilithon_flow::{BuildError, Chain, Service};
 use trilithon_model::dynamic::http::Router;
 use trilithon_model::spanned::Map;
@@ -88,9 +89,10 @@ impl RouterBuilder<'_> {
         let route = Route {
             name: name.into(),
             service: target.label,
+            rule: router.rule.as_str().into(),
             chain: Chain::new(steps, target.service),
             internal: target.internal,
-            observe: self.observe(router),
+            observe: self.observe(router, target.internal),
             tls_options: options_of(router, name).into(),
             denied: if router.parent_refs.is_empty() {
                 self.denied(router)
@@ -151,13 +153,20 @@ impl RouterBuilder<'_> {
         })
     }
 
-    fn observe(&self, router: &Router) -> Observe {
+    fn observe(&self, router: &Router, internal: bool) -> Observe {
         let said = router.observability.as_ref();
+        let traced = !internal || self.settings.tracing.internals;
+        let detailed = said.is_some_and(|o| o.trace_verbosity == "detailed");
         Observe {
             access_log: said.and_then(|o| o.access_logs).unwrap_or(true),
             metrics: said.and_then(|o| o.metrics).unwrap_or(true),
-            tracing: said.and_then(|o| o.tracing).unwrap_or(true),
             audit: said.and_then(|o| o.audit).unwrap_or(false),
+            tracing: traced && said.and_then(|o| o.tracing).unwrap_or(true),
+            verbosity: if detailed {
+                Verbosity::Detailed
+            } else {
+                Verbosity::Minimal
+            },
         }
     }
 

@@ -22,6 +22,8 @@ pub struct ServiceTable<'a> {
     merged: &'a Merged,
     internals: &'a Internals,
     default_transport: &'a Arc<Transport>,
+    /// Middlewares are to be told of in traces.
+    pub(super) traced: bool,
     pub(super) keep: &'a Keep,
     built: RefCell<Built<dyn Backend>>,
     transports: RefCell<Built<Transport>>,
@@ -34,6 +36,7 @@ impl<'a> ServiceTable<'a> {
         merged: &'a Merged,
         internals: &'a Internals,
         default_transport: &'a Arc<Transport>,
+        traced: bool,
         keep: &'a Keep,
         report: Report,
     ) -> Self {
@@ -41,6 +44,7 @@ impl<'a> ServiceTable<'a> {
             merged,
             internals,
             default_transport,
+            traced,
             keep,
             built: RefCell::default(),
             transports: RefCell::default(),

@@ -44,7 +44,7 @@ impl TraceId {
 
     /// 32 digits.
     pub fn text(self) -> [u8; 32] {
-        digits(self.0.get())
+        digits(&self.bytes())
     }
 }
 
@@ -75,7 +75,7 @@ impl SpanId {
 
     /// 16 digits.
     pub fn text(self) -> [u8; 16] {
-        digits(u128::from(self.0.get()))
+        digits(&self.bytes())
     }
 }
 
@@ -84,19 +84,28 @@ pub(super) fn hex(text: &[u8]) -> Option<u128> {
     if text.is_empty() || text.len() > 32 {
         return None;
     }
-    text.iter().try_fold(0u128, |sum, b| {
+    let (high, low) = text.split_at(text.len().saturating_sub(16));
+    Some(u128::from(half(high)?) << 64 | u128::from(half(low)?))
+}
+
+/// At most 16 digits as a number.
+fn half(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0, |sum, b| {
         let digit = match b {
             b'0'..=b'9' => b - b'0',
             b'a'..=b'f' => b - b'a' + 10,
             _ => return None,
         };
-        Some(sum << 4 | u128::from(digit))
+        Some(sum << 4 | u64::from(digit))
     })
 }
 
-/// The last `N` digits of a number.
-fn digits<const N: usize>(number: u128) -> [u8; N] {
-    std::array::from_fn(|i| b"0123456789abcdef"[(number >> (4 * (N - 1 - i)) & 15) as usize])
+/// Two digits for each byte; `N` is twice as many as there are bytes.
+fn digits<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    std::array::from_fn(|i| {
+        let byte = bytes[i / 2];
+        b"0123456789abcdef"[usize::from(if i % 2 == 0 { byte >> 4 } else { byte & 15 })]
+    })
 }
 
 /// Digits are ASCII.

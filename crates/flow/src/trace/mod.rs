@@ -12,8 +12,9 @@ pub use id::{SpanId, TraceId};
 pub use propagate::{Propagators, Remote};
 pub use span::{Call, Capture, Captured, Entered, Recording, Span, Verbosity, What};
 
+use crate::record::Name;
 use crate::{Fault, Headers, Record, Request, Response};
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// How exchanges become traces; one per process.
@@ -46,7 +47,7 @@ impl Tracer {
         });
         trace.sampled = decided.unwrap_or_else(|| trace.id.lot() < self.threshold);
         if trace.sampled {
-            trace.recording = Cell::new(Some(Box::new(Recording::new(&self.capture))));
+            trace.recording = RefCell::new(Some(Box::new(Recording::new(&self.capture))));
         }
         trace
     }
@@ -64,7 +65,7 @@ pub struct Trace {
     pub state: Option<Box<str>>,
     propagators: Propagators,
     /// In a cell, for the observer that takes it at the end.
-    recording: Cell<Option<Box<Recording>>>,
+    recording: RefCell<Option<Box<Recording>>>,
 }
 
 impl Trace {
@@ -76,12 +77,12 @@ impl Trace {
             sampled,
             state: None,
             propagators,
-            recording: Cell::default(),
+            recording: RefCell::default(),
         }
     }
 
     /// The same place for an exchange of the gateway's own: it carries the ids on and notes nothing.
-    fn follow(&mut self) -> Trace {
+    pub fn follow(&self) -> Trace {
         Trace {
             id: self.id,
             span: self.current(),
@@ -89,15 +90,15 @@ impl Trace {
             sampled: self.sampled,
             state: self.state.clone(),
             propagators: self.propagators,
-            recording: Cell::default(),
+            recording: RefCell::default(),
         }
     }
 
     /// The span that a server asked now is told of.
-    fn current(&mut self) -> SpanId {
+    fn current(&self) -> SpanId {
         let root = self.span;
         self.recording
-            .get_mut()
+            .borrow()
             .as_ref()
             .map_or(root, |r| r.current_id(root))
     }
@@ -168,6 +169,14 @@ impl Record {
         }
     }
 
+    /// Leaves the span of the middleware that entered it with this very name, if there is one.
+    #[inline]
+    pub fn leave_middleware(&mut self, name: &Name) {
+        if let Some(recording) = self.recording() {
+            recording.leave_middleware(name);
+        }
+    }
+
     /// Leaves a span whose answer goes no further: it and all inside it end now.
     pub fn end(&mut self, entered: &Entered) {
         if let Some(recording) = self.recording() {
@@ -220,8 +229,8 @@ impl Record {
     }
 
     /// The trace for an exchange of the gateway's own beside this one.
-    pub fn follow(&mut self) -> Option<Box<Trace>> {
-        self.trace.as_mut().map(|t| Box::new(t.follow()))
+    pub fn follow(&self) -> Option<Box<Trace>> {
+        self.trace.as_ref().map(|t| Box::new(t.follow()))
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Span {
     pub start: Instant,
     /// `None`: it ended with the exchange.
     pub end: Option<Instant>,
+    /// The span it is inside of, if that is not the exchange's own.
+    outer: Option<u32>,
     pub what: What,
 }
 
@@ -133,7 +135,6 @@ pub struct Recording {
 #[must_use = "a span that is not left is the parent of all that follows"]
 pub struct Entered {
     span: Option<u32>,
-    outer: Option<u32>,
 }
 
 impl Recording {
@@ -166,9 +167,8 @@ impl Recording {
 
     /// Opens a span inside the current one, and makes it the current one.
     pub(super) fn enter(&mut self, root: SpanId, what: What) -> Entered {
-        let outer = self.current;
         if what.verbosity() > self.verbosity || self.spans.len() >= MAX_SPANS {
-            return Entered { span: None, outer };
+            return Entered::default();
         }
         let at = self.spans.len() as u32;
         self.spans.push(Span {
@@ -176,20 +176,28 @@ impl Recording {
             parent: self.current_id(root),
             start: Instant::now(),
             end: None,
+            outer: self.current,
             what,
         });
         self.current = Some(at);
-        Entered {
-            span: Some(at),
-            outer,
-        }
+        Entered { span: Some(at) }
     }
 
     /// What follows is part of what was the current span before. The span itself goes on: like everything that the answer
     /// came through, it ends when the answer's last byte is sent.
     pub(super) fn leave(&mut self, entered: &Entered) {
-        if entered.span.is_some() {
-            self.current = entered.outer;
+        if let Some(span) = entered.span.and_then(|at| self.spans.get(at as usize)) {
+            self.current = span.outer;
+        }
+    }
+
+    /// Leaves the current span if it is the one of this middleware.
+    pub(super) fn leave_middleware(&mut self, of: &Name) {
+        let current = self.current.and_then(|at| self.spans.get(at as usize));
+        if let Some(span) = current
+            && matches!(&span.what, What::Middleware { name, .. } if Arc::ptr_eq(name, of))
+        {
+            self.current = span.outer;
         }
     }
 

@@ -32,16 +32,18 @@ pub enum Field {
     ServiceAddr,
     ServiceName,
     ServiceUrl,
+    SpanId,
     StartLocal,
     StartUtc,
     TlsCipher,
     TlsClientSubject,
     TlsVersion,
+    TraceId,
     EntryPointName,
 }
 
 /// Their names, in the order of [`Field`].
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 34] = [
     "ClientAddr",
     "ClientHost",
     "ClientPort",
@@ -68,11 +70,13 @@ const NAMES: [&str; 32] = [
     "ServiceAddr",
     "ServiceName",
     "ServiceURL",
+    "SpanId",
     "StartLocal",
     "StartUTC",
     "TLSCipher",
     "TLSClientSubject",
     "TLSVersion",
+    "TraceId",
     "entryPointName",
 ];
 
@@ -107,7 +111,7 @@ impl Mode {
 #[derive(Debug)]
 pub struct Fields {
     /// One bit per [`Field`].
-    kept: u32,
+    kept: u64,
     header_default: Mode,
     headers: Vec<(Box<[u8]>, Mode)>,
     /// The query is left out of the path. (`redact` keeps it, in Traefik too.)

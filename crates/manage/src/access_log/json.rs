@@ -56,6 +56,13 @@ impl Object<'_> {
         }
     }
 
+    /// Hexadecimal digits, which need no escape.
+    fn id(&mut self, digits: &[u8]) {
+        for piece in [b"\"", digits, b"\","] {
+            self.out.extend_from_slice(piece);
+        }
+    }
+
     fn number(&mut self, field: Field, n: u64) {
         if self.key(field) {
             number(self.out, n);
@@ -138,6 +145,11 @@ impl Object<'_> {
         self.text(Field::ServiceAddr, record.server_addr.as_deref());
         self.text(Field::ServiceName, self.line.service());
         self.text(Field::ServiceUrl, record.server_url.as_deref());
+        if let Some(trace) = &record.trace
+            && self.key(Field::SpanId)
+        {
+            self.id(&trace.span.text());
+        }
     }
 
     fn start(&mut self, clock: &mut Clock) {
@@ -163,6 +175,11 @@ impl Object<'_> {
         self.text(Field::TlsCipher, given(record.tls_cipher));
         self.text(Field::TlsClientSubject, record.tls_client_subject.as_deref());
         self.text(Field::TlsVersion, given(record.tls_version));
+        if let Some(trace) = &record.trace
+            && self.key(Field::TraceId)
+        {
+            self.id(&trace.id.text());
+        }
     }
 
     /// Headers with `prefix` before their names; the values of one name are joined by commas.

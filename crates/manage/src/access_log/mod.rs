@@ -11,8 +11,10 @@ mod json;
 mod text;
 mod writer;
 
+use clock::Clock;
 use fields::{Field, Fields};
 use filter::Filter;
+use std::cell::RefCell;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -32,7 +34,15 @@ pub struct AccessLog {
     add_internals: bool,
     /// Exchanges seen, written or not.
     requests: AtomicU64,
-    writer: Writer,
+    /// The file or standard output; `None` when lines go to the sink only.
+    writer: Option<Writer>,
+    sink: Option<Box<dyn Sink>>,
+}
+
+/// Where lines go beside the file, or instead of it.
+pub trait Sink: Send + Sync {
+    /// Takes the line of an exchange in JSON, whatever the format of the file. Runs on the worker: quick, no blocking.
+    fn take(&self, record: &Record, line: Vec<u8>);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,42 +53,44 @@ enum Format {
 }
 
 impl AccessLog {
-    /// Opens the file (appending, its folder is made) or standard output, and starts the writing thread.
+    /// Opens the file (appending, its folder is made) or standard output, and starts the writing thread. With a sink
+    /// there is a file only if `dualOutput` says so.
     ///
     /// An unknown format is the common one, and a status filter with a wrong range counts as none: both are Traefik's ways
     /// out, and both are said in the log.
     ///
     /// # Errors
     /// The file cannot be opened, or the thread cannot be started.
-    pub fn start(config: &install::AccessLog) -> io::Result<Arc<AccessLog>> {
+    pub fn start(config: &install::AccessLog, sink: Option<Box<dyn Sink>>) -> io::Result<Arc<AccessLog>> {
         let target = match config.file_path.as_str() {
             "" => Target::Stdout,
             path => Target::File(PathBuf::from(path)),
         };
-        if config.otlp.is_some() {
-            tracing::warn!(
-                "`accessLog.otlp` is not built yet: lines go to the file or standard output instead"
-            );
-        }
+        let writes = sink.is_none() || config.dual_output;
         Ok(Arc::new(AccessLog {
             format: Format::of(&config.format),
             fields: Fields::of(config.fields.as_ref()),
             filter: Filter::of(config.filters.as_ref()),
             add_internals: config.add_internals,
             requests: AtomicU64::new(0),
-            writer: Writer::start(target)?,
+            writer: writes.then(|| Writer::start(target)).transpose()?,
+            sink,
         }))
     }
 
     /// Closes the file and opens it anew by its name: what log rotation asks for with SIGUSR1. Lines written before go to
     /// the old file.
     pub fn reopen(&self) {
-        self.writer.reopen();
+        if let Some(writer) = &self.writer {
+            writer.reopen();
+        }
     }
 
     /// Waits until all lines so far are written.
     pub fn flush(&self) {
-        self.writer.flush();
+        if let Some(writer) = &self.writer {
+            writer.flush();
+        }
     }
 }
 
@@ -97,7 +109,13 @@ impl Observer for AccessLog {
             fields: &log.fields,
             count,
         };
-        log.writer.line(|out, clock| match log.format {
+        if let Some(sink) = &log.sink {
+            let mut out = Vec::with_capacity(1024);
+            CLOCK.with_borrow_mut(|clock| json::write(&line, &mut out, clock));
+            sink.take(record, out);
+        }
+        let Some(writer) = &log.writer else { return };
+        writer.line(|out, clock| match log.format {
             Format::Common => clf::write(&line, out, clock, true),
             Format::Generic => clf::write(&line, out, clock, false),
             Format::Json => json::write(&line, out, clock),
@@ -107,7 +125,7 @@ impl Observer for AccessLog {
     fn wants(&self) -> Wants {
         let fields = &self.fields;
         match self.format {
-            Format::Json => {
+            _ if self.sink.is_some() || self.format == Format::Json => {
                 let any = fields.any_header();
                 Wants {
                     request_headers: any,
@@ -115,7 +133,7 @@ impl Observer for AccessLog {
                     response_headers: any,
                 }
             }
-            Format::Common | Format::Generic => {
+            _ => {
                 let named = ["Referer", "User-Agent"]
                     .iter()
                     .any(|h| fields.header(h.as_bytes()) != fields::Mode::Drop);
@@ -126,6 +144,11 @@ impl Observer for AccessLog {
             }
         }
     }
+}
+
+thread_local! {
+    /// The clock of lines that do not go to the file, which has its own.
+    static CLOCK: RefCell<Clock> = RefCell::default();
 }
 
 impl Format {

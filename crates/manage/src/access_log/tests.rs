@@ -38,10 +38,13 @@ fn record() -> Record {
 /// The lines that `records` leave in the log.
 fn lines(name: &str, config: install::AccessLog, records: &[Record]) -> String {
     let path = folder(name).join("deep/access.log");
-    let log = AccessLog::start(&install::AccessLog {
-        file_path: path.display().to_string(),
-        ..config
-    })
+    let log = AccessLog::start(
+        &install::AccessLog {
+            file_path: path.display().to_string(),
+            ..config
+        },
+        None,
+    )
     .unwrap();
     records.iter().for_each(|r| log.observe(r));
     log.flush();
@@ -290,10 +293,13 @@ fn what_is_not_written() {
 fn all_lines_of_all_threads_and_a_new_file_when_asked() {
     let dir = folder("threads");
     let path = dir.join("access.log");
-    let log = AccessLog::start(&install::AccessLog {
-        file_path: path.display().to_string(),
-        ..config("common", None)
-    })
+    let log = AccessLog::start(
+        &install::AccessLog {
+            file_path: path.display().to_string(),
+            ..config("common", None)
+        },
+        None,
+    )
     .unwrap();
     std::thread::scope(|s| {
         for _ in 0..4 {
@@ -327,10 +333,13 @@ fn all_lines_of_all_threads_and_a_new_file_when_asked() {
 fn headers_are_asked_for_only_where_they_are_written() {
     let check = |name: &str, format: &str, mode: &str, want: [bool; 2]| {
         let path = folder(name).join("a.log").display().to_string();
-        let log = AccessLog::start(&install::AccessLog {
-            file_path: path,
-            ..config(format, fields("keep", &[], mode))
-        })
+        let log = AccessLog::start(
+            &install::AccessLog {
+                file_path: path,
+                ..config(format, fields("keep", &[], mode))
+            },
+            None,
+        )
         .unwrap();
         let wants = log.wants();
         assert_eq!(
@@ -343,4 +352,53 @@ fn headers_are_asked_for_only_where_they_are_written() {
     check("w2", "common", "redact", [true, false]);
     check("w3", "json", "drop", [false, false]);
     check("w4", "json", "keep", [true, true]);
+}
+
+#[test]
+fn ids_of_a_trace() {
+    use trilithon_flow::trace::{Capture, Propagators, Tracer};
+    let tracer = Tracer::new(Propagators::read(None).0, 0.0, Capture::default());
+    let trace = tracer.begin(&trilithon_flow::Headers::new());
+    let (id, span) = (trace.id.to_string(), trace.span.to_string());
+    let record = Record {
+        trace: Some(Box::new(trace)),
+        ..record()
+    };
+    let lines = lines("ids", config("json", None), &[record]);
+    let line: serde_json::Value = serde_json::from_str(&lines).unwrap();
+    assert_eq!((&line["TraceId"], &line["SpanId"]), (&id.into(), &span.into()));
+    let keys: Vec<&String> = line.as_object().unwrap().keys().collect();
+    assert!(keys.is_sorted(), "{keys:?}");
+}
+
+#[test]
+fn lines_go_elsewhere_instead_of_the_file_unless_both_are_wanted() {
+    struct Kept(Arc<std::sync::Mutex<Vec<Vec<u8>>>>);
+    impl Sink for Kept {
+        fn take(&self, _: &Record, line: Vec<u8>) {
+            self.0.lock().unwrap().push(line);
+        }
+    }
+    let check = |name: &str, dual_output: bool, lines: usize| {
+        let path = folder(name).join("access.log");
+        let kept = Arc::default();
+        let sink: Box<dyn Sink> = Box::new(Kept(Arc::clone(&kept)));
+        let config = install::AccessLog {
+            file_path: path.display().to_string(),
+            dual_output,
+            ..config("common", None)
+        };
+        let log = AccessLog::start(&config, Some(sink)).unwrap();
+        log.observe(&record());
+        log.flush();
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(written.lines().count(), lines);
+        let line: serde_json::Value = serde_json::from_slice(&kept.lock().unwrap()[0]).unwrap();
+        assert_eq!(
+            line["DownstreamStatus"], 200,
+            "JSON, whatever the format of the file"
+        );
+    };
+    check("elsewhere", false, 0);
+    check("both", true, 1);
 }

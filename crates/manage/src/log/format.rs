@@ -17,8 +17,7 @@ pub enum Format {
 impl Format {
     /// The event as a line with its end.
     pub fn line(&self, event: &Event<'_>, now: SystemTime) -> String {
-        let mut said = Said::default();
-        event.record(&mut said);
+        let said = Said::of(event);
         match *self {
             Format::Console { colour, callers } => console(said, event.metadata(), now, colour, callers),
             Format::Json { callers } => json(said, event.metadata(), now, callers),
@@ -26,14 +25,21 @@ impl Format {
     }
 }
 
-/// Fields of an event.
+/// What an event says.
 #[derive(Default)]
-struct Said {
-    message: String,
-    fields: Vec<(&'static str, Value)>,
+pub struct Said {
+    pub message: String,
+    pub fields: Vec<(&'static str, Value)>,
 }
 
 impl Said {
+    /// What this event says.
+    pub fn of(event: &Event<'_>) -> Said {
+        let mut said = Said::default();
+        event.record(&mut said);
+        said
+    }
+
     fn add(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::String(text)) => self.message = text,

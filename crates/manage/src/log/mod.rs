@@ -6,6 +6,7 @@ mod format;
 mod rotate;
 
 use format::Format;
+pub use format::Said;
 use rotate::Rotating;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -19,17 +20,17 @@ use trilithon_model::install;
 /// What the gateway's own crates call their events.
 const OWN: &str = "trilithon";
 
-/// Starts the log of the process; without configuration, errors go to standard output.
+/// One who is told of the same events, after the lines are written.
+pub type Listener = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts the log of the process; without configuration, errors go to standard output. A listener hears what is written.
 ///
 /// # Errors
 /// The file cannot be opened, or the process has a log already.
-pub fn start(config: Option<&install::Log>) -> io::Result<()> {
+pub fn start(config: Option<&install::Log>, listener: Option<Listener>) -> io::Result<()> {
     let lines = Lines::new(&config.cloned().unwrap_or_default())?;
-    tracing::subscriber::set_global_default(Registry::default().with(lines)).map_err(io::Error::other)?;
-    if config.is_some_and(|c| c.otlp.is_some()) {
-        tracing::warn!("`log.otlp` is not built yet: lines go to the file or standard output");
-    }
-    Ok(())
+    tracing::subscriber::set_global_default(Registry::default().with(listener).with(lines))
+        .map_err(io::Error::other)
 }
 
 /// Writes events as lines.

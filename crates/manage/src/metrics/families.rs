@@ -1,5 +1,6 @@
 //! The text format of Prometheus, version 0.0.4, as Go's client writes it.
 
+use super::exemplar::{Exemplar, put};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -36,12 +37,15 @@ pub struct Histogram {
     pub buckets: Vec<u64>,
     pub count: u64,
     pub nanos: u64,
+    /// By bucket; that of the requests above all bounds comes after the last.
+    pub exemplars: Vec<(usize, Exemplar)>,
 }
 
-struct Family {
-    help: String,
-    kind: Kind,
-    series: BTreeMap<LabelSet, Sample>,
+/// Series of one name.
+pub struct Family {
+    pub help: String,
+    pub kind: Kind,
+    pub series: BTreeMap<LabelSet, Sample>,
 }
 
 /// All families by name.
@@ -57,6 +61,16 @@ impl Families {
             bounds: bounds.to_vec(),
             all: BTreeMap::new(),
         }
+    }
+
+    /// Upper bounds of the histograms, in seconds.
+    pub fn bounds(&self) -> &[f64] {
+        &self.bounds
+    }
+
+    /// Families by name, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Family)> {
+        self.all.iter().map(|(name, family)| (name.as_str(), family))
     }
 
     /// Adds to a series: numbers and histograms of the same labels are summed.
@@ -143,6 +157,9 @@ impl Sample {
                     .iter_mut()
                     .zip(&theirs.buckets)
                     .for_each(|(m, t)| *m += t);
+                for (bucket, exemplar) in &theirs.exemplars {
+                    put(&mut mine.exemplars, *bucket, *exemplar);
+                }
             }
             _ => {}
         }
@@ -150,6 +167,14 @@ impl Sample {
 }
 
 fn line(out: &mut String, name: &str, suffix: &str, labels: &LabelSet, bound: Option<&str>, value: &str) {
+    series(out, name, suffix, labels, bound);
+    out.push(' ');
+    out.push_str(value);
+    out.push('\n');
+}
+
+/// Name and labels of a series.
+pub fn series(out: &mut String, name: &str, suffix: &str, labels: &LabelSet, bound: Option<&str>) {
     out.push_str(name);
     out.push_str(suffix);
     let bound = bound.map(|b| ("le", b));
@@ -171,9 +196,6 @@ fn line(out: &mut String, name: &str, suffix: &str, labels: &LabelSet, bound: Op
     if !labels.is_empty() || bound.is_some() {
         out.push('}');
     }
-    out.push(' ');
-    out.push_str(value);
-    out.push('\n');
 }
 
 /// A number as Go's `strconv` prints it with `'g'` and the fewest digits.
@@ -245,6 +267,7 @@ mod tests {
             buckets: vec![1, 2],
             count: 4,
             nanos: 1_500_000_000,
+            exemplars: Vec::new(),
         };
         families.add(
             Kind::Histogram,

@@ -3,14 +3,21 @@
 //! Counting ([`request`]) costs a worker two look-ups and a few additions, without a lock; adding up and writing happens when
 //! the page is asked for ([`prometheus`]).
 
+mod exemplar;
 mod families;
 mod names;
+mod open;
 mod process;
 mod prometheus;
 mod request;
+mod semconv;
 mod shard;
 
+pub use exemplar::Exemplar;
+pub use families::{Families, Family, Histogram, Kind, LabelSet, Sample};
+
 use arc_swap::ArcSwapOption;
+use semconv::Semconv;
 use shard::{Labels, Shards};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,6 +30,8 @@ use trilithon_model::install;
 pub struct Metrics {
     settings: Settings,
     shards: Shards,
+    /// Histograms by OpenTelemetry's conventions, for a collector.
+    semconv: Option<Semconv>,
     /// Routers and services of the current configuration; series of others are not shown. `None`: all are.
     shown: ArcSwapOption<Shown>,
 }
@@ -39,6 +48,8 @@ struct Settings {
     bounds: Vec<u64>,
     /// Further labels of the request counters and the header each is taken from, by label.
     header_labels: Vec<(String, String)>,
+    /// Also keep the histograms of OpenTelemetry's conventions.
+    semconv: bool,
 }
 
 /// Names in the current configuration.
@@ -52,25 +63,39 @@ impl Metrics {
     /// Metrics as `metrics.prometheus` describes them; its defaults where it is absent.
     pub fn new(config: &install::Metrics) -> Arc<Metrics> {
         let prometheus = config.prometheus.clone().unwrap_or_default();
-        let mut buckets: Vec<f64> = prometheus
-            .buckets
-            .iter()
-            .copied()
-            .filter(|b| b.is_finite())
-            .collect();
-        buckets.sort_by(f64::total_cmp);
-        buckets.dedup();
-        let settings = Settings {
+        let (buckets, bounds) = bounds(&prometheus.buckets);
+        Metrics::of(Settings {
             add_internals: config.add_internals,
             entry_points: prometheus.add_entry_points_labels,
             routers: prometheus.add_routers_labels,
             services: prometheus.add_services_labels,
-            bounds: buckets.iter().map(|b| (b * 1e9).max(0.0) as u64).collect(),
+            bounds,
             buckets,
             header_labels: prometheus.header_labels.into_iter().collect(),
-        };
+            semconv: false,
+        })
+    }
+
+    /// Metrics as `metrics.otlp` describes them, for a collector.
+    pub fn for_collector(config: &install::Metrics) -> Arc<Metrics> {
+        let otlp = config.otlp.clone().unwrap_or_default();
+        let (buckets, bounds) = bounds(&otlp.explicit_boundaries);
+        Metrics::of(Settings {
+            add_internals: config.add_internals,
+            entry_points: otlp.add_entry_points_labels,
+            routers: otlp.add_routers_labels,
+            services: otlp.add_services_labels,
+            bounds,
+            buckets,
+            header_labels: Vec::new(),
+            semconv: true,
+        })
+    }
+
+    fn of(settings: Settings) -> Arc<Metrics> {
         Arc::new(Metrics {
-            shards: Shards::new(&settings),
+            shards: Shards::new(settings.header_labels.len()),
+            semconv: settings.semconv.then(Semconv::new),
             settings,
             shown: ArcSwapOption::empty(),
         })
@@ -92,8 +117,27 @@ impl Metrics {
 
     /// The page for Prometheus, in its text format 0.0.4. Takes time in proportion to the series: not for a worker thread.
     pub fn page(&self, certificates: &[Expiry]) -> String {
-        prometheus::page(self, certificates)
+        self.families(certificates).write()
     }
+
+    /// The same page in the text format of OpenMetrics 1.0, with exemplars.
+    pub fn open_page(&self, certificates: &[Expiry]) -> String {
+        open::page(&self.families(certificates))
+    }
+
+    /// All that was counted, added up.
+    pub fn families(&self, certificates: &[Expiry]) -> Families {
+        prometheus::families(self, certificates)
+    }
+}
+
+/// Upper bounds in seconds, in order, and the same in nanoseconds.
+fn bounds(given: &[f64]) -> (Vec<f64>, Vec<u64>) {
+    let mut buckets: Vec<f64> = given.iter().copied().filter(|b| b.is_finite()).collect();
+    buckets.sort_by(f64::total_cmp);
+    buckets.dedup();
+    let nanos = buckets.iter().map(|b| (b * 1e9).max(0.0) as u64).collect();
+    (buckets, nanos)
 }
 
 /// When a certificate ends, for `traefik_tls_certs_not_after`.

@@ -1,13 +1,14 @@
-//! The page for Prometheus: everything that was counted, added up over the workers.
+//! Everything that was counted, added up over the workers, under the names that Prometheus knows.
 
-use super::families::{Families, Histogram, Kind, LabelSet, Sample};
+use super::families::{Families, Kind, LabelSet, Sample};
+use super::semconv::histogram;
 use super::shard::{Labels, Series};
 use super::{Expiry, Metrics, layers, process};
 use std::sync::atomic::Ordering;
 use trilithon_flow::metrics::{Kind as ValueKind, registry};
 
-/// The page.
-pub fn page(metrics: &Metrics, certificates: &[Expiry]) -> String {
+/// All families.
+pub fn families(metrics: &Metrics, certificates: &[Expiry]) -> Families {
     let mut families = Families::new(&metrics.settings.buckets);
     metrics
         .shards
@@ -37,7 +38,10 @@ pub fn page(metrics: &Metrics, certificates: &[Expiry]) -> String {
         Sample::Number(1.0),
     );
     process::add(&mut families);
-    families.write()
+    if let Some(semconv) = &metrics.semconv {
+        semconv.write(&mut families);
+    }
+    families
 }
 
 fn values(families: &mut Families) {
@@ -145,12 +149,7 @@ impl Scope {
             own.extend(labels_of(&[("tls_version", version), ("tls_cipher", cipher)]));
             self.counter(families, "requests_tls_total", own, count);
         }
-        let buckets = series.buckets.iter().map(load).collect();
-        let histogram = Sample::Histogram(Histogram {
-            buckets,
-            count,
-            nanos: load(&series.nanos),
-        });
+        let histogram = Sample::Histogram(histogram(series));
         let name = format!("traefik_{}_request_duration_seconds", self.noun);
         families.add(
             Kind::Histogram,

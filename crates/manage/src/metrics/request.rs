@@ -1,6 +1,7 @@
 //! Counting one exchange.
 
 use super::Metrics;
+use super::exemplar::Exemplar;
 use super::shard::{Key, Labels, add, header_value};
 use trilithon_flow::Record;
 use trilithon_flow::record::{Name, Protocol};
@@ -11,6 +12,9 @@ pub fn count(metrics: &Metrics, record: &Record) {
     let settings = &metrics.settings;
     if !record.metrics || (!settings.add_internals && is_internal(record)) {
         return;
+    }
+    if let Some(semconv) = &metrics.semconv {
+        semconv.count(&settings.bounds, record);
     }
     let nanos = u64::try_from(record.duration.as_nanos()).unwrap_or(u64::MAX);
     let router = record.router.as_ref().filter(|_| settings.routers);
@@ -50,14 +54,10 @@ pub fn count(metrics: &Metrics, record: &Record) {
                 protocol: record.protocol,
                 tls: (!record.tls_version.is_empty()).then_some((record.tls_version, record.tls_cipher)),
             });
-            add(&series.requests, 1);
+            series.count(&settings.bounds, nanos, Exemplar::of(record, nanos));
             add(&series.request_bytes, record.request_bytes);
             add(&series.response_bytes, record.response_bytes);
             add(&series.origin_bytes, record.origin_bytes);
-            add(&series.nanos, nanos);
-            if let Some(at) = settings.bounds.iter().position(|bound| nanos <= *bound) {
-                add(&series.buckets[at], 1);
-            }
         },
     );
 }
@@ -102,7 +102,7 @@ const METHODS: [&str; 11] = [
 ];
 
 /// The `method` label: methods that Traefik does not know are one.
-fn method(method: &str) -> (u8, &'static str) {
+pub fn method(method: &str) -> (u8, &'static str) {
     let at = METHODS[1..]
         .iter()
         .position(|m| *m == method)

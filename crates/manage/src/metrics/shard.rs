@@ -3,7 +3,7 @@
 //! A worker alone writes its counters: relaxed loads and stores, no read-modify-write. Whoever makes the page reads them
 //! whenever it likes. A lock is taken for a new series, for the page, and once after a reload.
 
-use super::Settings;
+use super::exemplar::{Exemplar, Exemplars};
 use super::names::{Names, OTHER, Values};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -31,7 +31,7 @@ pub struct Key {
 }
 
 /// The labels of a series.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Labels {
     pub entry_point: Option<Name>,
     pub router: Option<Name>,
@@ -55,6 +55,7 @@ pub struct Series {
     pub nanos: AtomicU64,
     /// Requests by bucket, not added up; those above all bounds are in none.
     pub buckets: Box<[AtomicU64]>,
+    pub exemplars: Exemplars,
 }
 
 impl Series {
@@ -66,6 +67,21 @@ impl Series {
             origin_bytes: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
             buckets: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
+            exemplars: Exemplars::default(),
+        }
+    }
+
+    /// Counts a request that took `nanos`, in buckets with these upper bounds.
+    #[inline]
+    pub fn count(&self, bounds: &[u64], nanos: u64, exemplar: Option<Exemplar>) {
+        add(&self.requests, 1);
+        add(&self.nanos, nanos);
+        let bucket = bounds.iter().position(|bound| nanos <= *bound);
+        if let Some(at) = bucket {
+            add(&self.buckets[at], 1);
+        }
+        if let Some(exemplar) = exemplar {
+            self.exemplars.put(bucket.unwrap_or(bounds.len()), exemplar);
         }
     }
 
@@ -118,11 +134,12 @@ thread_local! {
 }
 
 impl Shards {
-    pub fn new(settings: &Settings) -> Shards {
+    /// With as many labels whose values come from outside.
+    pub fn new(labels: usize) -> Shards {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Shards {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            values: Values::new(settings.header_labels.len()),
+            values: Values::new(labels),
             all: Mutex::default(),
             age: AtomicU64::new(0),
         }
@@ -200,13 +217,18 @@ impl Shard {
         sources: &[(String, String)],
         headers: Option<&Headers>,
     ) -> u32 {
-        let mut set = 0;
-        for (label, (_, header)) in sources.iter().enumerate() {
-            set = self
-                .headers
-                .extend(set, values, label, header_value(headers, header));
-        }
-        set
+        self.values(
+            values,
+            sources.iter().map(|(_, header)| header_value(headers, header)),
+        )
+    }
+
+    /// A number for these values of labels together; 0 when there are none.
+    #[inline]
+    pub fn values<'a>(&mut self, values: &Values, all: impl Iterator<Item = Cow<'a, str>>) -> u32 {
+        all.enumerate().fold(0, |set, (label, value)| {
+            self.headers.extend(set, values, label, value)
+        })
     }
 
     /// A small number for a TLS version and cipher; 0 is none.

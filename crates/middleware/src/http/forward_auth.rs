@@ -98,6 +98,7 @@ fn with_server(config: &Config, server: Arc<dyn Service>) -> Result<ForwardAuth,
             BuildError::new(format!("error compiling regular expression {text}: {why}"))
         })?),
     };
+    let origin = Origin::parse(&config.address).ok();
     let named = |text: &str| Some(text).filter(|t| !t.is_empty()).map(Into::into);
     Ok(ForwardAuth {
         question: Question::new(
@@ -107,6 +108,8 @@ fn with_server(config: &Config, server: Arc<dyn Service>) -> Result<ForwardAuth,
             config,
         ),
         server,
+        scheme: origin.as_ref().map_or("http", |o| o.scheme.as_str()),
+        authority: origin.map_or_else(Box::default, |o| o.authority.as_ref().into()),
         forward_body: config.forward_body,
         max_body: limit(config.max_body_size),
         max_response: limit(config.max_response_body_size),
@@ -154,6 +157,9 @@ impl Service for NoServer {
 struct ForwardAuth {
     question: Question,
     server: Arc<dyn Service>,
+    /// Of the server's address, for traces.
+    scheme: &'static str,
+    authority: Box<str>,
     forward_body: bool,
     /// Largest body that is sent, in bytes.
     max_body: Option<u64>,
@@ -173,11 +179,14 @@ struct ForwardAuth {
 
 impl ForwardAuth {
     /// Asks. The answer's body is at hand, or has no limit.
-    async fn ask(&self, req: &Request, body: Body, cx: &Exchange) -> Result<Response, Fault> {
-        let question = Request {
+    async fn ask(&self, req: &Request, body: Body, cx: &mut Exchange) -> Result<Response, Fault> {
+        let mut question = Request {
             body,
             ..self.question.about(req, cx)
         };
+        let call = cx
+            .record
+            .call("AuthRequest", &mut question, self.scheme, &self.authority);
         let mut side = cx.side();
         let ask = async {
             let mut answer = self.server.call(question, &mut side).await;
@@ -189,9 +198,12 @@ impl ForwardAuth {
             }
             Ok(answer)
         };
-        timeout(TIMEOUT, ask)
+        let answer = timeout(TIMEOUT, ask)
             .await
-            .unwrap_or_else(|_| Err(Fault::new(FaultKind::ResponseTimeout, "no answer in time")))
+            .unwrap_or_else(|_| Err(Fault::new(FaultKind::ResponseTimeout, "no answer in time")));
+        cx.record.answered(&call, answer.as_ref());
+        cx.record.end(&call);
+        answer
     }
 
     /// The body to send with the question. The request keeps its own.

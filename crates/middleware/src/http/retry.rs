@@ -14,6 +14,8 @@ use super::status_ranges::StatusRanges;
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+use trilithon_flow::record::Name;
+use trilithon_flow::trace::{Entered, What};
 use trilithon_flow::{
     Body, Build, BuildError, Exchange, Fault, Headers, Method, Next, Reply, Request, Response, Step, Wrap,
     metrics,
@@ -27,7 +29,7 @@ const DEFAULT_BODY_BYTES: i64 = 2 << 20;
 ///
 /// # Errors
 /// Less than one attempt, nothing to retry on, and statuses that cannot be read.
-pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
+pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
     let attempts = u32::try_from(config.attempts)
         .ok()
         .filter(|n| *n > 0)
@@ -46,6 +48,7 @@ pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
     }
     let body_bytes = config.max_request_body_bytes.unwrap_or(DEFAULT_BODY_BYTES);
     Ok(Step::wrap(Retry {
+        name: cx.name.into(),
         attempts,
         network: !config.disable_retry_on_network_error,
         statuses,
@@ -60,6 +63,8 @@ pub fn build(config: &Config, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
 }
 
 struct Retry {
+    /// The middleware's, for traces.
+    name: Name,
     /// Attempts in all, at least one.
     attempts: u32,
     network: bool,
@@ -151,6 +156,7 @@ impl Retry {
         let mut body = bodies.next().unwrap_or_default();
         for attempt in 1..self.attempts {
             cx.attempt = attempt;
+            let span = self.enter(cx, attempt - 1);
             let res = next
                 .run(
                     Request {
@@ -161,12 +167,14 @@ impl Retry {
                 )
                 .await;
             cx.attempt = outer;
+            cx.record.leave(&span);
             if !self.calls_for_another(&res, by_status) {
                 return res;
             }
             let Some(untouched) = bodies.next() else {
                 return res;
             };
+            cx.record.end(&span);
             if !self.wait(attempt, started).await {
                 return res;
             }
@@ -175,7 +183,18 @@ impl Retry {
             count(cx);
         }
         req.body = body;
-        next.run(req, cx).await
+        let span = self.enter(cx, self.attempts - 1);
+        let res = next.run(req, cx).await;
+        cx.record.leave(&span);
+        res
+    }
+
+    /// Opens the span of an attempt; `resend` is 0 for the first.
+    fn enter(&self, cx: &mut Exchange, resend: u32) -> Entered {
+        cx.record.enter(|| What::Retry {
+            name: self.name.clone(),
+            resend,
+        })
     }
 }
 

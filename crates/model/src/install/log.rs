@@ -32,7 +32,7 @@ pub struct Log {
     pub max_backups: i64,
     /// Compress former files. They always are.
     pub compress: bool,
-    /// Send lines in the OpenTelemetry protocol.
+    /// Send lines in the OpenTelemetry protocol as well.
     #[config(allow_empty)]
     pub otlp: Option<OtlpLog>,
 }
@@ -57,7 +57,7 @@ pub struct AccessLog {
     pub add_internals: bool,
     /// Write to the file or standard output also when `otlp` is set.
     pub dual_output: bool,
-    /// Send lines in the OpenTelemetry protocol.
+    /// Send lines in the OpenTelemetry protocol, in place of writing them.
     #[config(allow_empty)]
     pub otlp: Option<OtlpLog>,
 }

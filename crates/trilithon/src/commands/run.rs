@@ -1,5 +1,6 @@
 //! `trilithon [flags]`: serves.
 
+use crate::export::Export;
 use crate::gateway::Gateway;
 use crate::install;
 use std::process::ExitCode;
@@ -26,14 +27,19 @@ pub fn run(args: &[String]) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// What keeps the gateway from starting.
 pub fn serve(config: Static, more: Vec<Message>) -> anyhow::Result<ExitCode> {
-    log::start(config.log.as_ref())?;
+    let mut export = Export::start(&config);
+    let listener = export.log(&config);
+    log::start(config.log.as_ref(), listener)?;
+    export.complain();
     trilithon_tls::warm_up();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("slow")
         .enable_all()
         .build()?;
-    runtime.block_on(async { Gateway::prepare(config, more)?.serve().await })?;
+    let served = runtime.block_on(async { Gateway::prepare(config, more, &export)?.serve().await });
+    export.finish();
+    served?;
     // What still runs in the background has nothing left to do.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)

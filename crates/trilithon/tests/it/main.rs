@@ -24,6 +24,7 @@ mod streaming;
 mod streams;
 mod tap;
 mod tls;
+mod traces;
 mod trust;
 mod upgrade;
 mod world;

@@ -275,7 +275,7 @@ async fn ask(probe: Probe, timeout: Duration) -> (Probe, bool) {
 }
 
 /// An exchange that no client began.
-fn own_exchange() -> Exchange {
+pub fn own_exchange() -> Exchange {
     let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let connection = trilithon_flow::Connection::new(nobody, nobody, "".into(), None);
     Exchange::new(std::rc::Rc::new(connection), std::rc::Rc::default())
