@@ -8,6 +8,7 @@ use trilithon_model::{Problems, Source, decode_dynamic, decode_static, routing_f
 use trilithon_policy::Claims;
 use trilithon_policy::token::{Key, KeySet, Origin, Token};
 use trilithon_rule::{RouteIndex, Rule, Sample, Syntax};
+use trilithon_template::{Limits, Template, Value};
 use trilithon_wire::{
     BodyDecoder, Framing, HeadLimits, Headers, Reject, RequestOptions, Step, encode, parse_request,
     parse_response, proxy_protocol,
@@ -233,5 +234,29 @@ pub fn token(bytes: &[u8]) {
     let key = Key::secret(None, b"a secret that the fuzzer does not guess").expect("a key");
     if let Ok(token) = Token::read(bytes) {
         assert!(token.verify([key].iter()).is_err());
+    }
+}
+
+/// A template ends within its limits, and what it wrote comes from its own bytes, in order.
+pub fn template(text: &str) {
+    let limits = Limits {
+        time: std::time::Duration::from_secs(2),
+        steps: 20_000,
+        memory: 1 << 20,
+        output: 64 << 10,
+    };
+    let Ok(template) = Template::parse("t", text) else {
+        return;
+    };
+    let data = serde_json::json!({"name": "web", "n": 3, "items": ["a", 1.5, null], "map": {"k": "v"}});
+    let Ok(rendered) = template.render_traced(&Value::from(&data), &limits) else {
+        return;
+    };
+    assert!(rendered.text.len() <= limits.output);
+    let mut last = None;
+    for origin in &rendered.origins {
+        assert!(last < Some(origin.output), "origins go forward");
+        assert!(origin.source < text.len(), "an origin is in the text");
+        last = Some(origin.output);
     }
 }

@@ -18,6 +18,7 @@ pub mod load;
 pub mod node;
 pub mod problem;
 pub mod reference;
+pub mod rendered;
 pub mod rollout;
 mod scalar;
 pub mod schema;

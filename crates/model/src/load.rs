@@ -40,10 +40,6 @@ fn decode<T: Decode>(node: &Node, mode: Mode) -> (T, Problems) {
 /// and the last good state kept; the configuration is then incomplete.
 pub fn routing_file(source: &Arc<Source>) -> (Configuration, Problems) {
     let mut problems = Problems::new();
-    if let Some(problem) = dialect::template(source) {
-        problems.push(problem);
-        return (Configuration::default(), problems);
-    }
     match dialect::parse(source, &mut problems) {
         None => (Configuration::default(), problems),
         Some(node) => {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::rendered::{Rendered, Stretch};
+
 /// Where a piece of configuration comes from.
 #[derive(Debug)]
 pub struct Source {
@@ -19,6 +21,8 @@ pub enum Places {
     Lines(String),
     /// One word per line number: `--entryPoints.web.address`, `TRAEFIK_PING`.
     Words(Vec<String>),
+    /// The text was made by a template: a place in it is one in the template.
+    Rendered(Rendered),
 }
 
 impl Source {
@@ -38,10 +42,19 @@ impl Source {
         })
     }
 
+    /// What a template became; every [`Span`] of it is a place in the template.
+    pub fn rendered(template: &Arc<Self>, text: impl Into<String>, stretches: Vec<Stretch>) -> Arc<Self> {
+        Arc::new(Self {
+            name: template.name.clone(),
+            places: Places::Rendered(Rendered::new(template.clone(), text.into(), stretches)),
+        })
+    }
+
     /// The text, when the source has one.
     pub fn content(&self) -> Option<&str> {
         match &self.places {
             Places::Lines(text) => Some(text),
+            Places::Rendered(rendered) => Some(&rendered.text),
             Places::Words(_) => None,
         }
     }
@@ -68,8 +81,14 @@ impl Span {
         Self::default()
     }
 
-    /// A stretch of a text.
+    /// A stretch of a text; of the template's, where one made it.
     pub fn new(source: &Arc<Source>, line: u32, column: u32, end_line: u32, end_column: u32) -> Self {
+        if let Places::Rendered(rendered) = &source.places {
+            let (start, end) = (rendered.place(line, column), rendered.place(end_line, end_column));
+            // What was written by two actions ends before it begins.
+            let end = if end > start { end } else { (start.0, start.1 + 1) };
+            return Self::new(&rendered.template, start.0, start.1, end.0, end.1);
+        }
         Self {
             source: Some(source.clone()),
             line,
@@ -117,7 +136,9 @@ impl fmt::Display for Span {
             return f.write_str("-");
         };
         match &source.places {
-            Places::Lines(_) => write!(f, "{}:{}:{}", source.name, self.line, self.column),
+            Places::Lines(_) | Places::Rendered(_) => {
+                write!(f, "{}:{}:{}", source.name, self.line, self.column)
+            }
             Places::Words(words) => {
                 let index = (self.line as usize).saturating_sub(1);
                 f.write_str(words.get(index).map_or(source.name.as_str(), String::as_str))

@@ -74,6 +74,8 @@ pub mod code {
     pub const EMPTY: &str = "TRI0006";
     /// A source that is not read because another wins.
     pub const SHADOWED: &str = "TRI0007";
+    /// A template that does not parse or render.
+    pub const TEMPLATE: &str = "TRI0008";
     /// An option that does not exist.
     pub const UNKNOWN_OPTION: &str = "TRI0101";
     /// A root section that does not exist.

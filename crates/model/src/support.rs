@@ -56,11 +56,6 @@ const INSTALL: &[Unbuilt] = &[
     Unbuilt("api.debug", Warning, "the pages below `/debug`"),
     Unbuilt("global.sendAnonymousUsage", Warning, "usage statistics"),
     Unbuilt(
-        "providers.file.debugLogGeneratedTemplate",
-        Warning,
-        "logging what a template became",
-    ),
-    Unbuilt(
         "entryPoints.*.http2.maxEncoderHeaderTableSize",
         Warning,
         "a limit of its own for the header table that is written",

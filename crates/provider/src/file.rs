@@ -1,5 +1,6 @@
 //! Routing configuration from a file, or from all files of a folder. The provider `file`.
 
+use crate::template;
 use crate::watch::FileWatch;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -20,9 +21,11 @@ const MAX_DEPTH: usize = 16;
 
 /// Where the files are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    File(PathBuf),
-    Folder(PathBuf),
+pub struct Place {
+    path: PathBuf,
+    is_folder: bool,
+    /// Whether what templates become is logged.
+    logs_templates: bool,
 }
 
 /// One reading of the files.
@@ -43,7 +46,7 @@ pub fn configuration(sources: &[Arc<Source>]) -> (Configuration, Problems) {
     let mut all = Configuration::default();
     for source in sources {
         let (configuration, found) = routing_file(source);
-        problems.extend(found);
+        problems.extend(template::hint(source, found));
         merge(&mut all, configuration, &mut problems);
     }
     (all, problems)
@@ -51,29 +54,37 @@ pub fn configuration(sources: &[Arc<Source>]) -> (Configuration, Problems) {
 
 /// The place that the install configuration names; `None` when it names none or both.
 pub fn place(config: &FileProvider) -> Option<Place> {
-    match (config.filename.as_str(), config.directory.as_str()) {
-        (file, "") if !file.is_empty() => Some(Place::File(file.into())),
-        ("", folder) if !folder.is_empty() => Some(Place::Folder(folder.into())),
-        _ => None,
-    }
+    let (path, is_folder) = match (config.filename.as_str(), config.directory.as_str()) {
+        (file, "") if !file.is_empty() => (file, false),
+        ("", folder) if !folder.is_empty() => (folder, true),
+        _ => return None,
+    };
+    Some(Place {
+        path: path.into(),
+        is_folder,
+        logs_templates: config.debug_log_generated_template,
+    })
 }
 
 impl Place {
     /// The path to watch.
     pub fn path(&self) -> &Path {
-        match self {
-            Place::File(path) | Place::Folder(path) => path,
+        &self.path
+    }
+
+    /// The routing files, in order.
+    fn files(&self) -> io::Result<Vec<PathBuf>> {
+        if self.is_folder {
+            list(&self.path, 0)
+        } else {
+            Ok(vec![self.path.clone()])
         }
     }
 
     /// A number for what is written there now; equal numbers need no second reading.
     fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let files = match self {
-            Place::File(path) => Ok(vec![path.clone()]),
-            Place::Folder(path) => list(path, 0),
-        };
-        for path in files.unwrap_or_default() {
+        for path in self.files().unwrap_or_default() {
             let text = text(&path).map_err(|error| error.to_string());
             (path, text).hash(&mut hasher);
         }
@@ -83,33 +94,26 @@ impl Place {
     /// Reads everything there.
     pub fn read(&self) -> Reading {
         let mut problems = Problems::new();
-        let files = match self {
-            Place::File(path) => vec![path.clone()],
-            Place::Folder(path) => match list(path, 0) {
-                Ok(files) => files,
-                Err(error) => {
-                    problems.push(unreadable(path, &error));
-                    return Reading {
-                        configuration: None,
-                        partial: None,
-                        sources: Vec::new(),
-                        problems,
-                    };
-                }
-            },
+        let files = match self.files() {
+            Ok(files) => files,
+            Err(error) => {
+                problems.push(unreadable(&self.path, &error));
+                return Reading {
+                    configuration: None,
+                    partial: None,
+                    sources: Vec::new(),
+                    problems,
+                };
+            }
         };
         let mut sources = Vec::new();
         let mut broken = false;
         for path in &files {
-            match text(path) {
-                Ok(text) if text.contains(TEMPLATE) => {
+            match self.source(path) {
+                Ok(source) => sources.push(source),
+                Err(problem) => {
                     broken = true;
-                    problems.push(template(path, &text));
-                }
-                Ok(text) => sources.push(Source::text(path.display().to_string(), text)),
-                Err(error) => {
-                    broken = true;
-                    problems.push(unreadable(path, &error));
+                    problems.push(problem);
                 }
             }
         }
@@ -128,21 +132,12 @@ impl Place {
             problems,
         }
     }
-}
 
-/// What starts an action of a template. Read as it stands, a rule with one in it would match what nobody meant.
-const TEMPLATE: &str = "{{";
-
-fn template(path: &Path, text: &str) -> Problem {
-    let source = Source::text(path.display().to_string(), text.to_owned());
-    let before = text.split(TEMPLATE).next().unwrap_or_default();
-    let line = before.matches('\n').count() as u32 + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u32 + 1;
-    let span = Span::new(&source, line, column, line, column + 2);
-    let message = "`{{` starts a template; templates in routing files are not built yet";
-    Problem::error(code::NOT_BUILT, span, message)
-        .help("write the file without them")
-        .voiding()
+    /// One file's text, rendered where it is a template.
+    fn source(&self, path: &Path) -> Result<Arc<Source>, Problem> {
+        let text = text(path).map_err(|error| unreadable(path, &error))?;
+        template::source(path, text, self.logs_templates)
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
@@ -312,6 +307,7 @@ pub async fn follow(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     struct Folder(PathBuf);
 
@@ -322,6 +318,13 @@ mod tests {
             let _ = std::fs::remove_dir_all(&path);
             std::fs::create_dir_all(&path).expect("a temporary folder");
             Folder(path)
+        }
+        fn place(&self) -> Place {
+            Place {
+                path: self.0.clone(),
+                is_folder: true,
+                logs_templates: false,
+            }
         }
         fn write(&self, name: &str, text: &str) {
             let path = self.0.join(name);
@@ -350,7 +353,7 @@ mod tests {
             "[http.routers.deep]\nrule = \"Path(`/deep`)\"\nservice = \"s\"\n",
         );
         folder.write("notes.txt", "not configuration");
-        let reading = Place::Folder(folder.0.clone()).read();
+        let reading = folder.place().read();
         let configuration = reading.configuration.expect("it reads");
         assert_eq!(
             configuration.http.routers.keys().collect::<Vec<_>>(),
@@ -365,8 +368,96 @@ mod tests {
         let folder = Folder::new("broken");
         folder.write("a.yml", &router("good"));
         folder.write("b.yml", "http: {routers: [\n");
-        let reading = Place::Folder(folder.0.clone()).read();
+        let reading = folder.place().read();
         assert!(reading.configuration.is_none());
         assert!(reading.problems.has_errors());
+    }
+
+    /// One file of this text: what its routers are called, or the problems.
+    fn check(file: &str, text: &str, want: Result<&[&str], &str>) {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let folder = Folder::new(&COUNT.fetch_add(1, Ordering::Relaxed).to_string());
+        folder.write(file, text);
+        let reading = folder.place().read();
+        match (reading.configuration, want) {
+            (Some(configuration), Ok(want)) => {
+                let routers: Vec<&String> = configuration.http.routers.keys().collect();
+                assert_eq!(routers, want, "{text}");
+                assert!(!reading.problems.has_errors(), "{}", reading.problems);
+            }
+            (None, Err(want)) => {
+                let problems = reading.problems.to_string();
+                let folder = format!("{}/", folder.0.display());
+                assert_eq!(problems.replace(&folder, ""), want, "{text}");
+            }
+            (configuration, _) => panic!("{text}: {configuration:?} {}", reading.problems),
+        }
+    }
+
+    #[test]
+    fn a_template_is_rendered_before_it_is_read() {
+        check(
+            "a.yml",
+            "http:\n  routers:\n{{- range list \"a\" \"b\" }}\n    r{{ . }}: {rule: 'Host(`{{ . }}`)', service: s}{{ end }}\n",
+            Ok(&["ra", "rb"]),
+        );
+        check(
+            "a.toml",
+            "{{ range until 2 }}[http.routers.r{{ . }}]\nrule = \"Path(`/{{ . }}`)\"\nservice = \"s\"\n{{ end }}",
+            Ok(&["r0", "r1"]),
+        );
+        // The data is `false`, as Traefik's is.
+        check(
+            "a.yml",
+            "http: {routers: {r{{ . }}: {rule: 'Path(`/`)', service: s}}}\n",
+            Ok(&["rfalse"]),
+        );
+        // One brace starts nothing.
+        check(
+            "a.yml",
+            "http: {routers: {r: {rule: 'HostRegexp(`{a:[a-z]+}`)', service: s, ruleSyntax: v2}}} # { {\n",
+            Ok(&["r"]),
+        );
+    }
+
+    #[test]
+    fn a_fault_of_a_template_is_told_where_it_stands() {
+        check(
+            "a.yml",
+            "http:\n  routers: {{ nop }}\n",
+            Err(
+                "a.yml:2:15: error[TRI0008]: template: function \"nop\" not defined\n  help: did you mean `not`?",
+            ),
+        );
+        check(
+            "a.yml",
+            "# {{ fail \"not today\" }}\n",
+            Err(
+                "a.yml:1:6: error[TRI0008]: template: error calling fail: not today\n  help: `{{` starts a template; \
+                 to have it in the text write `{{ \"{{\" }}`",
+            ),
+        );
+    }
+
+    #[test]
+    fn a_fault_of_what_a_template_became_is_told_in_the_template() {
+        check(
+            "a.yml",
+            "{{ range until 3 }}# {{ . }}\n{{ end }}http:\n  routers: [\n",
+            Err(
+                "a.yml:3:12: error[TRI0001]: not YAML: unclosed bracket '['\n  help: the file is a template: \
+                 `providers.file.debugLogGeneratedTemplate` logs what it becomes",
+            ),
+        );
+        check(
+            "a.toml",
+            "{{ range list \"a\" \"b\" }}\n[http.services.{{ . }}.loadBalancer]\npassHostHeader = \"maybe\"\n{{ end }}",
+            Err(
+                "a.toml:3:18: error[TRI0105]: `http.services.a.loadBalancer.passHostHeader` expects a truth value, \
+                 found `maybe`\n  help: write `true` or `false`\na.toml:3:18: error[TRI0105]: \
+                 `http.services.b.loadBalancer.passHostHeader` expects a truth value, found `maybe`\n  help: write \
+                 `true` or `false`",
+            ),
+        );
     }
 }

@@ -6,4 +6,5 @@
 
 pub mod file;
 pub mod internal;
+mod template;
 pub mod watch;

@@ -61,28 +61,6 @@ pub fn parse_as(dialect: Dialect, source: &Arc<Source>, problems: &mut Problems)
     }
 }
 
-/// The first template construct of a routing file, as a problem: templates are not built yet.
-pub fn template(source: &Arc<Source>) -> Option<Problem> {
-    let text = source.content()?;
-    let (index, line) = text.lines().enumerate().find(|(_, line)| line.contains("{{"))?;
-    let column = line
-        .split("{{")
-        .next()
-        .map_or(1, |before| before.chars().count() + 1);
-    let (line, column) = (small(index + 1), small(column));
-    let span = Span::new(source, line, column, line, column + 2);
-    let problem = Problem::error(
-        code::NOT_BUILT,
-        span,
-        "Go templates (`{{`) in routing files are not built yet",
-    );
-    Some(
-        problem
-            .help("write out what the template produces; the last good routing stays in use")
-            .voiding(),
-    )
-}
-
 /// Lines and columns as spans keep them.
 pub(crate) fn small(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)

@@ -310,3 +310,22 @@ fn a_hangup_reads_the_files_again() {
     gateway.hangup();
     assert!(serves(&gateway, "b.test"));
 }
+
+#[test]
+fn a_template_is_rendered_at_each_reading_and_a_broken_one_changes_nothing() {
+    let template = |hosts: &str| {
+        let routers = "{{- range $i, $h := splitList \",\" $hosts }}\n    r{{ $i }}: {rule: 'Host(`{{ $h }}.test`)', service: s}{{ end }}";
+        format!("{{{{ $hosts := \"{hosts}\" -}}}}\n{HEAD}{routers}\n{TAIL}")
+    };
+    let gateway = start(&template("a,b"));
+    assert!(serves(&gateway, "a.test") && serves(&gateway, "b.test"));
+    gateway.rewrite_routing(&template("b,c"));
+    eventually("`c.test` is served", || serves(&gateway, "c.test"));
+    assert!(!serves(&gateway, "a.test"));
+    let before = reloads(&gateway);
+    gateway.rewrite_routing(&template("d\" | nope \""));
+    gateway.rewrite_routing(&template("{{ fail \\\"no\\\" }}"));
+    gateway.rewrite_routing(&template("e"));
+    eventually("`e.test` is served", || serves(&gateway, "e.test"));
+    assert_eq!(reloads(&gateway), before + 1, "the broken ones were not applied");
+}
