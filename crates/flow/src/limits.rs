@@ -26,6 +26,9 @@ pub const H2_WINDOW_SECONDS: u64 = 1;
 pub const H2_MAX_HEADER_FIELDS: usize = 256;
 /// HTTP/2: bytes of one header list.
 pub const H2_MAX_HEADER_LIST: u32 = 64 * 1024;
+/// HTTP/2: bytes of the request heads that the open streams of one connection hold together. A stream beyond is refused
+/// (`REFUSED_STREAM`), which the client may try again; clients with common heads have as many streams as they may.
+pub const H2_MAX_HEAD_BYTES: usize = 256 * 1024;
 /// HTTP/2: resets that the server was made to send, over the life of a connection.
 pub const H2_MAX_LOCAL_RESETS: usize = 200;
 /// Verified credentials that one middleware remembers, so that the next request need not verify them again.

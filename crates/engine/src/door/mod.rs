@@ -1,8 +1,6 @@
 //! From an accepted socket to the protocol that it speaks: PROXY header, TLS or clear, HTTP/1 or HTTP/2.
 
 mod certificate;
-mod client;
-mod flood;
 mod http1;
 mod http2;
 mod refuse;

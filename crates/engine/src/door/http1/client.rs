@@ -10,9 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
-use trilithon_flow::{Fault, FaultKind, Headers, Source};
-use trilithon_wire::body::{BodyDecoder, Step};
-use trilithon_wire::{Buffer, Framing};
+use trilithon_wire::Buffer;
+use trilithon_wire::body::BodyDecoder;
 
 /// Bytes of a pipelined request that are read while the one before is being answered.
 const PIPELINE_BYTES: usize = 64 * 1024;
@@ -34,7 +33,7 @@ pub struct Client {
 }
 
 /// Where the current request's body is.
-enum BodyState {
+pub enum BodyState {
     /// Nothing is to come.
     Done,
     /// Lent to whoever reads it.
@@ -96,18 +95,26 @@ impl Client {
         }
     }
 
-    /// Lends out the body of the request whose head was just taken off the buffer.
-    pub fn lend_body(self: &Rc<Client>, framing: Framing, awaiting_continue: bool) -> RequestBody {
+    /// Somebody has taken the body, and the buffer with it.
+    pub fn begin_body(&self) {
         *self.body.borrow_mut() = BodyState::Out;
         self.received.set(0);
-        RequestBody {
-            client: self.clone(),
-            buffer: std::mem::take(&mut *self.buffer.borrow_mut()),
-            decoder: BodyDecoder::new(framing),
-            lent: 0,
-            awaiting_continue,
-            broken: false,
-        }
+    }
+
+    /// The buffer is back, and what is left of the body.
+    pub fn end_body(&self, state: BodyState, buffer: Buffer) {
+        *self.body.borrow_mut() = state;
+        *self.buffer.borrow_mut() = buffer;
+    }
+
+    /// Counts bytes of the body that were used.
+    pub fn count_body(&self, n: usize) {
+        self.received.set(self.received.get() + n as u64);
+    }
+
+    /// Notes why the body is refused.
+    pub fn refuse(&self, reason: &'static str) {
+        self.refused.set(Some(reason));
     }
 
     /// Body bytes of the current request that were used.
@@ -182,133 +189,5 @@ impl Client {
     /// Sends what TLS still holds back.
     pub async fn flush(&self) -> io::Result<()> {
         poll_fn(|cx| Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx)).await
-    }
-}
-
-/// The body of a request, read off the client's connection as it is needed.
-pub struct RequestBody {
-    client: Rc<Client>,
-    buffer: Buffer,
-    decoder: BodyDecoder,
-    lent: usize,
-    awaiting_continue: bool,
-    broken: bool,
-}
-
-impl RequestBody {
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let polled = self
-            .client
-            .stream
-            .borrow_mut()
-            .poll_read_buffer(cx, &mut self.buffer);
-        match polled {
-            Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(Ok(())),
-            Poll::Ready(_) => self.fail(
-                FaultKind::ClientGone,
-                "the client closed before the end of its body",
-            ),
-            Poll::Pending => {
-                self.buffer.release();
-                ready!(self.client.deadline.poll(cx));
-                self.client.refused.set(Some("slow-body"));
-                self.fail(FaultKind::ClientTimeout, "the client was too slow with its body")
-            }
-        }
-    }
-
-    fn fail(&mut self, kind: FaultKind, why: &'static str) -> Poll<Result<(), Fault>> {
-        self.broken = true;
-        Poll::Ready(Err(Fault::new(kind, why)))
-    }
-
-    /// Tells the client to go on (RFC 9110 §10.1.1): somebody wants the body.
-    fn say_continue(&mut self) -> Result<(), Fault> {
-        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-        let mut stream = self.client.stream.borrow_mut();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        // Twenty-five bytes on a connection that has sent nothing for this request: they fit, or the client is gone.
-        let sent = Pin::new(&mut *stream).poll_write(&mut cx, CONTINUE);
-        let _ = Pin::new(&mut *stream).poll_flush(&mut cx);
-        match sent {
-            Poll::Ready(Ok(n)) if n == CONTINUE.len() => Ok(()),
-            _ => Err(Fault::new(
-                FaultKind::ClientGone,
-                "the client takes no `100 Continue`",
-            )),
-        }
-    }
-}
-
-impl Source for RequestBody {
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
-        // Said also where the body came along at once: clients that count answers see the same each time.
-        if std::mem::take(&mut self.awaiting_continue) {
-            self.say_continue()?;
-        }
-        while self.lent == 0 {
-            match self.decoder.step(self.buffer.filled()) {
-                Ok(Step::Data { skip, len }) => {
-                    self.buffer.consume(skip);
-                    self.lent = len;
-                }
-                Ok(Step::Skip(n)) => self.buffer.consume(n),
-                Ok(Step::End { skip }) => {
-                    self.buffer.consume(skip);
-                    return Poll::Ready(Ok(&[]));
-                }
-                Ok(Step::More) => ready!(self.poll_more(cx))?,
-                Err(reject) => {
-                    self.broken = true;
-                    self.client.refused.set(Some(reject.reason()));
-                    return Poll::Ready(Err(Fault::new(FaultKind::ClientMalformed, reject.reason())));
-                }
-            }
-        }
-        Poll::Ready(Ok(&self.buffer.filled()[..self.lent]))
-    }
-
-    fn consume(&mut self, n: usize) {
-        let n = n.min(self.lent);
-        self.buffer.consume(n);
-        self.decoder.consumed(n);
-        self.lent -= n;
-        self.client.received.set(self.client.received.get() + n as u64);
-    }
-
-    fn length(&self) -> Option<u64> {
-        self.decoder.remaining()
-    }
-
-    fn trailers(&mut self) -> Option<Headers> {
-        self.decoder.take_trailers()
-    }
-}
-
-impl Drop for RequestBody {
-    fn drop(&mut self) {
-        // A body whose last byte was used is over, though nobody has asked for its end. What a step skips counts as
-        // skipped, so it is dropped here whatever stands behind it.
-        loop {
-            let (skip, more) = match self.decoder.step(self.buffer.filled()) {
-                Ok(Step::Skip(n)) => (n, true),
-                Ok(Step::End { skip } | Step::Data { skip, .. }) => (skip, false),
-                Ok(Step::More) | Err(_) => (0, false),
-            };
-            self.buffer.consume(skip);
-            if !more {
-                break;
-            }
-        }
-        let decoder = std::mem::replace(&mut self.decoder, BodyDecoder::new(Framing::None));
-        *self.client.body.borrow_mut() = match (self.broken, decoder.is_done()) {
-            (true, _) => BodyState::Out,
-            (false, true) => BodyState::Done,
-            (false, false) => BodyState::Unread {
-                decoder,
-                awaiting_continue: self.awaiting_continue,
-            },
-        };
-        *self.client.buffer.borrow_mut() = std::mem::take(&mut self.buffer);
     }
 }
