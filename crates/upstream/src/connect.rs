@@ -34,9 +34,17 @@ pub(crate) struct Dialled {
 
 /// Connects to a server. Every failure is `unsent`: no byte of a request has gone anywhere.
 pub(crate) async fn dial(transport: &Transport, origin: &Origin, http1_only: bool) -> Result<Dialled, Fault> {
-    dial_all(transport, origin, http1_only)
-        .await
-        .map_err(Fault::unsent)
+    let dialled = dial_all(transport, origin, http1_only).await;
+    dialled.and_then(unless_it_speaks).map_err(Fault::unsent)
+}
+
+/// A server of HTTP/1.1 waits to be asked: what it says before would be taken for the answer.
+fn unless_it_speaks(mut dialled: Dialled) -> Result<Dialled, Fault> {
+    if !dialled.h2 && dialled.stream.speaks_first() {
+        let why = "the server spoke before it was asked";
+        return Err(Fault::new(FaultKind::Malformed, why));
+    }
+    Ok(dialled)
 }
 
 async fn dial_all(transport: &Transport, origin: &Origin, http1_only: bool) -> Result<Dialled, Fault> {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -32,6 +33,25 @@ impl Stream {
                 Pin::new(tls)
                     .poll_read(&mut cx, &mut ReadBuf::new(&mut byte))
                     .is_pending()
+            }
+        }
+    }
+
+    /// Whether the server of a new connection has said something that nobody asked for.
+    pub(crate) fn speaks_first(&mut self) -> bool {
+        match self {
+            // The runtime may not have heard of it yet, so the socket itself is asked.
+            Stream::Plain(tcp) => {
+                let said = socket2::SockRef::from(&*tcp).peek(&mut [MaybeUninit::uninit()]);
+                matches!(said, Ok(n) if n > 0)
+            }
+            Stream::Tls(tls) => {
+                let mut byte = [0; 1];
+                let mut byte = ReadBuf::new(&mut byte);
+                let mut cx = Context::from_waker(Waker::noop());
+                // An error or an end is told by whoever uses it next.
+                let _ = Pin::new(tls).poll_read(&mut cx, &mut byte);
+                !byte.filled().is_empty()
             }
         }
     }
@@ -106,6 +126,34 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[tokio::test]
+    async fn a15_a_server_that_speaks_first_is_noticed() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for (says, first) in [
+            (Some(&b"HTTP/1.1 200 OK\r\n"[..]), true),
+            (Some(b""), false),
+            (None, false),
+        ] {
+            let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            match says {
+                Some(b"") => {}
+                Some(text) => server.write_all(text).unwrap(),
+                None => drop(server.shutdown(std::net::Shutdown::Write)),
+            }
+            if says != Some(b"") {
+                tcp.readable().await.unwrap();
+            }
+            assert_eq!(Stream::Plain(tcp).speaks_first(), first, "{says:?}");
         }
     }
 }
