@@ -112,7 +112,7 @@ impl Window<'_> {
             let (colon, known) = match self.known_name(at) {
                 Some(found) => found,
                 None => match self.name(at)? {
-                    Some(colon) => (colon, Known::of_canonical(&self.text[at..colon])),
+                    Some(colon) => (colon, Known::Other),
                     None => return Ok(Stop::Incomplete(at)),
                 },
             };
@@ -149,11 +149,11 @@ impl Window<'_> {
             && self.text[cr - 1] > b' '
     }
 
-    /// The position of the colon behind a known name in one of the usual spellings: nothing else has to be looked at.
+    /// The position of the colon behind a known name in any case: nothing else has to be looked at.
     #[inline(always)]
     fn known_name(&mut self, at: usize) -> Option<(usize, Known)> {
         let colon = at + find_colon(&self.text[at..])?;
-        let known = Known::spell(&mut self.text[at..colon]);
+        let known = Known::spell(&mut self.text[at..], colon - at);
         (known != Known::Other).then_some((colon, known))
     }
 

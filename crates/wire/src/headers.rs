@@ -114,6 +114,20 @@ impl Headers {
             .map(|f| (f.known, f.name(&self.text), f.value(&self.text)))
     }
 
+    /// Fields in order whose names are among `names`: the [bits](Known::bit) of those that are asked for.
+    #[inline]
+    pub(crate) fn iter_among(&self, names: u64) -> impl Iterator<Item = (Known, &[u8])> {
+        let fields = if self.present & names == 0 {
+            &[][..]
+        } else {
+            &self.fields[..]
+        };
+        fields
+            .iter()
+            .filter(move |f| f.known.bit() & names != 0)
+            .map(|f| (f.known, f.value(&self.text)))
+    }
+
     /// The first value of a known name.
     #[inline]
     pub fn known(&self, known: Known) -> Option<&[u8]> {

@@ -123,23 +123,43 @@ const fn multiplier() -> u32 {
     m
 }
 
-/// The longest name.
-const LONGEST: usize = 32;
+/// The longest name, in words.
+const WORDS: usize = 4;
 
-/// The names in lower case, as HTTP/2 and many programs spell them.
-static LOWER: [[u8; LONGEST]; NAMES.len()] = {
-    let mut lower = [[0; LONGEST]; NAMES.len()];
+/// Eight bytes of a name, the first lowest.
+#[derive(Clone, Copy)]
+struct Word {
+    /// In canonical spelling; zero behind the name.
+    canonical: u64,
+    /// Set where a bit of the name stands.
+    own: u64,
+    /// Set where the bit must be as in `canonical`: all but the case of letters.
+    fixed: u64,
+}
+
+/// The names as words, so that any case is compared as fast as one.
+static SPELLINGS: [[Word; WORDS]; NAMES.len()] = {
+    let empty = Word {
+        canonical: 0,
+        own: 0,
+        fixed: 0,
+    };
+    let mut spellings = [[empty; WORDS]; NAMES.len()];
     let mut i = 0;
     while i < NAMES.len() {
         let name = NAMES[i].as_bytes();
         let mut at = 0;
         while at < name.len() {
-            lower[i][at] = name[at].to_ascii_lowercase();
+            let (word, shift) = (&mut spellings[i][at / 8], 8 * (at % 8));
+            word.canonical |= (name[at] as u64) << shift;
+            word.own |= 0xff << shift;
+            let case = if name[at].is_ascii_alphabetic() { 0x20 } else { 0 };
+            word.fixed |= (0xff & !case) << shift;
             at += 1;
         }
         i += 1;
     }
-    lower
+    spellings
 };
 
 impl Known {
@@ -165,19 +185,23 @@ impl Known {
         }
     }
 
-    /// Puts a known name that is spelt in canonical or in lower case into canonical spelling. Others are left alone, and
-    /// are [`Known::Other`] here.
+    /// Puts a known name, the first `len` bytes of `text`, into canonical spelling. Others are left alone, and are
+    /// [`Known::Other`] here; so is a name with less than a word of text behind it.
     #[inline(always)]
-    pub(crate) fn spell(name: &mut [u8]) -> Known {
-        let id = Known::candidate(name);
-        let canonical = NAMES[id].as_bytes();
-        if canonical == name {
-            return ALL[id];
-        }
-        if canonical.len() != name.len() || LOWER[id][..name.len().min(LONGEST)] != *name {
+    pub(crate) fn spell(text: &mut [u8], len: usize) -> Known {
+        let id = Known::candidate(&text[..len]);
+        let (words, spelling) = (text.as_chunks_mut::<8>().0, &SPELLINGS[id]);
+        let Some(words) = words.get_mut(..len.div_ceil(8)) else {
+            return Known::Other;
+        };
+        let differs =
+            |word: &[u8; 8], like: &Word| (u64::from_le_bytes(*word) ^ like.canonical) & like.fixed != 0;
+        if NAMES[id].len() != len || words.iter().zip(spelling).any(|(word, like)| differs(word, like)) {
             return Known::Other;
         }
-        name.copy_from_slice(canonical);
+        for (word, like) in words.iter_mut().zip(spelling) {
+            *word = (u64::from_le_bytes(*word) & !like.own | like.canonical).to_le_bytes();
+        }
         ALL[id]
     }
 
@@ -255,13 +279,37 @@ mod tests {
         for &id in &ALL[1..] {
             assert_eq!(Known::of(id.name().as_bytes()), id);
             assert_eq!(Known::of(id.name().to_ascii_lowercase().as_bytes()), id);
-            let mut spelt = id.name().to_ascii_lowercase().into_bytes();
-            assert_eq!((Known::spell(&mut spelt), &spelt[..]), (id, id.name().as_bytes()));
-            let mut shouted = id.name().to_ascii_uppercase().into_bytes();
-            assert_eq!(Known::spell(&mut shouted), Known::Other);
+            for name in [
+                id.name().to_owned(),
+                id.name().to_ascii_lowercase(),
+                id.name().to_ascii_uppercase(),
+            ] {
+                check_spelt(&name, id);
+            }
+            for at in 0..id.name().len() {
+                for other in 0..=255u8 {
+                    let mut name = id.name().as_bytes().to_vec();
+                    name[at] = other;
+                    check_spelt(&name, Known::of(&name));
+                }
+            }
         }
         assert_eq!(Known::of(b"x-real-iq"), Known::Other);
         assert_eq!(Known::of(b""), Known::Other);
         assert_eq!(Known::of(&[b'a'; 200]), Known::Other);
+    }
+
+    /// Spelt in canonical spelling if it is known, and what stands behind it left alone.
+    fn check_spelt(name: impl AsRef<[u8]>, want: Known) {
+        let name = name.as_ref();
+        let behind = b": value and more";
+        let mut text = [name, &behind[..]].concat();
+        assert_eq!(Known::spell(&mut text, name.len()), want, "{name:?}");
+        let spelt = if want == Known::Other {
+            name
+        } else {
+            want.name().as_bytes()
+        };
+        assert_eq!(text, [spelt, &behind[..]].concat());
     }
 }

@@ -161,13 +161,21 @@ fn check_form(method: &[u8], target: &[u8]) -> Result<(), Reject> {
     }
 }
 
+/// The fields that say something about the message itself.
+const MEANINGFUL: u64 = Known::Host.bit()
+    | Known::ContentLength.bit()
+    | Known::TransferEncoding.bit()
+    | Known::Connection.bit()
+    | Known::Upgrade.bit()
+    | Known::Expect.bit();
+
 /// What the fields say about the message itself.
 #[inline]
 fn understand<'b>(line: RequestLine<'b>, len: usize, headers: &Headers) -> Result<RequestHead<'b>, Reject> {
     let mut framing = FramingFacts::default();
     let mut options = ConnectionOptions::default();
     let (mut host, mut expects, mut upgrade) = (false, false, false);
-    for (known, _, value) in headers.iter_known() {
+    for (known, value) in headers.iter_among(MEANINGFUL) {
         match known {
             Known::Host if host => return Err(Reject::HostRepeated),
             Known::Host if authority::is_valid(value) => host = true,

@@ -126,11 +126,14 @@ fn reason_end(buf: &[u8], at: usize) -> Result<Option<usize>, Reject> {
     }
 }
 
+/// The fields that say something about the message itself.
+const MEANINGFUL: u64 = Known::ContentLength.bit() | Known::TransferEncoding.bit() | Known::Connection.bit();
+
 /// What the fields say about the message itself (RFC 9112 §6.3).
 fn understand(head: ResponseHead, headers: &Headers, to_head: bool) -> Result<ResponseHead, Reject> {
     let mut facts = FramingFacts::default();
     let mut options = ConnectionOptions::default();
-    for (known, _, value) in headers.iter_known() {
+    for (known, value) in headers.iter_among(MEANINGFUL) {
         match known {
             Known::ContentLength => facts.content_length(value)?,
             Known::TransferEncoding => facts.transfer_encoding(value)?,

@@ -13,10 +13,18 @@ fn passing(w: u64, limit: u8) -> u64 {
     (next + ONES * (0x7f - limit as u64)) | w
 }
 
-/// Position, from `at`, of the first byte that is below `limit` or DEL; the end of `buf` if there is none.
+/// Position, from `from`, of the first byte that is below `limit` or DEL; the end of `buf` if there is none.
 #[inline(always)]
-pub fn find_below(buf: &[u8], mut at: usize, limit: u8) -> usize {
-    // Long values first, in steps that the compiler makes vectors of.
+pub fn find_below(buf: &[u8], from: usize, limit: u8) -> usize {
+    let mut at = from;
+    // Most ends are near.
+    if let Some(pair) = buf.get(at..).and_then(|b| b.first_chunk::<16>()) {
+        if let Some(n) = first_below(pair, limit) {
+            return at + n;
+        }
+        at += 16;
+    }
+    // Long values go on in steps that the compiler makes vectors of.
     while let Some(block) = buf.get(at..).and_then(|b| b.first_chunk::<32>()) {
         let stops = |stops, &b: &u8| stops | u8::from(b < limit) | u8::from(b == 0x7f);
         if block.iter().fold(0, stops) != 0 {
@@ -25,15 +33,8 @@ pub fn find_below(buf: &[u8], mut at: usize, limit: u8) -> usize {
         at += 32;
     }
     while let Some(pair) = buf.get(at..).and_then(|b| b.first_chunk::<16>()) {
-        let pair = u128::from_le_bytes(*pair);
-        let (a, b) = (passing(pair as u64, limit), passing((pair >> 64) as u64, limit));
-        if a & b & HIGHS != HIGHS {
-            let (stops, from) = if a & HIGHS != HIGHS {
-                (!a & HIGHS, at)
-            } else {
-                (!b & HIGHS, at + 8)
-            };
-            return from + (stops.trailing_zeros() / 8) as usize;
+        if let Some(n) = first_below(pair, limit) {
+            return at + n;
         }
         at += 16;
     }
@@ -42,10 +43,39 @@ pub fn find_below(buf: &[u8], mut at: usize, limit: u8) -> usize {
     {
         at += 8;
     }
-    while at < buf.len() && buf[at] >= limit && buf[at] != 0x7f {
-        at += 1;
+    let rest = &buf[at.min(buf.len())..];
+    match buf.last_chunk::<8>() {
+        // Together with bytes that were seen, and are cut off.
+        Some(last) if !rest.is_empty() && rest.len() < 8 => {
+            let stops = !passing(u64::from_le_bytes(*last), limit) & HIGHS;
+            let stops = stops >> (8 * (8 - rest.len()));
+            if stops == 0 {
+                buf.len()
+            } else {
+                at + (stops.trailing_zeros() / 8) as usize
+            }
+        }
+        _ => rest
+            .iter()
+            .position(|&b| b < limit || b == 0x7f)
+            .map_or(buf.len(), |n| at + n),
     }
-    at
+}
+
+/// The first byte of sixteen that is below `limit` or DEL.
+#[inline(always)]
+fn first_below(pair: &[u8; 16], limit: u8) -> Option<usize> {
+    let pair = u128::from_le_bytes(*pair);
+    let (a, b) = (passing(pair as u64, limit), passing((pair >> 64) as u64, limit));
+    if a & b & HIGHS == HIGHS {
+        return None;
+    }
+    let (stops, from) = if a & HIGHS != HIGHS {
+        (!a & HIGHS, 0)
+    } else {
+        (!b & HIGHS, 8)
+    };
+    Some(from + (stops.trailing_zeros() / 8) as usize)
 }
 
 /// Position of the first `:` among the first bytes, as many as a known name has; `None` if it is further on.
@@ -114,14 +144,22 @@ mod tests {
     #[test]
     fn finds_the_first_byte_of_every_kind_at_every_place() {
         for limit in [0x20u8, 0x21] {
-            for len in 0..40usize {
+            for len in 0..70usize {
                 assert_eq!(find_below(&vec![b'a'; len], 0, limit), len);
+                assert_eq!(find_below(&vec![1; len], len, limit), len);
                 for at in 0..len {
                     for b in 0..=255u8 {
                         let mut buf = vec![0xffu8; len];
                         buf[at] = b;
                         let want = if b < limit || b == 0x7f { at } else { len };
                         assert_eq!(find_below(&buf, 0, limit), want, "{b:#x} at {at} of {len}");
+                        // What stands before the start is not looked at.
+                        let want = if b < limit || b == 0x7f { len } else { want };
+                        assert_eq!(
+                            find_below(&buf, at + 1, limit),
+                            want,
+                            "{b:#x} before {at} of {len}"
+                        );
                     }
                 }
             }

@@ -12,12 +12,16 @@ pub fn number(out: &mut Vec<u8>, n: impl itoa::Integer) {
 pub fn ip(out: &mut Vec<u8>, ip: IpAddr) {
     match ip {
         IpAddr::V4(v4) => {
-            for (i, octet) in v4.octets().into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b'.');
+            let (mut text, mut len) = ([b'.'; 16], 0);
+            for octet in v4.octets() {
+                for (digit, least) in [(octet / 100, 100), (octet / 10 % 10, 10), (octet % 10, 0)] {
+                    text[len] = b'0' + digit;
+                    len += usize::from(octet >= least);
                 }
-                number(out, octet);
+                text[len] = b'.';
+                len += 1;
             }
+            out.extend_from_slice(&text[..len - 1]);
         }
         IpAddr::V6(v6) => out.extend_from_slice(v6.to_string().as_bytes()),
     }
@@ -159,6 +163,22 @@ mod tests {
         check("end\\", "end\\\\");
         check(r#"a\" 200 "#, r#"a\\\" 200 "#);
         check("a\nb\u{7f}\0", "a\\x0ab\\x7f\\x00");
+    }
+
+    #[test]
+    fn addresses() {
+        for address in [
+            "0.0.0.0",
+            "127.0.0.1",
+            "255.100.99.10",
+            "9.10.109.200",
+            "::1",
+            "2001:db8::9",
+        ] {
+            let mut out = Vec::new();
+            ip(&mut out, address.parse().unwrap());
+            assert_eq!(String::from_utf8(out).unwrap(), address);
+        }
     }
 
     #[test]
