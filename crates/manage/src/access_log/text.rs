@@ -166,22 +166,6 @@ mod tests {
     }
 
     #[test]
-    fn addresses() {
-        for address in [
-            "0.0.0.0",
-            "127.0.0.1",
-            "255.100.99.10",
-            "9.10.109.200",
-            "::1",
-            "2001:db8::9",
-        ] {
-            let mut out = Vec::new();
-            ip(&mut out, address.parse().unwrap());
-            assert_eq!(String::from_utf8(out).unwrap(), address);
-        }
-    }
-
-    #[test]
     fn plain_text_stays_on_its_line() {
         assert_eq!(
             text(plain, b"u\r\n127.0.0.1 \x1b[2J"),
@@ -201,7 +185,14 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for address in ["127.0.0.1", "255.0.10.99", "::1", "2001:db8::1"] {
+        for address in [
+            "0.0.0.0",
+            "127.0.0.1",
+            "255.0.10.99",
+            "9.109.100.200",
+            "::1",
+            "2001:db8::1",
+        ] {
             let mut out = Vec::new();
             ip(&mut out, address.parse().unwrap());
             assert_eq!(String::from_utf8(out).unwrap(), address);

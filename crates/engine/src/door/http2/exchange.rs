@@ -42,6 +42,9 @@ pub(super) async fn exchange(open: Open, incoming: Incoming, mut respond: SendRe
         serve::finish(&shared.worker, &mut cx, 499, 0);
         return;
     };
+    if cx.record.request_headers.is_none() {
+        open.forget_head();
+    }
     cx.record.request_bytes = received.get();
     if shared.worker.telemetry.wants.response_headers {
         cx.record.response_headers = Some(res.headers.clone());

@@ -47,7 +47,7 @@ struct Shared {
 /// An open stream, and the room that its head takes from the others of the connection.
 struct Open {
     shared: Rc<Shared>,
-    head_bytes: usize,
+    head_bytes: Cell<usize>,
 }
 
 impl Open {
@@ -61,16 +61,21 @@ impl Open {
         shared.active.set(shared.active.get() + 1);
         Some(Open {
             shared: shared.clone(),
-            head_bytes,
+            head_bytes: Cell::new(head_bytes),
         })
+    }
+
+    /// The head is no longer held.
+    fn forget_head(&self) {
+        let all = &self.shared.head_bytes;
+        all.set(all.get() - self.head_bytes.take());
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let shared = &self.shared;
-        shared.active.set(shared.active.get() - 1);
-        shared.head_bytes.set(shared.head_bytes.get() - self.head_bytes);
+        self.forget_head();
+        self.shared.active.set(self.shared.active.get() - 1);
     }
 }
 
