@@ -5,7 +5,7 @@ use crate::frames::*;
 use crate::world::{Before, before, echoing, gateway, rejections};
 use std::fs;
 use std::time::Duration;
-use trilithon_testkit::{Act, Answer, Gateway, PATIENCE, Upstream, eventually, until};
+use trilithon_testkit::{Act, Answer, Gateway, Upstream, eventually, until};
 
 /// The connection was given up for `reason`, which is counted and logged once; a new one is served.
 #[track_caller]
