@@ -161,7 +161,7 @@ fn bomb(count: usize) -> Vec<u8> {
 fn b04_memory_under_bombs() {
     let gateway = before(&Upstream::answering(|_| Answer::new(200, "ok")));
     let before = peak(&gateway);
-    let streams: Vec<u8> = (0..32u32)
+    let streams: Vec<u8> = (0..16u32)
         .flat_map(|n| frame(HEADERS, END_STREAM | END_HEADERS, 2 * n + 1, bomb(14)))
         .collect();
     let mut open: Vec<Frames> = (0..100).map(|_| Frames::open_with(&gateway, &[(4, 0)])).collect();
@@ -170,7 +170,7 @@ fn b04_memory_under_bombs() {
     }
     for frames in &mut open {
         let mut ended = 0;
-        while ended < 32 {
+        while ended < 16 {
             let kind = frames.next().expect("an open connection").kind;
             ended += usize::from(matches!(kind, HEADERS | RST_STREAM));
         }

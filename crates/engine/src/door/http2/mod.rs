@@ -180,6 +180,10 @@ pub async fn serve(
 /// Starts the exchange of a stream. The head is read here and now: as the library has it, it may be many times what it was
 /// on the wire.
 fn open(shared: &Rc<Shared>, req: http::Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+    let Some(open) = Open::new(shared, request::head_bytes(req.headers())) else {
+        refuse::report(&shared.entry_point, &shared.connection, "h2-head-bytes");
+        return respond.send_reset(Reason::REFUSED_STREAM);
+    };
     let incoming = match request::read(req) {
         Ok(incoming) => incoming,
         Err((code, reason)) => {
@@ -188,10 +192,6 @@ fn open(shared: &Rc<Shared>, req: http::Request<RecvStream>, mut respond: SendRe
             let _ = answer::send_head(&mut respond, &Response::status_text(code), shared, true, true);
             return;
         }
-    };
-    let Some(open) = Open::new(shared, incoming.req.headers.text_len()) else {
-        refuse::report(&shared.entry_point, &shared.connection, "h2-head-bytes");
-        return respond.send_reset(Reason::REFUSED_STREAM);
     };
     // Boxed: the runtime moves what it is given several times.
     tokio::task::spawn_local(Box::pin(exchange::exchange(open, incoming, respond)));

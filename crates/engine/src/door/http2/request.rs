@@ -18,6 +18,14 @@ pub(super) struct Incoming {
     pub received: Rc<Cell<u64>>,
 }
 
+/// Bytes that the fields take once they are lines of a request.
+pub(super) fn head_bytes(fields: &http::HeaderMap) -> usize {
+    fields
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
+}
+
 /// A stream's head as a request.
 ///
 /// # Errors
