@@ -3,6 +3,7 @@
 use crate::certificate::Certificate;
 use crate::facts::CertificateFacts;
 use crate::generated::generated;
+use crate::last_good::LastGood;
 use crate::options::{Profile, compile};
 use crate::reader::{Reader, Watching};
 use crate::server::Server;
@@ -18,15 +19,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use trilithon_model::dynamic::tls::{CertAndStores, Options, Store as StoreConfig};
 use trilithon_model::problem::code;
 use trilithon_model::spanned::Map;
-use trilithon_model::{Problem, Spanned};
+use trilithon_model::{FileOrContent, Problem, Spanned};
 
 /// Name of the options and of the store that are used where nothing is named.
 const DEFAULT: &str = "default";
 
-/// Builds a [`Tls`] for every new configuration, and keeps what outlives one: the keys of session tickets.
+/// Builds a [`Tls`] for every new configuration, and keeps what outlives one: the keys of session tickets, and the
+/// certificates that were read last.
 pub struct Builder {
     reader: Reader,
     provider: Arc<CryptoProvider>,
+    last_good: Mutex<LastGood>,
     tickets: Mutex<BTreeMap<String, Tickets>>,
 }
 
@@ -58,6 +61,7 @@ impl Builder {
         Builder {
             reader,
             provider: Arc::new(aws_lc_rs::default_provider()),
+            last_good: Mutex::default(),
             tickets: Mutex::default(),
         }
     }
@@ -72,6 +76,10 @@ impl Builder {
     ) -> Tls {
         let reader = Watching::new(&self.reader);
         let mut problems = Vec::new();
+        self.last_good
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .begin();
         let loaded = self.load(certificates, &reader, &mut problems);
         let default = self.default_certificate(stores, &reader, &mut problems);
         let store = Arc::new(Store::new(
@@ -105,12 +113,26 @@ impl Builder {
             if !config.stores.is_empty() && !config.stores.iter().any(|s| s == DEFAULT) {
                 continue;
             }
-            match Certificate::read(&config.cert_file, &config.key_file, reader, &self.provider) {
-                Ok(certificate) => loaded.push(certificate),
-                Err(why) => problems.push(Problem::error(code::INVALID, config.span.clone(), why)),
-            }
+            let (certificate, why) = self.read(&config.cert_file, &config.key_file, reader);
+            loaded.extend(certificate);
+            problems.extend(why.map(|why| Problem::error(code::INVALID, config.span.clone(), why)));
         }
         loaded
+    }
+
+    /// A certificate, and what is wrong with its files: both, where the one that was read last stays in use.
+    fn read(
+        &self,
+        chain: &FileOrContent,
+        key: &FileOrContent,
+        reader: &Watching<'_>,
+    ) -> (Option<Certificate>, Option<String>) {
+        let read = Certificate::read(chain, key, reader, &self.provider);
+        let mut last_good = self.last_good.lock().unwrap_or_else(PoisonError::into_inner);
+        match last_good.settle(chain, key, read) {
+            Ok((certificate, why)) => (Some(certificate), why),
+            Err(why) => (None, Some(why)),
+        }
     }
 
     /// What is shown when no name fits. One that is configured and broken is not replaced by another.
@@ -134,17 +156,14 @@ impl Builder {
                 configured: false,
             });
         };
-        match Certificate::read(&config.cert_file, &config.key_file, reader, &self.provider) {
-            Ok(certificate) => Some(DefaultCertificate {
-                certificate,
-                configured: true,
-            }),
-            Err(why) => {
-                problems
-                    .push(Problem::error(code::INVALID, store.span.clone(), why).of("tls.stores", DEFAULT));
-                None
-            }
-        }
+        let (certificate, why) = self.read(&config.cert_file, &config.key_file, reader);
+        problems.extend(
+            why.map(|why| Problem::error(code::INVALID, store.span.clone(), why).of("tls.stores", DEFAULT)),
+        );
+        certificate.map(|certificate| DefaultCertificate {
+            certificate,
+            configured: true,
+        })
     }
 
     fn servers(

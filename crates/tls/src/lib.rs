@@ -12,6 +12,7 @@ mod client_auth;
 mod curves;
 mod facts;
 mod generated;
+mod last_good;
 mod options;
 mod p521;
 mod reader;

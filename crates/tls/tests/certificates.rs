@@ -3,10 +3,12 @@
 mod common;
 
 use common::*;
+use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use trilithon_model::dynamic::tls::GeneratedCert;
 use trilithon_model::{Map, Spanned};
-use trilithon_tls::CertificateStatus;
+use trilithon_tls::{Builder, CertificateStatus, Reader};
 
 #[test]
 fn names() {
@@ -145,6 +147,43 @@ fn files_are_watched_whether_they_exist_or_not() {
         .collect();
     let want = "a.test.crt a.test.key b.test.crt b.test.key ca.crt later.crt missing.crt missing.key";
     assert_eq!(files.join(" "), want);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_any_more() {
+    let away = Arc::new(Mutex::new(""));
+    let builder = {
+        let away = away.clone();
+        Builder::new(Reader::new(move |path: &Path| {
+            let name = path.to_string_lossy();
+            match FILES.get(&*name) {
+                Some(text) if name != *away.lock().unwrap() => Ok(text.clone().into_bytes()),
+                _ => Err(io::ErrorKind::PermissionDenied.into()),
+            }
+        }))
+    };
+    let check = |unreadable: &'static str, certificates: &[&str], want: &str| {
+        *away.lock().unwrap() = unreadable;
+        let certificates: Vec<_> = certificates.iter().map(|n| certificate(n)).collect();
+        let gate = Gate(builder.build(&certificates, &Map::new(), &default_store("b.test")));
+        let shown = |sni| gate.shown(Some(sni), LOCAL);
+        let notes = gate.0.notes().iter().filter(|n| n.contains(unreadable)).count();
+        let got = format!("{} {} {notes}", shown("a.test"), shown("other.test"));
+        assert_eq!(got, want, "{unreadable}");
+    };
+    // Nothing was read before: the default one stands in for it.
+    check("a.test.key", &["a.test"], "b.test b.test 1");
+    check("none", &["a.test"], "a.test b.test 0");
+    for (file, want) in [
+        ("a.test.crt", "a.test b.test 1"),
+        ("b.test.key", "a.test b.test 1"),
+    ] {
+        check(file, &["a.test"], want);
+        check(file, &["a.test"], want);
+    }
+    // What is taken out of the configuration is forgotten.
+    check("none", &[], "b.test b.test 0");
+    check("a.test.key", &["a.test"], "b.test b.test 1");
 }
 
 #[test]

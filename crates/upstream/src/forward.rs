@@ -28,7 +28,10 @@ impl Service for Forward {
         }
         Box::pin(async move {
             match dispatch(&self.transport, &self.origin, &mut req, cx).await {
-                Ok(response) => response,
+                Ok(mut response) => {
+                    hop::strip_proof(&mut response.headers);
+                    response
+                }
                 Err(fault) => failed(fault, cx),
             }
         })
@@ -63,6 +66,7 @@ impl Forward {
         append_forwarded_for(&mut req.headers, cx);
         let trailers = hop::allows_trailers(&req.headers);
         hop::strip(&mut req.headers);
+        hop::strip_proof(&mut req.headers);
         if trailers {
             req.headers.append("Te", "trailers");
         }

@@ -554,7 +554,7 @@ fn head(origin: &Origin, req: &Request) -> Result<http::Request<()>, Fault> {
     for (known, name, value) in req.headers.iter_known() {
         if known == Known::Host
             || known == Known::ContentLength
-            || known.is_hop_by_hop() && known != Known::Trailer
+            || known.is_connection_specific() && known != Known::Trailer
         {
             continue;
         }
@@ -601,9 +601,10 @@ fn failure(error: &h2::Error, req: Box<Request>, touched: bool) -> Failure {
     }
 }
 
-/// A connection that breaks is the network's fault (502), a stream that is reset the server's (500).
+/// A connection that breaks is the network's fault (502); a stream that is reset, a connection that is given up, and
+/// frames that are none (an HTTP/1 server's answer) are the server's (500).
 fn fault(error: &h2::Error) -> Fault {
-    let kind = if error.is_io() || error.is_go_away() {
+    let kind = if error.is_io() {
         FaultKind::Closed
     } else {
         FaultKind::Malformed

@@ -232,9 +232,9 @@ impl Known {
         1 << self as u8
     }
 
-    /// Hop-by-hop headers (RFC 9110 §7.6.1 and the historical ones): never forwarded.
+    /// Headers about one connection (RFC 9110 §7.6.1 and the historical ones): whoever sends a message writes its own.
     #[inline]
-    pub const fn is_hop_by_hop(self) -> bool {
+    pub const fn is_connection_specific(self) -> bool {
         matches!(
             self,
             Known::Connection
@@ -244,10 +244,15 @@ impl Known {
                 | Known::Upgrade
                 | Known::KeepAlive
                 | Known::ProxyConnection
-                | Known::ProxyAuthenticate
-                | Known::ProxyAuthorization
                 | Known::Http2Settings
         )
+    }
+
+    /// Headers that are never forwarded: those about one connection, and what a client and its proxy say to prove who
+    /// the client is, which only a middleware may pass on or ask for.
+    #[inline]
+    pub const fn is_hop_by_hop(self) -> bool {
+        self.is_connection_specific() || matches!(self, Known::ProxyAuthenticate | Known::ProxyAuthorization)
     }
 
     /// The headers by which a proxy tells the next one who the client is; deleted when an untrusted peer sends them.

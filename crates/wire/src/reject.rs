@@ -35,7 +35,7 @@ reject! {
     Target = 400 "bad-target",
     /// The target has a fragment, which is for the client alone (RFC 9112 §3.2).
     Fragment = 400 "fragment",
-    /// Not HTTP/1.0 or HTTP/1.1.
+    /// Neither HTTP/1.0 nor a later HTTP/1.
     Version = 505 "unsupported-version",
     /// The status line is not `version SP 3DIGIT SP reason CRLF` (RFC 9112 §4).
     StatusLine = 400 "bad-status-line",

@@ -130,6 +130,8 @@ fn other_version(rest: &[u8]) -> Result<Option<bool>, Reject> {
     match rest.get(5..10) {
         None => Ok(None),
         Some(b"1.0\r\n") => Ok(Some(true)),
+        // A later minor version is answered as the highest one that is known (RFC 9110 §2.5).
+        Some([b'1', ..]) => Ok(Some(false)),
         Some(_) => Err(Reject::Version),
     }
 }
@@ -529,9 +531,11 @@ mod tests {
         );
         check(
             "version",
-            format!("GET / HTTP/1.2\r\n{host}"),
+            format!("GET / HTTP/0.9\r\n{host}"),
             "505 unsupported-version",
         );
+        check("version", format!("GET / HTTP/1.2\r\n{host}"), "None keep");
+        check("version", format!("GET / HTTP/1.9\r\n{host}"), "None keep");
         check(
             "version",
             format!("GET / HTTP/1.10\r\n{host}"),

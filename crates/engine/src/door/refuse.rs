@@ -36,7 +36,6 @@ fn detail(reject: Reject) -> &'static str {
         Reject::HostMissing => "missing required Host header",
         Reject::HostInvalid => "malformed Host header",
         Reject::FieldName => "invalid header name",
-        Reject::FieldValue => "invalid header value",
         Reject::Version => "unsupported protocol version",
         _ => "",
     }
@@ -52,7 +51,8 @@ pub fn is_foreign(bytes: &[u8]) -> bool {
         .trim_ascii_end();
     let mut words = line.split(|&b| b == b' ');
     let version = words.nth(2);
-    words.next().is_none() && version.is_some_and(|v| !v.is_empty() && !v.starts_with(b"HTTP"))
+    let is_http = |v: &[u8]| v.get(..4).is_some_and(|v| v.eq_ignore_ascii_case(b"HTTP"));
+    words.next().is_none() && version.is_some_and(|v| !v.is_empty() && !is_http(v))
 }
 
 #[cfg(test)]
@@ -88,6 +88,7 @@ mod tests {
         check("INVALID CONNECTION PREFACE\r\n\r\n", true);
         check("GET / HTTP/1.1\r\n", false);
         check("GET / HTTP/9.9\r\n", false);
+        check("GET / http/1.1\r\n", false);
         check("GET /\r\n", false);
         check("GET /a b HTTP/1.1\r\n", false);
         check("", false);

@@ -1,20 +1,23 @@
 //! `compress`: compresses answers when the client accepts it.
 //!
 //! What was already coded, has no body, is a part of something (206), or is a gRPC stream is left alone. A body of
-//! unknown length is sent on whenever the server pauses, so that events arrive when they happen.
+//! unknown length is sent on whenever the server pauses, so that events arrive when they happen; of how large such a
+//! body is, what comes before the first pause tells.
 
 mod accept;
 mod codec;
 mod source;
+mod start;
 
 use self::accept::Offer;
 use self::codec::Coding;
 use self::source::compressed;
+use self::start::Start;
 use super::media_type::media_type;
-use super::prefixed::prefixed;
-use super::vary;
+use super::{sniff, vary};
 use trilithon_flow::{
-    Build, BuildError, Exchange, Headers, Known, Method, Next, Reply, Request, Response, Step, Wrap, status,
+    Build, BuildError, Exchange, Fault, Headers, Known, Method, Next, Reply, Request, Response, Step, Wrap,
+    status,
 };
 use trilithon_model::dynamic::http::Compress as Config;
 
@@ -113,17 +116,37 @@ impl Compress {
     }
 
     fn is_fit_type(&self, coding: Coding, res: &Response) -> bool {
-        let value = res.headers.known(Known::ContentType).filter(|v| !v.is_empty());
-        let only = matches!(self.types, Types::Only(_));
-        match (value, coding) {
-            // Here the codings differ, as they do in Traefik.
-            (None, Coding::Gzip) => !only,
-            (None, _) => true,
-            (Some(value), _) => match std::str::from_utf8(value).ok().and_then(media_type) {
-                Some(of) => self.types.allows(&of),
-                None => coding == Coding::Gzip && !only,
-            },
+        // Without a type, gzip looks at the body; here the codings differ, as they do in Traefik.
+        let Some(value) = content_type(&res.headers) else {
+            return true;
+        };
+        match std::str::from_utf8(value).ok().and_then(media_type) {
+            Some(of) => self.types.allows(&of),
+            None => coding == Coding::Gzip && matches!(self.types, Types::AllBut(_)),
         }
+    }
+
+    /// Whether the body, of which as little as possible is read, is to be compressed.
+    async fn is_fit_body(&self, coding: Coding, res: &mut Response) -> Result<bool, Fault> {
+        let untyped = coding == Coding::Gzip && content_type(&res.headers).is_none();
+        let unmeasured = res.body.length().is_none() && !is_event_stream(&res.headers);
+        let least = match (unmeasured, coding) {
+            (false, _) => 0,
+            // A flush starts gzip at once, and each write of an unmeasured body is flushed.
+            (true, Coding::Gzip) => 1,
+            (true, _) => self.min,
+        };
+        let look = if untyped { sniff::LOOK as u64 } else { 0 };
+        if least.max(look) == 0 {
+            return Ok(true);
+        }
+        let start = Start::of(res.body.take(), least.max(look)).await?;
+        let large = !start.ended || start.read.len() as u64 >= least;
+        let fit = large
+            && (!untyped
+                || media_type(sniff::content_type(&start.read)).is_some_and(|of| self.types.allows(&of)));
+        res.body = start.into_body();
+        Ok(fit)
     }
 
     async fn compress(&self, coding: Coding, mut res: Response) -> Response {
@@ -131,20 +154,10 @@ impl Compress {
             return res;
         }
         let streamed = res.body.length().is_none();
-        let body = res.body.take();
-        if streamed && !is_event_stream(&res.headers) {
-            // Such a body starts to go out with its first byte: whether there will be enough of it cannot be waited for.
-            let mut body = body;
-            match body.chunk().await.transpose() {
-                Ok(Some(first)) => res.body = prefixed(first, body),
-                Ok(None) => {
-                    res.body = body;
-                    return res;
-                }
-                Err(fault) => return Response::from(fault),
-            }
-        } else {
-            res.body = body;
+        match self.is_fit_body(coding, &mut res).await {
+            Ok(true) => {}
+            Ok(false) => return res,
+            Err(fault) => return Response::from(fault),
         }
         res.headers.remove_known(Known::ContentLength);
         if coding == Coding::Gzip {
@@ -154,6 +167,10 @@ impl Compress {
         res.body = compressed(res.body, coding, streamed);
         res
     }
+}
+
+fn content_type(headers: &Headers) -> Option<&[u8]> {
+    headers.known(Known::ContentType).filter(|v| !v.is_empty())
 }
 
 fn is_event_stream(headers: &Headers) -> bool {
@@ -183,7 +200,6 @@ mod tests {
     use super::super::kit::{Act, Bench, Outcome, Script};
     use super::super::testing;
     use super::*;
-    use trilithon_flow::Fault;
 
     fn large() -> &'static [u8] {
         b"the quick brown fox jumps over the lazy dog. "
@@ -330,12 +346,28 @@ mod tests {
         check(&excluding, "text/plain", true);
         check(&including, "TEXT/html", true);
         check(&including, "text/plain", false);
+        let untyped = |included: &[&str], coding: &str| {
+            let config = Config {
+                included_content_types: list(included),
+                ..Config::default()
+            };
+            let out = send(&config, accepting(coding), || plain(200, &[]));
+            (coding_of(&out), out.header("content-type").is_some())
+        };
+        assert_eq!(untyped(&["text/plain"], "gzip"), (Some("gzip".to_owned()), false));
+        assert_eq!(untyped(&["text/html"], "gzip"), (None, false));
+        assert_eq!(untyped(&["text/html"], "br"), (Some("br".to_owned()), false));
+    }
+
+    fn coding_of(out: &Outcome) -> Option<String> {
+        out.header("content-encoding").map(str::to_owned)
     }
 
     #[test]
     fn bodies_of_unknown_length() {
         let script = |acts: fn() -> Vec<Act>| {
             move || Response {
+                headers: [("Content-Type", "text/plain")].into_iter().collect(),
                 body: Script::new(acts()).body(),
                 ..Response::new(200)
             }
@@ -349,6 +381,11 @@ mod tests {
         check("gzip", small, true);
         check("br", small, true);
         check("zstd", small, true);
+        let whole: fn() -> Vec<Act> = || vec![Act::Data(b"small"), Act::Data(b"er")];
+        check("gzip", whole, true);
+        check("br", whole, false);
+        check("zstd", whole, false);
+        check("gzip", Vec::new, false);
         let enough: fn() -> Vec<Act> = || {
             vec![
                 Act::Data(&large()[..1000]),
@@ -370,6 +407,12 @@ mod tests {
             (cut.status, cut.broken.is_some()),
             (200, true),
             "a body that broke off must not look whole"
+        );
+        let cut = send(&Config::default(), accepting("br"), script(broken));
+        assert_eq!(
+            (cut.status, cut.broken.is_some()),
+            (502, false),
+            "nothing was sent yet"
         );
     }
 

@@ -225,7 +225,10 @@ impl ForwardAuth {
         if let Some(url) = self.signin.as_deref().filter(|_| answer.status == 401) {
             return signin::redirect(url);
         }
-        answer.headers.retain(|known, _, _| !known.is_hop_by_hop());
+        // `Proxy-Authenticate` stays: the authorization server may ask the client to prove itself to the gateway.
+        answer
+            .headers
+            .retain(|known, _, _| !known.is_connection_specific());
         let location = answer
             .headers
             .known(Known::Location)
@@ -416,13 +419,19 @@ mod tests {
             ("Www-Authenticate", "Custom"),
             ("Set-Cookie", "x=y"),
             ("Keep-Alive", "5"),
+            ("Proxy-Authenticate", "Basic"),
         ];
         let p = play(&config(), testing::get("/", &[]), move || {
             answer(401, &headers, "sign in")
         });
         assert_eq!(
             testing::lines(&p.out.headers),
-            ["X-Why: 1", "Www-Authenticate: Custom", "Set-Cookie: x=y"]
+            [
+                "X-Why: 1",
+                "Www-Authenticate: Custom",
+                "Set-Cookie: x=y",
+                "Proxy-Authenticate: Basic"
+            ]
         );
         let check = |config: &Config, location: &'static str, want: &str| {
             let p = play(config, testing::get("/", &[]), move || {

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use trilithon_flow::{Body, Fault, FaultKind, Request, Service};
@@ -248,6 +248,33 @@ fn refusals_and_resets() {
         1,
     );
     check(|r| r.send_reset(Reason::CANCEL), Body::empty, "500 Malformed", 1);
+}
+
+#[test]
+fn a_server_that_speaks_something_else() {
+    let check = |says: &'static [u8]| {
+        run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            tokio::task::spawn_local(async move {
+                while let Ok((mut tcp, _)) = listener.accept().await {
+                    tokio::task::spawn_local(async move {
+                        let _ = tcp.read(&mut [0; 4096]).await;
+                        tcp.write_all(says).await.unwrap();
+                        // It hears us out: bytes left unread would turn its close into a reset.
+                        let _ = tcp.read_to_end(&mut Vec::new()).await;
+                    });
+                }
+            });
+            let forward = forward(&format!("h2c://127.0.0.1:{port}"));
+            assert_eq!(ask(&forward, post(Body::empty())).await, "500 Malformed");
+        });
+    };
+    check(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    // Its settings, then the end of the connection for a fault of ours that is none.
+    let settings = b"\0\0\0\x04\0\0\0\0\0";
+    let goaway = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
+    check([&settings[..], goaway].concat().leak());
 }
 
 #[test]

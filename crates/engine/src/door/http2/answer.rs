@@ -17,7 +17,7 @@ const STALLED_WINDOW: Duration = Duration::from_secs(60);
 pub(super) fn header_map(headers: &Headers, keep_content_length: bool) -> http::HeaderMap {
     let mut map = http::HeaderMap::with_capacity(headers.len() + 2);
     for (known, name, value) in headers.iter_known() {
-        let dropped = known.is_hop_by_hop() || known == Known::ContentLength && !keep_content_length;
+        let dropped = known.is_connection_specific() || known == Known::ContentLength && !keep_content_length;
         if dropped && known != Known::Trailer {
             continue;
         }

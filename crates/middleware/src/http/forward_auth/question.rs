@@ -89,7 +89,8 @@ impl Question {
     }
 
     fn passes(&self, known: Known, name: &[u8]) -> bool {
-        let dropped = known.is_hop_by_hop()
+        // `Proxy-Authorization` is for who checks it on the gateway's behalf (RFC 9110 §11.7.2).
+        let dropped = known.is_connection_specific()
             || matches!(known, Known::Host | Known::ContentLength | Known::Expect)
             || (self.trust == Trust::Nobody && known.is_forwarding() && !is_certificate(known));
         !dropped
@@ -220,6 +221,7 @@ mod tests {
             ("Host", "a.test:8080"),
             ("Cookie", "c"),
             ("Te", "trailers"),
+            ("Proxy-Authorization", "Basic"),
             ("Content-Length", "5"),
             ("X-Forwarded-For", "1.1.1.1"),
             ("X-Forwarded-For", "2.2.2.2"),
@@ -242,7 +244,11 @@ mod tests {
             "X-Forwarded-Proto: http",
             "X-Forwarded-Uri: /x%20y?q=1",
         ];
-        check(Some(false), &[], &[&["Cookie: c"][..], &own].concat());
+        check(
+            Some(false),
+            &[],
+            &[&["Cookie: c", "Proxy-Authorization: Basic"][..], &own].concat(),
+        );
         check(Some(false), &["Nothing"], &own);
         let unsaid = [
             "X-Forwarded-For: 10.1.1.1",
@@ -255,7 +261,11 @@ mod tests {
             "X-Forwarded-Uri: /x%20y?q=1",
             "X-Real-Ip: 9.9.9.9",
         ];
-        check(None, &[], &[&["Cookie: c"][..], &unsaid].concat());
+        check(
+            None,
+            &[],
+            &[&["Cookie: c", "Proxy-Authorization: Basic"][..], &unsaid].concat(),
+        );
         let trusted = [
             "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 10.1.1.1",
             "X-Forwarded-Host: a.test:8080",

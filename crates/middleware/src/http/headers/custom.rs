@@ -103,6 +103,5 @@ fn is_token(name: &str) -> bool {
 /// Framing, and what ends with the connection.
 fn is_own(name: &str) -> bool {
     let known = Known::of(name.as_bytes());
-    let challenge = matches!(known, Known::ProxyAuthenticate | Known::ProxyAuthorization);
-    known == Known::ContentLength || (known.is_hop_by_hop() && !challenge)
+    known == Known::ContentLength || known.is_connection_specific()
 }
