@@ -48,6 +48,16 @@ impl Table {
         (claim == Claim::None || !found.rule.is_catch_all()).then_some(&found.value)
     }
 
+    /// The routers without `tls`, in match order.
+    pub fn clear_routes(&self) -> &RouteIndex<Arc<Route>> {
+        &self.clear
+    }
+
+    /// The routers with `tls`, in match order; [`Self::secure`] asks HTTPS first.
+    pub fn secure_routes(&self) -> &RouteIndex<Arc<Route>> {
+        &self.secure
+    }
+
     /// The router of TLS that a Postgres client has asked for: HTTPS is not spoken there.
     pub fn postgres(&self, facts: &Conn<'_>) -> Option<&Arc<Route>> {
         self.secure.find(facts)

@@ -1,5 +1,7 @@
 //! `trilithon explain 'GET https://host/path' [-H 'Name: value'] [flags]`: which router takes a request, and why no other.
 
+mod tcp;
+
 use super::state;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -12,6 +14,7 @@ use trilithon_engine::merge::qualify;
 use trilithon_engine::report::Report;
 use trilithon_engine::route::{RequestFacts, Route};
 use trilithon_flow::{Connection, Exchange, Known, Method, Request, Target, TlsInfo};
+use trilithon_model::Span;
 use trilithon_rule::{Explained, canonical_host, routing_path};
 
 /// Routers that are shown beside the one that is taken.
@@ -73,7 +76,7 @@ impl Options {
     }
 }
 
-/// Prints the way of the request. Exit 0 when a router takes it, 1 when none does.
+/// Prints the way of the request, or of the connection. Exit 0 when a router takes it, 1 when none does.
 ///
 /// # Errors
 /// A URL that is none, or a configuration with errors.
@@ -84,25 +87,29 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         anyhow::bail!("the install configuration has errors");
     };
     let entry_points = crate::settings::entry_points(&state.config)?;
-    let (tls, host, target) = split(&options.url)?;
+    let asked = |e: &&Arc<EntryPoint>| options.entry_point.as_deref().is_none_or(|name| name == &*e.name);
     let mut taken = false;
-    for entry_point in &entry_points {
-        if options
-            .entry_point
-            .as_deref()
-            .is_some_and(|name| name != &*entry_point.name)
-        {
-            continue;
+    if let Some(connection) = tcp::asked(&options.url)? {
+        for entry_point in entry_points.iter().filter(asked) {
+            taken |= tcp::explain(snapshot, entry_point, options.client, &connection);
         }
+        return Ok(exit_code(taken));
+    }
+    let (tls, host, target) = split(&options.url)?;
+    for entry_point in entry_points.iter().filter(asked) {
         let mut req = request(options, &host, &target);
         let connection = Rc::new(connection(options, entry_point, tls, &host));
         taken |= explain(snapshot, entry_point, &mut req, connection);
     }
-    Ok(if taken {
+    Ok(exit_code(taken))
+}
+
+fn exit_code(taken: bool) -> ExitCode {
+    if taken {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 fn split(url: &str) -> anyhow::Result<(bool, String, String)> {
@@ -112,7 +119,9 @@ fn split(url: &str) -> anyhow::Result<(bool, String, String)> {
     let tls = match scheme {
         "http" | "ws" => false,
         "https" | "wss" => true,
-        other => anyhow::bail!("`{other}` is no scheme that the gateway serves; use http or https"),
+        other => anyhow::bail!(
+            "`{other}` is no scheme that the gateway serves; use http or https, tcp or tls for a connection"
+        ),
     };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
@@ -234,20 +243,21 @@ fn explain(
 
 fn describe(report: &Report, explained: &Explained<'_, Arc<Route>>) -> String {
     let name = &explained.route.value.name;
-    let place = report
-        .routers
-        .get(&**name)
-        .map(|e| e.config.span.to_string())
-        .filter(|p| p != "-");
+    let span = report.routers.get(&**name).map(|e| &e.config.span);
+    describe_route(name, span, explained.route)
+}
+
+fn describe_route<T>(name: &str, span: Option<&Span>, route: &trilithon_rule::Route<T>) -> String {
+    let place = span.map(|s| s.to_string()).filter(|p| p != "-");
     let place = place.map(|p| format!(" ({p})")).unwrap_or_default();
     format!(
         "`{name}`{place}, priority {}, rule {}",
-        explained.route.priority,
-        explained.route.rule.text()
+        route.priority,
+        route.rule.text()
     )
 }
 
-fn misses(explained: &Explained<'_, Arc<Route>>) -> String {
+fn misses<T>(explained: &Explained<'_, T>) -> String {
     let said: Vec<String> = explained
         .misses
         .iter()
@@ -296,7 +306,7 @@ fn follow(report: &Report, router: &str, indent: &str) {
     }
 }
 
-fn written_at(span: &trilithon_model::Span) -> String {
+fn written_at(span: &Span) -> String {
     if span.is_none() {
         String::new()
     } else {

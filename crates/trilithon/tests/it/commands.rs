@@ -251,6 +251,41 @@ fn explain_a_request_that_is_not() {
 }
 
 #[test]
+fn explain_a_connection() {
+    let bench = Bench::new(
+        "\
+tcp:
+  routers:
+    db: {rule: HostSNI(`db.test`), service: s, tls: {passthrough: true}}
+    rest: {rule: HostSNI(`*`), service: s, tls: {}, middlewares: [near]}
+  middlewares: {near: {ipAllowList: {sourceRange: [127.0.0.0/8]}}}
+  services: {s: {loadBalancer: {servers: [{address: '127.0.0.1:1'}]}}}
+",
+    );
+    bench.check(
+        &["explain", "tls://DB.test"],
+        0,
+        "\
+entry point web:
+  asks for the name `db.test` by TLS
+  taken by TCP router `db@file` (@FILE@:3:5), priority 18, rule HostSNI(`db.test`)
+    to service `s@file` (@FILE@:6:14)
+      127.0.0.1:1 up
+  not `rest@file` (@FILE@:4:5), priority -1, rule HostSNI(`*`): matches too, but comes later
+",
+    );
+    let (code, out, _) = bench.run(&["explain", "tls://other.test"]);
+    assert_eq!(code, 0);
+    let through = format!("    through middleware `near@file` ({}:5:17)\n", bench.file());
+    assert!(
+        out.contains("taken by TCP router `rest@file`") && out.contains(&through),
+        "{out}"
+    );
+    let (code, out, _) = bench.run(&["explain", "tcp://"]);
+    assert_eq!((code, out.contains("HTTP gets it")), (1, true), "{out}");
+}
+
+#[test]
 fn healthcheck_of_a_running_gateway() {
     let install = INSTALL.to_owned() + "ping: {}\n".replace("{}", "{entryPoint: traefik}").as_str();
     let gateway = gateway()
