@@ -25,7 +25,7 @@ const LIMITS: [(&str, &str); 3] = [
     ),
     (
         "Floods over HTTP/2",
-        include_str!("../../engine/src/door/flood.rs"),
+        include_str!("../../engine/src/door/http2/flood.rs"),
     ),
     (
         "Configuration files",
