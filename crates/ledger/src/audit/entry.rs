@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use trilithon_flow::record::Name;
+use trilithon_flow::trace::{SpanId, TraceId};
 use trilithon_flow::{Decision, Identity, Record};
 
 use super::log::MAX_ENTRY;
@@ -75,6 +76,7 @@ pub struct Request {
     decisions: Vec<Decision>,
     request_bytes: u64,
     response_bytes: u64,
+    trace: Option<(TraceId, SpanId)>,
     configuration: u64,
 }
 
@@ -100,6 +102,7 @@ impl Request {
             decisions: record.decisions.iter().take(MAX_DECISIONS).cloned().collect(),
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
+            trace: record.trace.as_ref().map(|t| (t.id, t.span)),
             configuration,
         }
     }
@@ -127,6 +130,9 @@ struct RequestEntry<'a> {
     outcome: Outcome<'a>,
     sizes: Sizes,
     milliseconds: f64,
+    /// Where the exchange stands in a trace, sampled or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<TraceIds>,
     /// The version of the configuration that was in force.
     #[serde(skip_serializing_if = "is_zero")]
     configuration: u64,
@@ -190,6 +196,13 @@ struct Decided<'a> {
     mode: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     facts: Vec<(&'a str, String)>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TraceIds {
+    trace_id: String,
+    span_id: String,
 }
 
 #[derive(Serialize)]
@@ -286,6 +299,10 @@ impl Writer {
                 request: request.request_bytes,
                 response: request.response_bytes,
             },
+            trace: request.trace.map(|(trace, span)| TraceIds {
+                trace_id: trace.to_string(),
+                span_id: span.to_string(),
+            }),
             milliseconds: (request.duration.as_secs_f64() * 1e6).round() / 1e3,
             configuration: request.configuration,
             cut: false,
@@ -346,7 +363,8 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 mod tests {
     use super::*;
     use serde_json::json;
-    use trilithon_flow::{Credential, Mode};
+    use trilithon_flow::trace::{Capture, Propagators, Tracer};
+    use trilithon_flow::{Credential, Headers, Mode};
     use trilithon_model::install::Audit;
 
     fn writer() -> Writer {
@@ -400,6 +418,19 @@ mod tests {
             r#""sizes":{"request":0,"response":9},"milliseconds":1.234,"configuration":3}"#
         );
         assert_eq!(text, want);
+    }
+
+    #[test]
+    fn a_traced_request_names_its_span() {
+        let tracer = Tracer::new(Propagators::default(), 1.0, Capture::default());
+        let mut record = record();
+        let trace = tracer.begin(&Headers::new());
+        let want = (trace.id.to_string(), trace.span.to_string());
+        record.trace = Some(Box::new(trace));
+        let event = Event::Request(Box::new(Request::of(&record, &[], 0)));
+        let entry: Value = serde_json::from_slice(&writer().entry(&event)).expect("JSON");
+        assert_eq!(entry["trace"], json!({"traceId": want.0, "spanId": want.1}));
+        assert_eq!(want.0.len(), 32);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod show;
 use super::arguments::Arguments;
 use anyhow::Context;
 use serde_json::{Value, json};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use trilithon_ledger::audit::proof::{Proof, prove};
@@ -181,9 +182,32 @@ fn as_json(verdict: &Verdict) -> Value {
     })
 }
 
-/// The proof of the entry `LOG/INDEX`, or of entry `INDEX` of the last log.
+/// Hexadecimal digits of a trace id.
+const TRACE_ID: usize = 32;
+
+/// The first request with this trace id, from the last log to the first.
+fn traced(book: &Book, trace: &str) -> anyhow::Result<(Option<u64>, Option<u64>)> {
+    for log in book.numbers()?.into_iter().rev() {
+        let mut found = None;
+        book.reader(log)?.each(0, |index, entry| {
+            let entry: Value = serde_json::from_slice(entry).unwrap_or_default();
+            if entry["trace"]["traceId"] != trace {
+                return ControlFlow::Continue(());
+            }
+            found = Some(index);
+            ControlFlow::Break(())
+        })?;
+        if found.is_some() {
+            return Ok((Some(log), found));
+        }
+    }
+    anyhow::bail!("no request with the trace id `{trace}` was recorded")
+}
+
+/// The proof of the entry `LOG/INDEX`, of entry `INDEX` of the last log, or of the request with a trace id.
 fn proof(book: &Book, id: &str) -> anyhow::Result<Proof> {
     let (log, index) = match id.split_once('/') {
+        None if id.len() == TRACE_ID => traced(book, id)?,
         Some((log, index)) => (log.parse().ok(), index.parse().ok()),
         None => (book.numbers()?.last().copied(), id.parse().ok()),
     };
