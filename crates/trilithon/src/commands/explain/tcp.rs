@@ -108,7 +108,8 @@ fn follow(report: &Report, router: &str) {
         return say!("    to service `{name}`");
     };
     say!("    to service `{name}`{}", in_brackets(&service.config.span));
-    for (address, up) in service.backend.iter().flat_map(|b| b.server_status()) {
+    let backend = report.tcp_backends.get(&name);
+    for (address, up) in backend.iter().flat_map(|b| b.server_status()) {
         say!("      {address} {}", if up { "up" } else { "down" });
     }
 }
