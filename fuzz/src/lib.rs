@@ -1,11 +1,15 @@
 //! What must hold for any input. A target is one of these functions; a found input becomes a row of the tests beside the parser.
 #![forbid(unsafe_code)]
 
+use std::rc::Rc;
 use std::sync::Arc;
 
+use trilithon_flow::{Connection, Exchange, Request, Target};
 use trilithon_model::dialect::{self, Dialect};
 use trilithon_model::{Problems, Source, decode_dynamic, decode_static, routing_file};
 use trilithon_policy::Claims;
+use trilithon_policy::cel::Program;
+use trilithon_policy::fact::Facts;
 use trilithon_policy::token::{Key, KeySet, Origin, Token};
 use trilithon_rule::{RouteIndex, Rule, Sample, Syntax};
 use trilithon_template::{Limits, Template, Value};
@@ -258,5 +262,30 @@ pub fn template(text: &str) {
         assert!(last < Some(origin.output), "origins go forward");
         assert!(origin.source < text.len(), "an origin is in the text");
         last = Some(origin.output);
+    }
+}
+
+/// An expression is refused with its place, or decides the same each time; it never takes for ever, and never panics.
+pub fn expression(text: &str) {
+    let program = match Program::compile(text) {
+        Ok(program) => program,
+        Err(mistake) => return assert!(mistake.at <= text.len() && !mistake.message.is_empty()),
+    };
+    let address = ([127, 0, 0, 1], 80).into();
+    let connection = Connection::new(address, address, "web".into(), None);
+    let exchange = Exchange::new(Rc::new(connection), Rc::default());
+    let request = Request {
+        target: Target::new("/api/items?page=2&page=3&q=%ff"),
+        ..Request::default()
+    };
+    let facts = Facts {
+        request: &request,
+        exchange: &exchange,
+        client_ip: "127.0.0.1",
+        now: 0,
+    };
+    assert_eq!(program.holds(&facts), program.holds(&facts));
+    for fact in program.facts() {
+        assert!(!fact.shown(&facts).is_empty() || fact.read(&facts).is_ok());
     }
 }

@@ -73,6 +73,8 @@ pub struct Record {
     pub identity: Option<Arc<Identity>>,
     /// What policies and limits decided, in order.
     pub decisions: Vec<Decision>,
+    /// Decisions that allow are told with their facts too, as those that deny always are.
+    pub tell_facts: bool,
 
     pub request_bytes: u64,
     pub response_bytes: u64,

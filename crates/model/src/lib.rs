@@ -27,6 +27,7 @@ pub mod shape;
 pub mod source;
 pub mod spanned;
 pub mod support;
+mod word;
 
 pub use duration::Duration;
 pub use encode::{Encode, Secrets};

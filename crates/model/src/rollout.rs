@@ -2,64 +2,23 @@
 
 use serde_json::Value;
 
-use crate::decode::{Cx, Decode, Kind, suggest};
+use crate::decode::{Cx, Decode, Kind};
 use crate::encode::{Encode, Secrets};
 use crate::node::{Node, Value as Written};
 use crate::problem::{Problem, code};
 use crate::shape::Shape;
+use crate::word::words;
 
-/// How seriously a policy or limit is taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// It is not asked.
-    Off,
-    /// It decides and is recorded; no answer changes.
-    Shadow,
-    /// Its word counts.
-    #[default]
-    Enforce,
-}
-
-const MODES: [(&str, Mode); 3] = [
-    ("off", Mode::Off),
-    ("shadow", Mode::Shadow),
-    ("enforce", Mode::Enforce),
-];
-const WORDS: &[&str] = &[MODES[0].0, MODES[1].0, MODES[2].0];
-
-impl Mode {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        MODES[self as usize].0
-    }
-}
-
-impl Decode for Mode {
-    const KIND: Kind = Kind::Scalar;
-
-    fn fill(&mut self, node: &Node, cx: &mut Cx) {
-        let Some(text) = text(node, "a mode", cx) else {
-            return;
-        };
-        match MODES.iter().find(|(word, _)| *word == text) {
-            Some((_, mode)) => *self = *mode,
-            // A guess would let in or keep out whom nobody meant.
-            None => {
-                let message = format!("`{}` expects a mode, found `{text}`", cx.path());
-                let problem = Problem::error(code::NOT_ONE_OF, node.span.clone(), message);
-                cx.refuse(problem.help(suggest::words(text, WORDS)));
-            }
-        }
-    }
-
-    fn shape() -> Shape {
-        Shape::Word(WORDS)
-    }
-}
-
-impl Encode for Mode {
-    fn encode(&self, _: Secrets) -> Value {
-        self.as_str().into()
+words! {
+    /// How seriously a policy or limit is taken.
+    Mode: "a mode" {
+        /// It is not asked.
+        Off = "off",
+        /// It decides and is recorded; no answer changes.
+        Shadow = "shadow",
+        /// Its word counts.
+        #[default]
+        Enforce = "enforce",
     }
 }
 
@@ -157,13 +116,6 @@ mod tests {
             "", ".", "1.", ".5", "100.01", "101", "-1", "+1", "1.234", "1e1", "5%", "9999", "٣",
         ] {
             check(bad, None);
-        }
-    }
-
-    #[test]
-    fn modes_are_in_the_order_of_their_words() {
-        for (word, mode) in MODES {
-            assert_eq!(mode.as_str(), word);
         }
     }
 }

@@ -77,6 +77,13 @@ impl Claims {
         self.root.explain(claims)
     }
 
+    /// The claims that its calls look at, in order.
+    pub fn paths(&self) -> Vec<&Path> {
+        let mut paths = Vec::new();
+        self.root.paths(&mut paths);
+        paths
+    }
+
     /// Whether any call in it looks at the claim called `name`, or at something below it.
     pub fn mentions(&self, name: &str) -> bool {
         self.root.mentions(name)
@@ -116,6 +123,14 @@ impl Node {
             },
             // The part below is true where this is false: named without its `!` it would say the opposite.
             Kind::Not(_) | Kind::Test(_) => whole(self.holds(claims)),
+        }
+    }
+
+    fn paths<'a>(&'a self, into: &mut Vec<&'a Path>) {
+        match &self.kind {
+            Kind::All(parts) | Kind::Any(parts) => parts.iter().for_each(|part| part.paths(into)),
+            Kind::Not(part) => part.paths(into),
+            Kind::Test(test) => into.push(test.path()),
         }
     }
 

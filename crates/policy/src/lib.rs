@@ -1,7 +1,13 @@
 //! "May this happen?": identities verified, facts, claims expressions, CEL, decisions.
 #![forbid(unsafe_code)]
 
+pub mod cel;
 pub mod claims;
+pub mod decide;
+pub mod fact;
+#[cfg(test)]
+mod testing;
 pub mod token;
+pub mod value;
 
 pub use claims::Claims;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub enum Command {
     Run(Vec<String>),
     Check(commands::check::Options),
-    Explain(commands::explain::Options),
+    Explain(Box<commands::explain::Options>),
     Audit(commands::audit::Options),
     History(commands::history::Options),
     Diff(commands::history::DiffOptions),
@@ -32,7 +32,7 @@ pub fn parse(mut args: Vec<String>) -> anyhow::Result<Command> {
         "" => Command::Run(args),
         "run" => Command::Run(args),
         "check" => Command::Check(commands::check::Options::parse(args)?),
-        "explain" => Command::Explain(commands::explain::Options::parse(args)?),
+        "explain" => Command::Explain(commands::explain::Options::parse(args)?.into()),
         "audit" => Command::Audit(commands::audit::Options::parse(args)?),
         "history" => Command::History(commands::history::Options::parse(args)?),
         "diff" => Command::Diff(commands::history::DiffOptions::parse(args)?),

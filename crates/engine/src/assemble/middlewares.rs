@@ -125,6 +125,7 @@ impl ServiceTable<'_> {
             MiddlewareKind::GrpcWeb(c) => mw::grpc_web::build(c, cx),
             MiddlewareKind::ApiKey(c) => mw::api_key::build(c, cx),
             MiddlewareKind::Jwt(c) => mw::jwt::build(c, cx),
+            MiddlewareKind::Policy(c) => mw::policy::build(c, cx),
             MiddlewareKind::Plugin(c) => {
                 let kind = c.others.keys().next().map_or("", String::as_str);
                 Err(

@@ -10,6 +10,7 @@ pub enum Field {
     ClientHost,
     ClientPort,
     ClientUsername,
+    Decisions,
     DownstreamContentSize,
     DownstreamStatus,
     Duration,
@@ -43,11 +44,12 @@ pub enum Field {
 }
 
 /// Their names, in the order of [`Field`].
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 35] = [
     "ClientAddr",
     "ClientHost",
     "ClientPort",
     "ClientUsername",
+    "Decisions",
     "DownstreamContentSize",
     "DownstreamStatus",
     "Duration",

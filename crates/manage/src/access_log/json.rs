@@ -2,6 +2,7 @@
 
 use super::Line;
 use super::clock::{Clock, write_fraction};
+use super::decisions;
 use super::fields::{Field, Mode};
 use super::text::{ip, json, json_inner, number};
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ pub fn write(line: &Line<'_>, out: &mut Vec<u8>, clock: &mut Clock) {
     out.push(b'{');
     let mut object = Object { line, out };
     object.client();
+    object.decisions();
     object.sizes_and_times();
     object.request();
     object.route();
@@ -103,6 +105,15 @@ impl Object<'_> {
             }
         }
         self.text(Field::ClientUsername, Some(self.line.user()));
+    }
+
+    /// What policies and limits decided; not a field of Traefik's, and absent where none did.
+    fn decisions(&mut self) {
+        let decisions = &self.line.record.decisions;
+        if !decisions.is_empty() && self.key(Field::Decisions) {
+            decisions::write(decisions, self.out);
+            self.out.push(b',');
+        }
     }
 
     fn sizes_and_times(&mut self) {

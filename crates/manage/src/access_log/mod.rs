@@ -5,6 +5,7 @@
 
 mod clf;
 mod clock;
+mod decisions;
 mod fields;
 mod filter;
 mod json;

@@ -19,6 +19,7 @@ pub mod pass_tls_client_cert;
 pub mod in_flight_req;
 pub mod ip_allow_list;
 pub mod limit;
+pub mod policy;
 pub mod rate_limit;
 
 // Identity.

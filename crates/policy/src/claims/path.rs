@@ -41,6 +41,11 @@ impl Path {
         })
     }
 
+    /// The names, from the outermost object inwards.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|name| &**name)
+    }
+
     /// Whether its first name is `name`.
     pub fn starts_with(&self, name: &str) -> bool {
         self.0.first().is_some_and(|first| &**first == name)

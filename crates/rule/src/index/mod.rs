@@ -152,7 +152,10 @@ impl<T> RouteIndex<T> {
 
     /// Every router in match order with its answer: the first that matched is what [`Self::find`] gives. Lazy; for people
     /// and tests, not for the request path.
-    pub fn explain<'a, F: Facts + ?Sized>(&'a self, facts: &'a F) -> impl Iterator<Item = Explained<'a, T>> {
+    pub fn explain<'a, 'f, F: Facts + ?Sized>(
+        &'a self,
+        facts: &'f F,
+    ) -> impl Iterator<Item = Explained<'a, T>> + use<'a, 'f, T, F> {
         self.routes.iter().map(|route| Explained {
             route,
             misses: route.rule.misses(facts),

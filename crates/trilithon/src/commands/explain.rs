@@ -1,8 +1,14 @@
-//! `trilithon explain 'GET https://host/path' [-H 'Name: value'] [flags]`: which router takes a request, and why no other.
+//! `trilithon explain 'GET https://host/path' [-H 'Name: value'] [flags]`: which router takes a request, why no other, and what
+//! the policies on its way decide.
 
+mod caller;
+mod json;
+mod policies;
 mod tcp;
 
 use super::state;
+use caller::Caller;
+use policies::Decided;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -12,7 +18,7 @@ use trilithon_engine::intake;
 use trilithon_engine::live::Snapshot;
 use trilithon_engine::merge::qualify;
 use trilithon_engine::report::Report;
-use trilithon_engine::route::{RequestFacts, Route};
+use trilithon_engine::route::{Muxer, RequestFacts, Route};
 use trilithon_flow::{Connection, Exchange, Known, Method, Request, Target, TlsInfo};
 use trilithon_model::Span;
 use trilithon_rule::{Explained, canonical_host, routing_path};
@@ -27,14 +33,16 @@ pub struct Options {
     headers: Vec<(String, String)>,
     entry_point: Option<String>,
     client: IpAddr,
+    caller: Caller,
+    json: bool,
     args: Vec<String>,
 }
 
 impl Options {
-    /// Takes the request, `-H`, `--entry-point` and `--client` out of the flags.
+    /// Takes the request, `-H`, `--entry-point`, `--client`, what is said of the caller, and `-o` out of the flags.
     ///
     /// # Errors
-    /// No request, or a header without colon.
+    /// No request, a header without colon, claims that are no object, a form of output that does not exist.
     pub fn parse(args: Vec<String>) -> anyhow::Result<Options> {
         let mut request = None;
         let mut options = Options {
@@ -43,6 +51,8 @@ impl Options {
             headers: Vec::new(),
             entry_point: None,
             client: Ipv4Addr::LOCALHOST.into(),
+            caller: Caller::default(),
+            json: false,
             args: Vec::new(),
         };
         let mut args = args.into_iter();
@@ -59,7 +69,19 @@ impl Options {
                         .push((name.trim().to_owned(), text.trim().to_owned()));
                 }
                 "--entry-point" => options.entry_point = Some(value("the name of an entry point")?),
-                "--client" => options.client = value("an IP address")?.parse()?,
+                "--client" | "--client-ip" => {
+                    let text = value("an IP address")?;
+                    let ip = text.parse();
+                    options.client = ip.map_err(|_| anyhow::anyhow!("`{text}` is no IP address"))?;
+                }
+                "-o" | "--output" => {
+                    options.json = match value("`text` or `json`")?.as_str() {
+                        "text" => false,
+                        "json" => true,
+                        other => anyhow::bail!("`{other}` is no form of output; there are `text` and `json`"),
+                    }
+                }
+                option if Caller::knows(option) => options.caller.take(option, value("a value")?)?,
                 other if other.starts_with('-') => options.args.push(arg),
                 _ if request.is_none() => request = Some(arg),
                 _ => options.args.push(arg),
@@ -90,16 +112,30 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let asked = |e: &&Arc<EntryPoint>| options.entry_point.as_deref().is_none_or(|name| name == &*e.name);
     let mut taken = false;
     if let Some(connection) = tcp::asked(&options.url)? {
+        anyhow::ensure!(!options.json, "`-o json` tells of HTTP requests only");
         for entry_point in entry_points.iter().filter(asked) {
             taken |= tcp::explain(snapshot, entry_point, options.client, &connection);
         }
         return Ok(exit_code(taken));
     }
     let (tls, host, target) = split(&options.url)?;
+    let mut ways = Vec::new();
     for entry_point in entry_points.iter().filter(asked) {
         let mut req = request(options, &host, &target);
         let connection = Rc::new(connection(options, entry_point, tls, &host));
-        taken |= explain(snapshot, entry_point, &mut req, connection);
+        let mut cx = Exchange::new(connection, Rc::default());
+        cx.record.started_at = Some(std::time::SystemTime::now());
+        cx.record.tell_facts = true;
+        if options.json {
+            let way = json::way(snapshot, entry_point, &mut req, &mut cx, &options.caller);
+            taken |= way["router"].is_object();
+            ways.push(way);
+        } else {
+            taken |= explain(snapshot, entry_point, &mut req, &mut cx, &options.caller);
+        }
+    }
+    if options.json {
+        say!("{:#}", serde_json::json!({ "entryPoints": ways }));
     }
     Ok(exit_code(taken))
 }
@@ -165,58 +201,89 @@ fn connection(options: &Options, entry_point: &EntryPoint, tls: bool, host: &str
     )
 }
 
-/// Tells one entry point's part; true when a router takes the request.
-fn explain(
-    snapshot: &Snapshot,
+/// Where a request stands when routers are asked.
+struct Asked<'s> {
+    muxer: &'s Muxer,
+    host: Vec<u8>,
+    path: Vec<u8>,
+}
+
+/// Takes the request through the intake; `Err` says why no router is asked.
+fn ask<'s>(
+    snapshot: &'s Snapshot,
     entry_point: &EntryPoint,
     req: &mut Request,
-    connection: Rc<Connection>,
-) -> bool {
-    say!("entry point {}:", entry_point.name);
-    let mut cx = Exchange::new(connection.clone(), Rc::default());
-    if let Err(refusal) = intake::prepare(req, &mut cx, entry_point) {
-        say!(
-            "  refused before routing with {} ({})",
-            refusal.response.status,
-            refusal.reason
-        );
-        return false;
+    cx: &mut Exchange,
+) -> Result<Asked<'s>, String> {
+    if let Err(refusal) = intake::prepare(req, cx, entry_point) {
+        let (status, reason) = (refusal.response.status, refusal.reason);
+        return Err(format!("refused before routing with {status} ({reason})"));
     }
     let Some(routes) = snapshot.entry_points.get(entry_point.index) else {
-        return false;
+        return Err("no router is asked".to_owned());
     };
-    let muxer = if connection.tls.is_some() {
+    let muxer = if cx.connection.tls.is_some() {
         &routes.secure
     } else {
         &routes.clear
     };
     let Ok(path) = routing_path(req.target.path().as_bytes()) else {
-        say!("  refused with 400: the path holds an escape that is none");
-        return false;
+        return Err("refused with 400: the path holds an escape that is none".to_owned());
     };
-    let host = canonical_host(req.host());
+    Ok(Asked {
+        muxer,
+        host: canonical_host(req.host()).into_owned(),
+        path: path.into_owned(),
+    })
+}
+
+impl<'s> Asked<'s> {
+    /// Every router with whether it matches, in order of priority.
+    fn routers(&self, req: &Request, cx: &Exchange) -> Vec<Explained<'s, Arc<Route>>> {
+        let facts = RequestFacts {
+            req,
+            path: &self.path,
+            host: &self.host,
+            ip: cx.connection.ip(),
+        };
+        self.muxer.index().explain(&facts).collect()
+    }
+}
+
+/// Tells one entry point's part; true when a router takes the request.
+fn explain(
+    snapshot: &Snapshot,
+    entry_point: &EntryPoint,
+    req: &mut Request,
+    cx: &mut Exchange,
+    caller: &Caller,
+) -> bool {
+    say!("entry point {}:", entry_point.name);
+    let asked = match ask(snapshot, entry_point, req, cx) {
+        Ok(asked) => asked,
+        Err(why) => {
+            say!("  {why}");
+            return false;
+        }
+    };
     say!(
         "  asks for host `{}`, path `{}`",
-        String::from_utf8_lossy(&host),
-        String::from_utf8_lossy(&path)
+        String::from_utf8_lossy(&asked.host),
+        String::from_utf8_lossy(&asked.path)
     );
-    let facts = RequestFacts {
-        req,
-        path: &path,
-        host: &host,
-        ip: connection.ip(),
-    };
-    let all: Vec<Explained<'_, Arc<Route>>> = muxer.index().explain(&facts).collect();
+    let all = asked.routers(req, cx);
     let report = &snapshot.report;
     let winner = all.iter().position(Explained::matched);
     match winner {
         Some(at) => {
             say!("  taken by router {}", describe(report, &all[at]));
-            follow(report, &all[at].route.value.name, "    ");
+            let router = &all[at].route.value.name;
+            let decided = policies::decide(report, router, req, cx, caller);
+            follow(report, router, "    ", &decided);
         }
         None if all.is_empty() => say!(
             "  no router here serves {}: 404",
-            if connection.tls.is_some() {
+            if cx.connection.tls.is_some() {
                 "TLS"
             } else {
                 "clear text"
@@ -271,7 +338,7 @@ fn misses<T>(explained: &Explained<'_, T>) -> String {
 }
 
 /// The middlewares and the service behind a router, with their places.
-fn follow(report: &Report, router: &str, indent: &str) {
+fn follow(report: &Report, router: &str, indent: &str, decided: &[Decided]) {
     let Some(entry) = report.routers.get(router) else {
         return;
     };
@@ -282,6 +349,10 @@ fn follow(report: &Report, router: &str, indent: &str) {
                 "{indent}through middleware `{name}` ({kinds}, {})",
                 middleware.config.span
             );
+            decided
+                .iter()
+                .filter(|d| d.below == name)
+                .for_each(|d| d.tell(indent));
         }
     }
     if entry.config.service.is_empty() {

@@ -429,3 +429,93 @@ fn closed_pipes() {
         assert!(!err.contains("panicked"), "{command}: {err}");
     }
 }
+
+const POLICY: &str = "\
+http:
+  routers:
+    api: {rule: 'Host(`api.test`)', service: s, middlewares: [strip, gate]}
+  middlewares:
+    strip: {stripPrefix: {prefixes: [/v1]}}
+    gate: {chain: {middlewares: [staff]}}
+    staff:
+      policy:
+        rules:
+          - {name: staff, effect: allow, expression: '\"staff\" in identity.groups && http.path == \"/orders\"'}
+          - {name: own, effect: allow, expression: 'jwt.tier == \"gold\" && http.header[\"authorization\"] != \"\"'}
+  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}
+";
+
+/// The same decision as when serving, with the facts as the policy sees them: behind the prefix that is stripped.
+#[test]
+fn explain_shows_decisions() {
+    let bench = Bench::new(POLICY);
+    let check = |more: &[&str], want: &str| {
+        let mut arguments = vec!["explain", "GET http://api.test/v1/orders"];
+        arguments.extend(more);
+        let (code, out, err) = bench.run(&arguments);
+        assert_eq!(code, 0, "{err}");
+        assert!(out.contains(want), "{want} is not in\n{out}");
+    };
+    let group = ["--subject", "ann", "--group", "staff"];
+    check(
+        &group,
+        "\
+      `staff@file` allows by `staff`
+        identity.groups = [\"staff\"]
+        http.path = /orders
+",
+    );
+    check(
+        &[
+            "--jwt-claims",
+            r#"{"sub":"bob","tier":"gold"}"#,
+            "-H",
+            "Authorization: Bearer t0p-secret",
+        ],
+        "\
+      `staff@file` allows by `own`
+        identity.groups = []
+        http.path = /orders
+        jwt.tier = gold
+        http.header[\"authorization\"] = REDACTED
+",
+    );
+    check(
+        &[],
+        "\
+      `staff@file` denies by `own`
+        identity.groups = []
+        http.path = /orders
+        jwt.tier = absent
+        http.header[\"authorization\"] = absent
+        error = there is no `jwt.tier`
+",
+    );
+}
+
+#[test]
+fn explain_as_json() {
+    let bench = Bench::new(POLICY);
+    let arguments = [
+        "explain",
+        "http://api.test/v1/orders",
+        "-o",
+        "json",
+        "--group",
+        "staff",
+    ];
+    let (code, out, err) = bench.run(&arguments);
+    assert_eq!(code, 0, "{err}");
+    let answer: Value = serde_json::from_str(&out).expect("JSON");
+    let way = &answer["entryPoints"][0];
+    assert_eq!(way["router"]["name"], "api@file");
+    assert_eq!(way["middlewares"], serde_json::json!(["strip@file", "gate@file"]));
+    let decision = &way["decisions"][0];
+    assert_eq!(decision["policy"], "staff@file");
+    assert_eq!(decision["decision"], "allow");
+    assert_eq!(decision["facts"]["http.path"], "/orders");
+    let (code, out, _) = bench.run(&["explain", "http://other.test/", "-o", "json"]);
+    assert_eq!(code, 1);
+    let answer: Value = serde_json::from_str(&out).expect("JSON");
+    assert!(answer["entryPoints"][0]["router"].is_null());
+}

@@ -17,6 +17,7 @@ mod history;
 mod http2;
 mod limits;
 mod paths;
+mod policy;
 mod reload;
 mod server2;
 mod shutdown;

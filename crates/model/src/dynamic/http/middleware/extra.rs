@@ -2,7 +2,7 @@
 
 use trilithon_model_derive::Config;
 
-use super::{ApiKey, Jwt, Limit};
+use super::{ApiKey, Jwt, Limit, Policy};
 
 /// Kinds that Traefik Proxy does not have: those of Traefik Hub under Hub's names, and the gateway's own. Each can be
 /// written under `plugin`, as Hub has it, or directly.
@@ -14,4 +14,6 @@ pub struct Extra {
     pub jwt: Option<Box<Jwt>>,
     /// Limits how much each caller may take.
     pub limit: Option<Box<Limit>>,
+    /// Decides by rules over the request and the identity.
+    pub policy: Option<Box<Policy>>,
 }

@@ -22,6 +22,7 @@ mod jwt;
 mod limit;
 mod pass_tls_client_cert;
 mod plugin;
+mod policy;
 mod rate_limit;
 mod redirect_regex;
 mod redirect_scheme;
@@ -57,6 +58,7 @@ pub use pass_tls_client_cert::{
     PassTlsClientCert, TlsClientCertificateInfo, TlsClientCertificateIssuer, TlsClientCertificateSubject,
 };
 pub use plugin::Plugin;
+pub use policy::{Effect, Policy, PolicyRule};
 pub use rate_limit::{RateLimit, Redis};
 pub use redirect_regex::RedirectRegex;
 pub use redirect_scheme::RedirectScheme;
@@ -167,6 +169,7 @@ kinds! { "middleware",
             ApiKey: api_key = "apiKey",
             Jwt: jwt = "jwt",
             Limit: limit = "limit",
+            Policy: policy = "policy",
         }
     }
 }
