@@ -6,8 +6,7 @@ import subprocess
 from . import places
 
 HEADERS = ['Host: bench.example.com', 'User-Agent: Mozilla/5.0 (X11; Linux x86_64) bench/1.0', 'Accept: application/json, text/plain, */*',
-           'Accept-Encoding: gzip, deflate, br', 'Accept-Language: en-US,en;q=0.9',
-           'Authorization: Bearer abcdefghijklmnopqrstuvwxyz0123456789']
+           'Accept-Encoding: gzip, deflate, br', 'Accept-Language: en-US,en;q=0.9']
 PIN_LOAD = ['taskset', '-c', places.LOAD_CPU]
 
 # name: (door, connections, path, more headers, unit, what it is)
@@ -23,8 +22,9 @@ WORKLOADS = {
 }
 
 
-def headers(lines):
-    return [word for line in lines for word in ('-H', line)]
+def headers(lines, peer):
+    token = peer.token or 'abcdefghijklmnopqrstuvwxyz0123456789'
+    return [word for line in [*lines, f'Authorization: Bearer {token}'] for word in ('-H', line)]
 
 
 def h2load(workload, peer):
@@ -32,7 +32,7 @@ def h2load(workload, peer):
     door, _, path, _, _, _ = WORKLOADS[workload]
     port = peer.doors[door]
     url = f'{"https" if door == "tls" else "http"}://bench.example.com:{port}{path}'
-    return ['h2load', f'--connect-to=127.0.0.1:{port}', *headers(HEADERS[1:]), url]
+    return ['h2load', f'--connect-to=127.0.0.1:{port}', *headers(HEADERS[1:], peer), url]
 
 
 def run(workload, peer, seconds, rate):
@@ -45,7 +45,7 @@ def run(workload, peer, seconds, rate):
     elif workload == 'h2c':
         command = [*h2load(workload, peer), '-t1', f'-c{connections}', '-m16', '-D', str(seconds)]
     else:
-        command = ['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '30s', *headers(HEADERS + more), url]
+        command = ['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '30s', *headers(HEADERS + more, peer), url]
     done = subprocess.run([*PIN_LOAD, *command], capture_output=True, text=True)
     return parse(workload, done)
 

@@ -3,9 +3,10 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
-from . import places
+from . import credential, places
 
 PIN_PROXY = ['taskset', '-c', places.PROXY_CPU]
 OTHER_ROUTERS = 100
@@ -34,7 +35,9 @@ class Peer:
     """One proxy. `doors` maps `plain`, `tls` and `h2c` to ports; a door it does not have is missing."""
 
     def __init__(self, name, backend, binary=None):
-        self.name, self.process = name, None
+        self.name, self.process, self.collector, self.sink = name, None, None, None
+        # Sent as `Authorization`: a token for whoever looks at it, and as long as one for the others.
+        self.token = None
         ports = {door: places.free_port() for door in ('plain', 'tls', 'h2c', 'admin')}
         self.doors = {door: ports[door] for door in ('plain', 'tls', 'h2c')}
         self.environment = {}
@@ -51,17 +54,24 @@ class Peer:
             self.arguments = ['haproxy', '-db', '-f', places.fill('haproxy.cfg', f'{run}/haproxy.cfg', **values)]
         else:
             self.doors['h2c'] = self.doors['plain']
+            kind = 'governed' if name == 'governed' else 'gateway'
+            if kind == 'governed':
+                values['KEY'], self.token = credential.make()
+                values['KEY'] = values['KEY'].strip().replace('\n', '\\n')
+                values['collector'] = self.collector = places.free_port()
             values['OTHERS'] = ''.join(f'    other{n}: {{rule: Host(`app{n}.example.com`) && PathPrefix(`/v{n}`), service: backend}}\n'
                                        for n in range(OTHER_ROUTERS))
-            places.fill('gateway.routing.yml', f'{run}/{name}.routing.yml', **values)
-            install = places.fill('gateway.yml', f'{run}/{name}.yml', **values)
+            places.fill(f'{kind}.routing.yml', f'{run}/{name}.routing.yml', **values)
+            install = places.fill(f'{kind}.yml', f'{run}/{name}.yml', **values)
             self.arguments = [os.path.abspath(binary), f'--configFile={install}']
-            self.environment = {'TRILITHON_WORKERS': '1', 'STATE_DIRECTORY': f'{run}/state'} if name == 'trilithon' else {'GOMAXPROCS': '1'}
+            self.environment = {'GOMAXPROCS': '1'} if name == 'traefik' else {'TRILITHON_WORKERS': '1', 'STATE_DIRECTORY': f'{run}/{name}.state'}
 
     def start(self, wrapper=PIN_PROXY):
         if self.arguments is None:
             return
         log = open(f'{places.RUN}/{self.name}.log', 'w')
+        if self.collector:
+            self.sink = subprocess.Popen(['taskset', '-c', places.LOAD_CPU, sys.executable, places.COLLECTOR, str(self.collector)])
         self.process = subprocess.Popen([*wrapper, *self.arguments], env={**os.environ, **self.environment}, stdout=log,
                                         stderr=subprocess.STDOUT, cwd=places.RUN)
         if not all([wait_for(port) for port in self.doors.values()]) or not self.answers():
@@ -74,7 +84,8 @@ class Peer:
             try:
                 with socket.create_connection(('127.0.0.1', self.doors['plain']), 5) as s:
                     s.settimeout(5)
-                    s.sendall(b'GET / HTTP/1.1\r\nHost: bench.example.com\r\nConnection: close\r\n\r\n')
+                    token = f'Authorization: Bearer {self.token}\r\n' if self.token else ''
+                    s.sendall(f'GET / HTTP/1.1\r\nHost: bench.example.com\r\n{token}Connection: close\r\n\r\n'.encode())
                     if s.recv(4096).startswith(b'HTTP/1.1 200'):
                         return True
             except OSError:
@@ -86,6 +97,9 @@ class Peer:
         if self.process:
             stop(self.process, patience)
             self.process = None
+        if self.collector and self.sink:
+            stop(self.sink)
+            self.sink = None
 
     def processes(self):
         """The process and its children (nginx has a master and a worker)."""
@@ -140,5 +154,5 @@ def available(traefik=None, trilithon=None):
     if traefik:
         peers['traefik'] = traefik
     if os.path.exists(trilithon or places.GATEWAY):
-        peers['trilithon'] = trilithon or places.GATEWAY
+        peers['trilithon'] = peers['governed'] = trilithon or places.GATEWAY
     return peers

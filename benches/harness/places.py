@@ -7,6 +7,7 @@ import subprocess
 
 BENCHES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(BENCHES)
+COLLECTOR = os.path.join(BENCHES, 'harness', 'collector.py')
 CONF = os.path.join(BENCHES, 'conf')
 # Logs go to memory where that is possible: a disk that other work keeps busy is not what is measured.
 RUN = f'/dev/shm/trilithon-bench-{os.getuid()}' if os.access('/dev/shm', os.W_OK) else os.path.join(BENCHES, 'run.d')
