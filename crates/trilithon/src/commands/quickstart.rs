@@ -1,8 +1,11 @@
 //! `trilithon quickstart`: the gateway on embedded defaults with samples behind it, and what to try.
 
+mod issuer;
+
 use super::{run, sample};
 use crate::install;
 use anyhow::Context;
+use issuer::Issuer;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,8 +60,12 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let samples = runtime.block_on(samples()).context("cannot start the samples")?;
     let ports = ports()?;
     let store = store();
+    let issuer = Issuer::new()?;
     let fill = |text: &str| {
-        let text = text.replace("@store@", &store.display().to_string());
+        let text = text
+            .replace("@store@", &store.display().to_string())
+            .replace("@keys@", &issuer.keys)
+            .replace("@token@", &issuer.token);
         let filled = ports
             .iter()
             .fold(text, |t, (mark, port)| t.replace(mark, &port.to_string()));
@@ -113,6 +120,10 @@ async fn samples() -> std::io::Result<Vec<(&'static str, String)>> {
         ("@canary@", sample::start("canary", sample::Kind::Whoami).await?),
         ("@events@", sample::start("events", sample::Kind::Events).await?),
         ("@flaky@", sample::start("flaky", sample::Kind::Flaky).await?),
+        (
+            "@collector@",
+            sample::start("collector", sample::Kind::Collector).await?,
+        ),
     ])
 }
 

@@ -1,6 +1,14 @@
 //! The servers behind `quickstart`: small, real HTTP/1.1 upstreams on loopback that say what they were asked.
 
+#[cfg(feature = "otlp")]
+mod collector;
+#[cfg(not(feature = "otlp"))]
+#[path = "sample/no_collector.rs"]
+mod collector;
+
+use collector::Collector;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -11,6 +19,8 @@ const LIMITS: HeadLimits = HeadLimits {
     bytes: 64 * 1024,
     fields: 128,
 };
+/// Longest body that is read.
+const MAX_BODY: u64 = 4 << 20;
 /// Time between two events of the stream.
 const EVENT_GAP: Duration = Duration::from_millis(500);
 
@@ -23,6 +33,15 @@ pub enum Kind {
     Events,
     /// Fails each second request.
     Flaky,
+    /// Takes traces, and shows them.
+    Collector,
+}
+
+/// One request, read.
+struct Asked {
+    method: String,
+    target: String,
+    body: Vec<u8>,
 }
 
 /// Starts a server; gives its URL.
@@ -32,67 +51,91 @@ pub enum Kind {
 pub async fn start(name: &'static str, kind: Kind) -> io::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
+    let collector = Arc::new(Collector::default());
     tokio::spawn(async move {
         let mut served = 0u32;
         while let Ok((tcp, _)) = listener.accept().await {
             served += 1;
+            let collector = collector.clone();
             tokio::spawn(async move {
                 // A client that goes away is no news.
-                let _ = serve(tcp, name, kind, served).await;
+                let _ = serve(tcp, name, kind, served, &collector).await;
             });
         }
     });
     Ok(url)
 }
 
-async fn serve(mut tcp: TcpStream, name: &str, kind: Kind, first: u32) -> io::Result<()> {
+async fn serve(
+    mut tcp: TcpStream,
+    name: &str,
+    kind: Kind,
+    first: u32,
+    collector: &Collector,
+) -> io::Result<()> {
     let mut buffer = Buffer::new();
     let mut served = first;
     loop {
         let mut headers = Headers::new();
-        let parsed = parse_request(buffer.filled(), &mut headers, &LIMITS).map(|head| {
-            head.map(|head| {
-                let line = format!(
-                    "{} {}",
-                    String::from_utf8_lossy(head.method),
-                    String::from_utf8_lossy(head.target)
-                );
-                (line, head.len, head.framing, head.method == b"HEAD")
-            })
-        });
-        let (line, len, framing, head) = match parsed {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) if tcp.read_buf(buffer.reading()).await? > 0 => continue,
-            _ => return Ok(()),
+        let Some(asked) = read(&mut tcp, &mut buffer, &mut headers).await? else {
+            return Ok(());
         };
-        buffer.consume(len);
-        let mut left = match framing {
-            Framing::Length(n) => n,
-            Framing::None => 0,
-            // The samples are asked with small bodies of known length; others end the connection.
-            _ => return Ok(()),
-        };
-        while left > 0 {
-            let n = (buffer.len() as u64).min(left);
-            buffer.consume(n as usize);
-            left -= n;
-            if left > 0 && tcp.read_buf(buffer.reading()).await? == 0 {
-                return Ok(());
-            }
-        }
         served += 1;
-        match kind {
+        let (status, body) = match kind {
             Kind::Events => return events(&mut tcp).await,
             Kind::Flaky if served.is_multiple_of(2) => {
-                answer(&mut tcp, "503 Service Unavailable", name, "not this time\n", head).await?
+                ("503 Service Unavailable", "not this time\n".to_owned())
             }
-            _ => answer(&mut tcp, "200 OK", name, &describe(name, &line, &headers), head).await?,
+            Kind::Collector => ("200 OK", collector.answer(&asked)),
+            Kind::Whoami | Kind::Flaky => ("200 OK", describe(name, &asked, &headers)),
+        };
+        answer(&mut tcp, status, name, &body, asked.method == "HEAD").await?;
+    }
+}
+
+/// The next request; `None` when there is none, or none that a sample takes: they are asked with bodies of known length.
+async fn read(tcp: &mut TcpStream, buffer: &mut Buffer, headers: &mut Headers) -> io::Result<Option<Asked>> {
+    let (mut asked, length) = loop {
+        headers.clear();
+        let parsed = parse_request(buffer.filled(), headers, &LIMITS).map(|head| {
+            head.map(|head| {
+                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+                let asked = Asked {
+                    method: text(head.method),
+                    target: text(head.target),
+                    body: Vec::new(),
+                };
+                (asked, head.len, head.framing)
+            })
+        });
+        match parsed {
+            Ok(Some((asked, len, framing))) => {
+                buffer.consume(len);
+                match framing {
+                    Framing::None => return Ok(Some(asked)),
+                    Framing::Length(length) if length <= MAX_BODY => break (asked, length as usize),
+                    _ => return Ok(None),
+                }
+            }
+            Ok(None) if tcp.read_buf(buffer.reading()).await? > 0 => {}
+            _ => return Ok(None),
+        }
+    };
+    loop {
+        let n = buffer.len().min(length - asked.body.len());
+        asked.body.extend_from_slice(&buffer.filled()[..n]);
+        buffer.consume(n);
+        if asked.body.len() == length {
+            return Ok(Some(asked));
+        }
+        if tcp.read_buf(buffer.reading()).await? == 0 {
+            return Ok(None);
         }
     }
 }
 
-fn describe(name: &str, line: &str, headers: &Headers) -> String {
-    let mut text = format!("server:  {name}\nrequest: {line}\n");
+fn describe(name: &str, asked: &Asked, headers: &Headers) -> String {
+    let mut text = format!("server:  {name}\nrequest: {} {}\n", asked.method, asked.target);
     for (known, field, value) in headers.iter_known() {
         if known != Known::Connection {
             text.push_str(&format!(
