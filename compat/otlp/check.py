@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Follows requests through a gateway's traces, metrics and logs: what a collector is sent over HTTP and gRPC, what a real Prometheus
-scrapes, what the log says, what servers are told. All must name the same ids.
+"""Follows requests through a gateway's traces, metrics, logs and audit log: what a collector is sent over HTTP and gRPC, what a real
+Prometheus scrapes, what the logs say, what servers are told. All must name the same ids.
 
     compat/otlp/check.py --bin target/debug/trilithon"""
 import argparse
@@ -31,6 +31,7 @@ metrics:
   otlp: {{pushInterval: 200ms, {export}}}
 accessLog: {{format: json, filePath: "{folder}/access.log", dualOutput: true, otlp: {{{export}}}}}
 experimental: {{otlplogs: true}}
+store: {{directory: "{folder}/state"}}
 tracing:
   otlp: {{{export}}}
   serviceName: edge
@@ -42,7 +43,7 @@ tracing:
 ROUTING = '''
 http:
   routers:
-    all: {{rule: PathPrefix(`/`), service: all, middlewares: [chain], observability: {{traceVerbosity: detailed}}}}
+    all: {{rule: PathPrefix(`/`), service: all, middlewares: [chain], observability: {{traceVerbosity: detailed, audit: true}}}}
   middlewares:
     chain: {{chain: {{middlewares: [headers, retry]}}}}
     headers: {{headers: {{customRequestHeaders: {{X-Added: a}}}}}}
@@ -61,6 +62,7 @@ class World:
     """A collector, a backend, and a gateway that exports as `export` says."""
 
     def __init__(self, binary, export):
+        self.binary = os.path.abspath(binary)
         self.folder = tempfile.mkdtemp(prefix='compat-otlp-')
         self.collector, self.certificates = Collector(), Certificates(self.folder)
         self.backend = Backend('b1', self.certificates)
@@ -68,7 +70,7 @@ class World:
         export = export.format(http=self.collector.http_port, grpc=self.collector.grpc_port)
         self.write('install.yml', INSTALL.format(folder=self.folder, export=export, **self.ports))
         self.write('routing.yml', ROUTING.format(b1=self.backend.port))
-        self.processes = [self.start('gateway.log', os.path.abspath(binary), f'--configFile={self.folder}/install.yml')]
+        self.processes = [self.start('gateway.log', self.binary, f'--configFile={self.folder}/install.yml')]
 
     def __enter__(self):
         if not until(lambda: self.ask({'headers': {'traceparent': '00-' + 'a' * 32 + '-' + 'b' * 16 + '-00'}}).status == 200):
@@ -129,6 +131,7 @@ def follow(world):
     check_spans(world, spans, answer)
     check_resource(spans[0].resource)
     check_log(world, spans[0])
+    check_audit(world, spans[0])
     check_metrics(world, spans[0])
 
 
@@ -182,6 +185,16 @@ def check_log(world, span):
     same('log record', (span.id, 9), (found.span_id.hex(), found.severity_number))
     among('log record fields', {'TraceId': TRACE, 'SpanId': span.id, 'trace_id': TRACE, 'span_id': span.id, 'DownstreamStatus': 503,
                                 'RouterName': 'all@file'}, attributes(found.attributes))
+
+
+def check_audit(world, span):
+    def entry():
+        """The proof of the request's entry, asked for by its trace."""
+        done = subprocess.run([world.binary, 'audit', 'prove', TRACE, '--store', f'{world.folder}/state'], capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else None
+    proof = json.loads(until(entry) or '{}')
+    said = json.loads(proof.get('entry', '{}'))
+    same('audit entry', ({'traceId': TRACE, 'spanId': span.id}, 503), (said.get('trace'), said.get('outcome', {}).get('status')))
 
 
 def check_metrics(world, span):
