@@ -4,6 +4,9 @@
 pub const MAX_HEADER_BYTES: usize = 1 << 20;
 /// Header fields of one message. Traefik takes as many as fit into the bytes; a longer list is refused, never cut.
 pub const MAX_HEADER_FIELDS: usize = 8192;
+/// Ranges that one request may ask for (RFC 9110 §14.2 lets a server ignore "many small ranges"): each may cost the server a
+/// part of a multipart answer, and nobody who plays a film or reads a document asks for so many.
+pub const MAX_RANGES: usize = 100;
 /// Bytes of an upstream's response head. An upstream is hostile input too.
 pub const MAX_RESPONSE_HEAD: usize = 256 * 1024;
 /// Fields of an upstream's response head. Traefik knows no limit; the bytes above bound it already.

@@ -32,6 +32,7 @@ known! {
     ProxyAuthenticate = "Proxy-Authenticate",
     ProxyAuthorization = "Proxy-Authorization",
     Http2Settings = "Http2-Settings",
+    Proxy = "Proxy",
     Expect = "Expect",
     Date = "Date",
     Server = "Server",

@@ -1,9 +1,10 @@
 //! What every request goes through before it is routed, in Traefik's order: names with `_`, fragments, path, query,
-//! forwarding headers.
+//! forwarding headers; what harms servers goes on the way.
 //!
 //! A request that is refused here was never matched: nothing of it goes upstream.
 
 mod forwarded;
+mod harmful;
 mod path;
 
 pub use forwarded::Trust;
@@ -47,6 +48,7 @@ pub fn prepare(req: &mut Request, cx: &mut Exchange, entry_point: &EntryPoint) -
         let encoded = query.replace(';', "%3B");
         req.target.set_query(Some(&encoded));
     }
+    harmful::drop(&mut req.headers);
     let connection = cx.connection.clone();
     forwarded::apply(req, &connection, entry_point);
     cx.not_append_forwarded_for = entry_point.not_append_forwarded_for;

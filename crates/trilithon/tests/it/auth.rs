@@ -60,7 +60,16 @@ impl Signer {
     }
 
     fn sign(&self, header: &Value, claims: &Value) -> String {
-        let message = format!("{}.{}", part(header), part(claims));
+        self.signed(format!("{}.{}", part(header), part(claims)))
+    }
+
+    /// Claims that need not be JSON.
+    fn text(&self, claims: &str) -> String {
+        let header = part(&json!({"alg": "ES256", "kid": self.name}));
+        self.signed(format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims)))
+    }
+
+    fn signed(&self, message: String) -> String {
         let signature = self
             .pair
             .sign(&SystemRandom::new(), message.as_bytes())
@@ -199,8 +208,33 @@ fn e10_tokens_that_are_not() {
         ("expired", with("exp", json!(1_000_000_000))),
         ("no end", without_exp),
         ("not yet", with("nbf", json!(3_000_000_000u64))),
+        (
+            "no audience",
+            signer.token(&json!({"sub": "ann", "exp": 4_000_000_000u64})),
+        ),
         ("another audience", with("aud", json!(["till"]))),
         ("dates as text", with("exp", json!("4000000000"))),
+        (
+            "a date beyond numbers",
+            signer.text(r#"{"aud":"shop","exp":1e999999999}"#),
+        ),
+        (
+            "a date of many digits",
+            signer.text(&format!(r#"{{"aud":"shop","exp":{}}}"#, "9".repeat(9000))),
+        ),
+        (
+            "two dates",
+            signer.text(r#"{"aud":"shop","exp":1000000000,"exp":4000000000}"#),
+        ),
+        (
+            "a deep one",
+            signer.text(&format!(
+                r#"{{"aud":"shop","x":{}{}}}"#,
+                "[".repeat(4000),
+                "]".repeat(4000)
+            )),
+        ),
+        ("a list", signer.text(r#"[{"aud":"shop","exp":4000000000}]"#)),
         ("huge", with("x", json!("x".repeat(16 * 1024)))),
         ("garbage", "!.a.b".to_owned()),
     ];
