@@ -1,4 +1,5 @@
-//! HTTP/1.1 as data: header lists, heads, body framing, PROXY protocol, ClientHello.
+//! HTTP/1.1 as data: header lists, heads, body framing, PROXY protocol, ClientHello; and what bodies are often made of:
+//! JSON, server-sent events.
 //!
 //! Everything here is sans-io: bytes in, facts out. Nothing awaits, nothing opens a socket.
 #![forbid(unsafe_code)]
@@ -14,12 +15,14 @@ mod field;
 pub mod framing;
 pub mod head;
 pub mod headers;
+pub mod json;
 pub mod known;
 pub mod proxy_protocol;
 pub mod reject;
 mod request;
 mod response;
 mod scan;
+pub mod sse;
 pub mod trailer;
 
 pub use body::{BodyDecoder, Step};

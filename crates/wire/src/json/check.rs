@@ -1,0 +1,290 @@
+//! The one strict look at a whole document: grammar and depth. Everything else walks over what passed here.
+
+use super::{Error, Fault, MAX_DEPTH};
+use std::ops::Range;
+
+/// Where the one value of a document stands.
+pub(super) fn document(doc: &[u8]) -> Result<Range<usize>, Error> {
+    let mut check = Check {
+        doc,
+        at: 0,
+        objects: 0,
+        depth: 0,
+    };
+    check.space();
+    let start = check.at;
+    check.values()?;
+    let end = check.at;
+    check.space();
+    match check.at == doc.len() {
+        true => Ok(start..end),
+        false => Err(check.error(Fault::Trailing)),
+    }
+}
+
+struct Check<'j> {
+    doc: &'j [u8],
+    at: usize,
+    /// The open arrays and objects, innermost lowest: a bit is set for an object.
+    objects: u128,
+    depth: u32,
+}
+
+impl Check<'_> {
+    /// One value with all that is in it; a loop, so that depth costs no stack.
+    fn values(&mut self) -> Result<(), Error> {
+        loop {
+            if self.begin()? {
+                continue;
+            }
+            loop {
+                if self.depth == 0 {
+                    return Ok(());
+                }
+                self.space();
+                let in_object = self.objects & 1 == 1;
+                match self.peek()? {
+                    b',' => {
+                        self.at += 1;
+                        if in_object {
+                            self.name()?;
+                        }
+                        break;
+                    }
+                    b'}' if in_object => self.close(),
+                    b']' if !in_object => self.close(),
+                    _ => return Err(self.error(Fault::Unexpected)),
+                }
+            }
+        }
+    }
+
+    /// A scalar, an empty array or object, or the beginning of one up to its first value: then it says true.
+    fn begin(&mut self) -> Result<bool, Error> {
+        self.space();
+        match self.peek()? {
+            b'{' => {
+                self.open(1)?;
+                if self.peek()? == b'}' {
+                    self.close();
+                    return Ok(false);
+                }
+                self.name()?;
+                Ok(true)
+            }
+            b'[' => {
+                self.open(0)?;
+                if self.peek()? == b']' {
+                    self.close();
+                    return Ok(false);
+                }
+                Ok(true)
+            }
+            b'"' => self.string().map(|()| false),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number().map(|()| false),
+        }
+    }
+
+    fn open(&mut self, object: u128) -> Result<(), Error> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.error(Fault::Depth));
+        }
+        self.depth += 1;
+        self.objects = self.objects << 1 | object;
+        self.at += 1;
+        self.space();
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.depth -= 1;
+        self.objects >>= 1;
+        self.at += 1;
+    }
+
+    /// A member's name and its colon.
+    fn name(&mut self) -> Result<(), Error> {
+        self.space();
+        if self.peek()? != b'"' {
+            return Err(self.error(Fault::Unexpected));
+        }
+        self.string()?;
+        self.space();
+        match self.peek()? {
+            b':' => self.at += 1,
+            _ => return Err(self.error(Fault::Unexpected)),
+        }
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<(), Error> {
+        self.at += 1;
+        loop {
+            self.at = special(self.doc, self.at);
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                b'\\' => self.escape()?,
+                _ => return Err(self.error(Fault::Text)),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Error> {
+        self.at += 1;
+        match self.peek()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
+            b'u' => {
+                for _ in 0..4 {
+                    self.at += 1;
+                    if !self.peek()?.is_ascii_hexdigit() {
+                        return Err(self.error(Fault::Text));
+                    }
+                }
+                self.at += 1;
+            }
+            _ => return Err(self.error(Fault::Text)),
+        }
+        Ok(())
+    }
+
+    /// `-? ( 0 | [1-9][0-9]* ) ( . [0-9]+ )? ( [eE] [+-]? [0-9]+ )?`
+    fn number(&mut self) -> Result<(), Error> {
+        self.at += usize::from(self.has(b"-"));
+        match self.peek()? {
+            b'0' => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.has(b".") {
+            self.at += 1;
+            self.digits()?;
+        }
+        if self.has(b"eE") {
+            self.at += 1;
+            self.at += usize::from(self.has(b"+-"));
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Error> {
+        if !self.peek()?.is_ascii_digit() {
+            return Err(self.error(Fault::Unexpected));
+        }
+        while self.has(b"0123456789") {
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<bool, Error> {
+        for byte in word {
+            if self.peek()? != *byte {
+                return Err(self.error(Fault::Unexpected));
+            }
+            self.at += 1;
+        }
+        Ok(false)
+    }
+
+    fn space(&mut self) {
+        self.at = past_space(self.doc, self.at);
+    }
+
+    fn has(&self, any: &[u8]) -> bool {
+        self.doc.get(self.at).is_some_and(|b| any.contains(b))
+    }
+
+    fn peek(&self) -> Result<u8, Error> {
+        self.doc
+            .get(self.at)
+            .copied()
+            .ok_or_else(|| self.error(Fault::End))
+    }
+
+    fn error(&self, what: Fault) -> Error {
+        Error { what, at: self.at }
+    }
+}
+
+/// The first position from `at` that is no white space.
+#[inline]
+pub(super) fn past_space(doc: &[u8], mut at: usize) -> usize {
+    while matches!(doc.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        at += 1;
+    }
+    at
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The first position from `at` of a quote, a backslash or a control character; the end if there is none. Eight bytes at
+/// a time: in each mask the lowest set bit is exact.
+#[inline]
+pub(super) fn special(doc: &[u8], mut at: usize) -> usize {
+    let below = |w: u64, n: u64| w.wrapping_sub(ONES * n) & !w;
+    while let Some(word) = doc.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let w = u64::from_le_bytes(*word);
+        let quote = below(w ^ (ONES * u64::from(b'"')), 1);
+        let slash = below(w ^ (ONES * u64::from(b'\\')), 1);
+        let hits = (below(w, 0x20) | quote | slash) & HIGHS;
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = doc.get(at..).unwrap_or_default();
+    let stop = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
+    at + rest.iter().position(stop).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(doc: &str, want: Result<Range<usize>, (Fault, usize)>) {
+        assert_eq!(
+            document(doc.as_bytes()).map_err(|e| (e.what, e.at)),
+            want,
+            "{doc}"
+        );
+    }
+
+    #[test]
+    fn documents() {
+        check("{}", Ok(0..2));
+        check(" [1, 2.5e-3, -0, \"a\\u00e9\", {\"b\":[[]]}]\n", Ok(1..39));
+        check("0", Ok(0..1));
+        check("\"\u{7f}é\"", Ok(0..5));
+        check("", Err((Fault::End, 0)));
+        check("[1,]", Err((Fault::Unexpected, 3)));
+        check("{\"a\":1,}", Err((Fault::Unexpected, 7)));
+        check("{\"a\" 1}", Err((Fault::Unexpected, 5)));
+        check("{a:1}", Err((Fault::Unexpected, 1)));
+        check("[1}", Err((Fault::Unexpected, 2)));
+        check("01", Err((Fault::Trailing, 1)));
+        check("+1", Err((Fault::Unexpected, 0)));
+        check("1.", Err((Fault::End, 2)));
+        check("tru", Err((Fault::End, 3)));
+        check("\"a\tb\"", Err((Fault::Text, 2)));
+        check("\"a\\x\"", Err((Fault::Text, 3)));
+        check("\"\\u12g4\"", Err((Fault::Text, 5)));
+        check("{} {}", Err((Fault::Trailing, 3)));
+        check("\u{feff}{}", Err((Fault::Unexpected, 0)));
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        assert!(document(nested(128).as_bytes()).is_ok());
+        check(&nested(129), Err((Fault::Depth, 128)));
+        let mixed = "{\"a\":[".repeat(64) + &"]}".repeat(64);
+        assert!(document(mixed.as_bytes()).is_ok());
+    }
+}

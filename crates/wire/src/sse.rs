@@ -1,0 +1,260 @@
+//! Server-sent events (WHATWG HTML §9.2.6) as frames: what lies between two blank lines, with the blank line that ends it.
+//!
+//! Frames follow each other without a gap, so that passing each on is passing the stream on byte for byte. Any of the
+//! three line ends is taken, in any mixture.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Cuts a stream into frames. It is given what has not been cut off yet, and remembers how far it has looked.
+#[derive(Clone, Debug)]
+pub struct Frames {
+    limit: usize,
+    /// Whether a byte order mark may still come.
+    first: bool,
+    /// Where the line that is being looked at begins, and how far it was looked at.
+    line: usize,
+    seen: usize,
+    frame: Frame,
+}
+
+/// One frame. Ranges are from its first byte.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Bytes it takes, its blank line included.
+    pub len: usize,
+    event: Option<Range<usize>>,
+    data: Vec<Range<usize>>,
+}
+
+/// A frame is larger than the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+impl Frames {
+    /// `limit` is the size of the largest frame, in bytes.
+    pub fn new(limit: usize) -> Frames {
+        Frames {
+            limit,
+            first: true,
+            line: 0,
+            seen: 0,
+            frame: Frame::default(),
+        }
+    }
+
+    /// The frame at the beginning of `buf`; `None` when more bytes are needed. The next call gets what follows it.
+    ///
+    /// # Errors
+    /// It is not over within the limit.
+    pub fn next(&mut self, buf: &[u8]) -> Result<Option<Frame>, TooLong> {
+        self.mark(buf);
+        loop {
+            let Some(end) = find_end(buf, self.seen) else {
+                self.seen = buf.len();
+                return self.more(buf);
+            };
+            self.seen = end;
+            // A CR at the end may be half of a CRLF.
+            let next = match (buf.get(end), buf.get(end + 1)) {
+                (Some(b'\r'), None) => return self.more(buf),
+                (Some(b'\r'), Some(b'\n')) => end + 2,
+                _ => end + 1,
+            };
+            let blank = end == self.line;
+            self.take_line(buf, end);
+            (self.line, self.seen) = (next, next);
+            if blank {
+                return self.finish(next).map(Some);
+            }
+        }
+    }
+
+    /// What is left when the stream has ended: a frame without its blank line, or nothing. By the book a client drops it;
+    /// not every client goes by the book.
+    pub fn rest(&mut self, buf: &[u8]) -> Result<Option<Frame>, TooLong> {
+        if buf.is_empty() {
+            return Ok(None);
+        }
+        self.mark(buf);
+        let end = if buf.ends_with(b"\r") {
+            buf.len() - 1
+        } else {
+            buf.len()
+        };
+        if self.line < end {
+            self.take_line(buf, end);
+        }
+        self.finish(buf.len()).map(Some)
+    }
+
+    fn more(&self, buf: &[u8]) -> Result<Option<Frame>, TooLong> {
+        if buf.len() > self.limit {
+            Err(TooLong)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn finish(&mut self, len: usize) -> Result<Frame, TooLong> {
+        let mut frame = std::mem::take(&mut self.frame);
+        frame.len = len;
+        (self.line, self.seen, self.first) = (0, 0, false);
+        if len > self.limit { Err(TooLong) } else { Ok(frame) }
+    }
+
+    /// Passes a byte order mark at the very beginning.
+    fn mark(&mut self, buf: &[u8]) {
+        if self.first && self.line == 0 && buf.starts_with(b"\xef\xbb\xbf") {
+            (self.line, self.seen) = (3, self.seen.max(3));
+        }
+    }
+
+    fn take_line(&mut self, buf: &[u8], end: usize) {
+        let line = buf.get(self.line..end).unwrap_or_default();
+        let colon = line.iter().position(|b| *b == b':');
+        let (name, mut from) = match colon {
+            Some(at) => (&line[..at], self.line + at + 1),
+            None => (line, end),
+        };
+        from += usize::from(from < end && buf.get(from) == Some(&b' '));
+        match name {
+            b"data" => self.frame.data.push(from..end),
+            b"event" => self.frame.event = Some(from..end),
+            _ => {}
+        }
+    }
+}
+
+impl Frame {
+    /// The name of the event, in the bytes of the frame.
+    pub fn event<'b>(&self, frame: &'b [u8]) -> Option<&'b [u8]> {
+        frame.get(self.event.clone()?)
+    }
+
+    /// Whether it has data: others (comments, retry times) cause no event.
+    pub fn has_data(&self) -> bool {
+        !self.data.is_empty()
+    }
+
+    /// The data, in the bytes of the frame; lines joined by LF.
+    pub fn data<'b>(&self, frame: &'b [u8]) -> Cow<'b, [u8]> {
+        let mut lines = self.data.iter().map(|r| frame.get(r.clone()).unwrap_or_default());
+        let Some(first) = lines.next() else {
+            return Cow::Borrowed(&[]);
+        };
+        if self.data.len() == 1 {
+            return Cow::Borrowed(first);
+        }
+        let mut all = first.to_vec();
+        for line in lines {
+            all.push(b'\n');
+            all.extend_from_slice(line);
+        }
+        Cow::Owned(all)
+    }
+
+    /// Where a part of the data that lies within one line stands in the frame. No string of JSON goes over a line.
+    pub fn place(&self, part: Range<usize>) -> Option<Range<usize>> {
+        let mut start = 0;
+        for line in &self.data {
+            let end = start + line.len();
+            if part.start >= start && part.end <= end {
+                return Some(line.start + (part.start - start)..line.start + (part.end - start));
+            }
+            start = end + 1;
+        }
+        None
+    }
+}
+
+fn find_end(buf: &[u8], from: usize) -> Option<usize> {
+    let rest = buf.get(from..)?;
+    rest.iter()
+        .position(|b| matches!(b, b'\r' | b'\n'))
+        .map(|n| from + n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(mut stream: &[u8]) -> Vec<(Vec<u8>, Option<String>, Option<String>)> {
+        let mut cut = Frames::new(1 << 16);
+        let mut all = Vec::new();
+        while let Some(frame) = cut.next(stream).unwrap().or_else(|| cut.rest(stream).unwrap()) {
+            let (raw, rest) = stream.split_at(frame.len);
+            let event = frame.event(raw).map(|e| String::from_utf8_lossy(e).into_owned());
+            let data = String::from_utf8_lossy(&frame.data(raw)).into_owned();
+            all.push((raw.to_vec(), event, frame.has_data().then_some(data)));
+            stream = rest;
+        }
+        all
+    }
+
+    fn check(stream: &str, want: &[(&str, Option<&str>, Option<&str>)]) {
+        let own = |t: &Option<&str>| t.map(str::to_owned);
+        let want: Vec<_> = want
+            .iter()
+            .map(|(r, e, d)| (r.as_bytes().to_vec(), own(e), own(d)))
+            .collect();
+        assert_eq!(frames(stream.as_bytes()), want, "{stream:?}");
+    }
+
+    #[test]
+    fn streams() {
+        check(
+            "data: a\n\ndata:b\n\n",
+            &[("data: a\n\n", None, Some("a")), ("data:b\n\n", None, Some("b"))],
+        );
+        check(
+            "event: x\r\ndata: {}\r\n\r\n",
+            &[("event: x\r\ndata: {}\r\n\r\n", Some("x"), Some("{}"))],
+        );
+        check(
+            "data:  a\rdata\rdata:b\r\r",
+            &[("data:  a\rdata\rdata:b\r\r", None, Some(" a\n\nb"))],
+        );
+        check(": ping\n\n", &[(": ping\n\n", None, None)]);
+        check("\u{feff}data: a\n\n", &[("\u{feff}data: a\n\n", None, Some("a"))]);
+        check(
+            "\n\ndata: a\n\n",
+            &[
+                ("\n", None, None),
+                ("\n", None, None),
+                ("data: a\n\n", None, Some("a")),
+            ],
+        );
+        check(
+            "data: a\n\ndata: [DONE]",
+            &[
+                ("data: a\n\n", None, Some("a")),
+                ("data: [DONE]", None, Some("[DONE]")),
+            ],
+        );
+        check("data: a\r\n\r", &[("data: a\r\n\r", None, Some("a"))]);
+        check(
+            "Data: a\nid: 3\nretry: 4\n\n",
+            &[("Data: a\nid: 3\nretry: 4\n\n", None, None)],
+        );
+        check("", &[]);
+    }
+
+    #[test]
+    fn data_knows_where_it_stands() {
+        let raw = b"data: {\"a\":\ndata: \"bc\"}\n\n";
+        let frame = Frames::new(100).next(raw).unwrap().unwrap();
+        let data = frame.data(raw);
+        let at = data.windows(2).position(|w| w == b"bc").unwrap();
+        assert_eq!(&raw[frame.place(at..at + 2).unwrap()], b"bc");
+        assert_eq!(frame.place(0..data.len()), None, "it goes over two lines");
+    }
+
+    #[test]
+    fn a_frame_is_bounded() {
+        let mut cut = Frames::new(8);
+        assert_eq!(cut.next(b"data: 12").unwrap(), None);
+        assert_eq!(cut.next(b"data: 123"), Err(TooLong));
+        assert_eq!(Frames::new(8).next(b"data: 1\n\n"), Err(TooLong));
+    }
+}
