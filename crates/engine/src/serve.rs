@@ -161,6 +161,7 @@ pub fn finish(worker: &Worker, cx: &mut Exchange, status: u16, response_bytes: u
     if let Some(count) = cx.origin_streamed.take() {
         cx.record.origin_bytes = count.get();
     }
+    cx.settle_model_call();
     let record = &mut cx.record;
     record.status = status;
     record.response_bytes = response_bytes;

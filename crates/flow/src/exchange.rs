@@ -1,6 +1,6 @@
 //! One request and the facts known of it beside the message itself.
 
-use crate::{Headers, Identity, Record, Request};
+use crate::{Headers, Identity, Record, Request, SharedCall};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -103,6 +103,9 @@ pub struct Exchange {
     /// Body bytes of an upstream's answer of unknown length, counted as they come: at the end of the exchange they belong
     /// into [`Record::origin_bytes`].
     pub origin_streamed: Option<Rc<Cell<u64>>>,
+    /// The call of a model that this is, once a middleware has made it out. Shared with the answer's body; at the end of
+    /// the exchange it belongs into [`Record::model_call`].
+    pub model_call: Option<SharedCall>,
 }
 
 impl Exchange {
@@ -123,6 +126,7 @@ impl Exchange {
             not_append_forwarded_for: false,
             last_head: None,
             origin_streamed: None,
+            model_call: None,
         }
     }
 
@@ -161,6 +165,15 @@ impl Exchange {
     pub fn keep_head(&mut self, req: &Request) {
         if let Some(head) = &mut self.last_head {
             **head = req.clone_head();
+        }
+    }
+
+    /// Moves what became of a model's call into the record. The body that shares it has ended by then, or is about to.
+    pub fn settle_model_call(&mut self) {
+        if let Some(call) = self.model_call.take() {
+            let call =
+                Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
+            self.record.model_call = Some(Box::new(call));
         }
     }
 

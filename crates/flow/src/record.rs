@@ -1,6 +1,6 @@
 //! What happened in one exchange: written once at its end, read by the access log, the metrics and whatever comes to watch.
 
-use crate::{Decision, Fault, Headers, Identity, TlsInfo, Trace, Tracer, Version};
+use crate::{Decision, Fault, Headers, Identity, ModelCall, TlsInfo, Trace, Tracer, Version};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -89,6 +89,8 @@ pub struct Record {
     /// `Grpc-Status` of a gRPC answer.
     pub grpc_status: Option<u32>,
     pub fault: Option<Fault>,
+    /// What was asked of a language model, and what came of it.
+    pub model_call: Option<Box<ModelCall>>,
 
     /// Whether this exchange is for the access log, the metrics and the traces (entry point and router `observability`).
     pub access_log: bool,

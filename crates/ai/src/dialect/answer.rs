@@ -1,0 +1,77 @@
+//! What an answer says.
+
+use super::{Opaque, Slot};
+use trilithon_flow::Usage;
+use trilithon_flow::model_call::Basis;
+use trilithon_wire::json::Value;
+
+/// What a whole answer says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    pub id: Option<String>,
+    /// The model that answered.
+    pub model: Option<String>,
+    pub reported: Reported,
+    /// Why each choice ended, in the dialect's words.
+    pub finish_reasons: Vec<String>,
+    pub slots: Vec<Slot>,
+    pub opaque: Vec<Opaque>,
+}
+
+/// Tokens as an upstream reports them, perhaps a part now and a part later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    pub input: Option<u64>,
+    pub output: Option<u64>,
+    pub cache_read: Option<u64>,
+    pub cache_write: Option<u64>,
+    pub reasoning: Option<u64>,
+}
+
+impl Reported {
+    /// Takes what is said later for what counts.
+    pub fn merge(&mut self, later: Reported) {
+        self.input = later.input.or(self.input);
+        self.output = later.output.or(self.output);
+        self.cache_read = later.cache_read.or(self.cache_read);
+        self.cache_write = later.cache_write.or(self.cache_write);
+        self.reasoning = later.reasoning.or(self.reasoning);
+    }
+
+    /// The tokens in one way of counting; `None` when nothing was reported. `apart`: the upstream counts what went
+    /// through its cache beside the input, not in it.
+    pub(super) fn usage(self, apart: bool) -> Option<Usage> {
+        if self.input.is_none() && self.output.is_none() {
+            return None;
+        }
+        let of = |n: Option<u64>| n.unwrap_or(0);
+        let (cache_read, cache_write) = (of(self.cache_read), of(self.cache_write));
+        let cached = if apart {
+            cache_read.saturating_add(cache_write)
+        } else {
+            0
+        };
+        Some(Usage {
+            input: of(self.input).saturating_add(cached),
+            output: of(self.output),
+            cache_read,
+            cache_write,
+            reasoning: of(self.reasoning),
+            basis: Basis::Reported,
+        })
+    }
+}
+
+/// A string member, owned.
+pub(super) fn string(value: &Value<'_>, name: &str) -> Option<String> {
+    Some(value.get(name)?.text()?.to_str().into_owned())
+}
+
+/// A whole number at a path of names.
+pub(super) fn number(value: &Value<'_>, path: &[&str]) -> Option<u64> {
+    let mut at = value.clone();
+    for name in path {
+        at = at.get(name)?;
+    }
+    at.as_u64()
+}

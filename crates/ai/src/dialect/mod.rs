@@ -1,0 +1,119 @@
+//! The languages that clients and model servers speak: where in their bodies the text is, what they count, how they say
+//! no.
+//!
+//! Bodies stay as they are: what is read are ranges of the bytes, and what is changed is spliced.
+
+mod answer;
+mod chat;
+mod deny;
+mod error;
+mod event;
+mod gather;
+mod messages;
+mod request;
+mod responses;
+
+pub use answer::{Answer, Reported};
+pub use deny::Denial;
+pub use event::{Delta, Event, EventKind};
+pub use gather::{Opaque, Slot};
+pub use request::{Invalid, Request};
+pub use trilithon_flow::{Channel, Format};
+
+use trilithon_wire::json;
+
+/// A language that is known, in both directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// OpenAI Chat Completions.
+    Chat,
+    /// OpenAI Responses.
+    Responses,
+    /// Anthropic Messages.
+    Messages,
+}
+
+impl Dialect {
+    pub const ALL: [Dialect; 3] = [Dialect::Chat, Dialect::Responses, Dialect::Messages];
+
+    /// The dialect of bodies in this format; a custom one has none.
+    pub fn of(format: Format) -> Option<Dialect> {
+        match format {
+            Format::Ccr => Some(Dialect::Chat),
+            Format::ResponsesApi => Some(Dialect::Responses),
+            Format::MessagesApi => Some(Dialect::Messages),
+            Format::Custom => None,
+        }
+    }
+
+    pub fn format(self) -> Format {
+        match self {
+            Dialect::Chat => Format::Ccr,
+            Dialect::Responses => Format::ResponsesApi,
+            Dialect::Messages => Format::MessagesApi,
+        }
+    }
+
+    /// Checks a request and finds what is in it.
+    ///
+    /// # Errors
+    /// It is not a request of this dialect; the message is for the client.
+    pub fn request(self, body: &[u8]) -> Result<Request, Invalid> {
+        let root = json::parse(body)?;
+        match self {
+            Dialect::Chat => chat::request(&root),
+            Dialect::Responses => responses::request(&root),
+            Dialect::Messages => messages::request(&root),
+        }
+    }
+
+    /// Finds what is in a whole answer. What does not look as expected is passed over.
+    ///
+    /// # Errors
+    /// It is no JSON.
+    pub fn answer(self, body: &[u8]) -> Result<Answer, json::Error> {
+        let root = json::parse(body)?;
+        Ok(match self {
+            Dialect::Chat => chat::answer(&root),
+            Dialect::Responses => responses::answer(&root),
+            Dialect::Messages => messages::answer(&root),
+        })
+    }
+
+    /// Finds what is in the data of one event of a stream; ranges are those of the data. The names of events say nothing
+    /// that their data does not.
+    ///
+    /// # Errors
+    /// The data is no JSON, and nothing else that is known.
+    pub fn event(self, data: &[u8]) -> Result<Event<'_>, json::Error> {
+        match self {
+            Dialect::Chat => chat::event(data),
+            Dialect::Responses => responses::event(data),
+            Dialect::Messages => messages::event(data),
+        }
+    }
+
+    /// An answer of the gateway's own that looks like one of a model: JSON, or a whole stream of events.
+    pub fn denial(self, denial: &Denial<'_>) -> Vec<u8> {
+        match self {
+            Dialect::Chat => chat::denial(denial),
+            Dialect::Responses => responses::denial(denial),
+            Dialect::Messages => messages::denial(denial),
+        }
+    }
+
+    /// The body of an answer that tells of an error, JSON.
+    pub fn error(self, status: u16, message: &str) -> Vec<u8> {
+        error::body(self, status, message, None)
+    }
+
+    /// The same for a request that is at fault.
+    pub fn invalid(self, invalid: &Invalid) -> Vec<u8> {
+        error::body(self, 400, &invalid.message, invalid.param.as_deref())
+    }
+
+    /// The tokens that an upstream reported, in one way of counting.
+    pub fn usage(self, reported: Reported) -> Option<trilithon_flow::Usage> {
+        reported.usage(self == Dialect::Messages)
+    }
+}

@@ -1,0 +1,6 @@
+//! Calls of language models as data: what their bodies say, who may say it, what it weighs.
+//!
+//! Pure: bytes in, facts and bytes out. Nothing here awaits, reads a clock or knows a socket.
+#![forbid(unsafe_code)]
+
+pub mod dialect;

@@ -1,0 +1,351 @@
+//! What the record says of one call of a language model, and of the guards that looked at it.
+//!
+//! A [`ModelCall`] is made by the first middleware that knows a body for one, is told more while the answer streams, and
+//! goes into the [`Record`](crate::Record) at the end.
+
+use crate::Mode;
+use crate::record::Name;
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The call of an exchange, shared with the answer that is still under way.
+pub type SharedCall = Rc<RefCell<ModelCall>>;
+
+/// How bodies are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// OpenAI Chat Completions.
+    Ccr,
+    /// OpenAI Responses.
+    ResponsesApi,
+    /// Anthropic Messages.
+    MessagesApi,
+    /// Any JSON; where its text lies is configured.
+    Custom,
+}
+
+impl Format {
+    pub const ALL: [Format; 4] = [
+        Format::Ccr,
+        Format::ResponsesApi,
+        Format::MessagesApi,
+        Format::Custom,
+    ];
+
+    /// As `clientRequestFormat` writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Ccr => "ccr",
+            Format::ResponsesApi => "responsesAPI",
+            Format::MessagesApi => "messagesAPI",
+            Format::Custom => "custom",
+        }
+    }
+}
+
+/// How a count of tokens was come by, from the weakest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Basis {
+    /// Guessed from lengths.
+    #[default]
+    Estimated,
+    /// Counted here, with the model's tokenizer.
+    Counted,
+    /// Said by the upstream.
+    Reported,
+}
+
+impl Basis {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Basis::Estimated => "estimated",
+            Basis::Counted => "counted",
+            Basis::Reported => "reported",
+        }
+    }
+}
+
+/// Tokens of one call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Usage {
+    /// All tokens of the prompt, those read from and written to a cache included, whichever way the upstream counts.
+    pub input: u64,
+    /// All tokens of the answer, reasoning included.
+    pub output: u64,
+    /// Of `input`: read from the upstream's prompt cache.
+    pub cache_read: u64,
+    /// Of `input`: written to it.
+    pub cache_write: u64,
+    /// Of `output`: spent on reasoning.
+    pub reasoning: u64,
+    pub basis: Basis,
+}
+
+impl Usage {
+    /// Input and output together.
+    pub fn total(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
+/// What a call cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// In billionths of a US dollar.
+    pub nano_usd: i128,
+    /// Which state of the price table it was reckoned with.
+    pub epoch: Name,
+}
+
+/// One attempt at a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Who was asked, as [`ModelCall::provider`].
+    pub provider: Name,
+    /// For which model; empty when the body named none.
+    pub model: Name,
+    pub outcome: LegOutcome,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegOutcome {
+    /// Nothing yet.
+    Open,
+    /// The status of the answer.
+    Status(u16),
+    /// Why there was none.
+    Error(&'static str),
+}
+
+/// One call of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelCall {
+    pub format: Format,
+    /// What is asked for, as `gen_ai.operation.name`: `chat`.
+    pub operation: &'static str,
+    /// Who is asked, as `gen_ai.provider.name`: `openai`, `anthropic`.
+    pub provider: Name,
+    /// The model that the client named.
+    pub asked: Option<Name>,
+    /// The model that was sent on.
+    pub sent: Option<Name>,
+    /// The model that the answer names.
+    pub served: Option<Name>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Most tokens of output that the client asked for.
+    pub max_output: Option<u64>,
+    /// `None` until the upstream or a counter said something.
+    pub usage: Option<Usage>,
+    /// `None` without a price.
+    pub cost: Option<Cost>,
+    /// Why the answer ended, once for each choice, in the words of its dialect.
+    pub finish_reasons: Vec<Name>,
+    pub response_id: Option<Name>,
+    /// From the beginning of the exchange to the first event of the answer that holds content; `None` without a stream.
+    pub first_chunk: Option<Duration>,
+    /// From the first such event to the last.
+    pub streaming: Duration,
+    /// Events of a stream that hold content.
+    pub chunks: u64,
+    /// Attempts, in order; the last one is what was answered with.
+    pub legs: Vec<Leg>,
+    /// What guards looked at, and what they did not.
+    pub coverage: Vec<Coverage>,
+    /// The answer was made by the gateway in place of a model's: by which guard or limit.
+    pub denied_by: Option<Name>,
+    /// What was said, redacted; `None` unless the configuration asks for it.
+    pub content: Option<Box<Content>>,
+}
+
+impl ModelCall {
+    /// A call of which nothing more is known yet.
+    pub fn new(format: Format) -> ModelCall {
+        ModelCall {
+            format,
+            operation: "chat",
+            provider: Name::from(""),
+            asked: None,
+            sent: None,
+            served: None,
+            stream: false,
+            max_output: None,
+            usage: None,
+            cost: None,
+            finish_reasons: Vec::new(),
+            response_id: None,
+            first_chunk: None,
+            streaming: Duration::ZERO,
+            chunks: 0,
+            legs: Vec::new(),
+            coverage: Vec::new(),
+            denied_by: None,
+            content: None,
+        }
+    }
+
+    /// The call, to be shared with its answer.
+    pub fn shared(self) -> SharedCall {
+        Rc::new(RefCell::new(self))
+    }
+
+    /// Takes note of tokens, unless they are known on a better basis.
+    pub fn count(&mut self, usage: Usage) {
+        if self.usage.is_none_or(|known| known.basis <= usage.basis) {
+            self.usage = Some(usage);
+        }
+    }
+}
+
+/// What was said, as JSON texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    pub input: String,
+    pub output: String,
+}
+
+/// The kinds of text in a body or a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Channel {
+    /// Instructions: a system or developer message.
+    System,
+    User,
+    Assistant,
+    /// What a model thought before it spoke.
+    Reasoning,
+    /// What a tool gave back.
+    ToolResult,
+    /// What a model wants a tool to be given: JSON text, in pieces when it streams.
+    ToolArguments,
+    /// What a tool is said to do: its description and that of its parameters.
+    ToolDefinition,
+    /// Text that a configured query found.
+    Query,
+}
+
+impl Channel {
+    pub const ALL: [Channel; 8] = [
+        Channel::System,
+        Channel::User,
+        Channel::Assistant,
+        Channel::Reasoning,
+        Channel::ToolResult,
+        Channel::ToolArguments,
+        Channel::ToolDefinition,
+        Channel::Query,
+    ];
+
+    /// As log and configuration name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Channel::System => "system",
+            Channel::User => "user",
+            Channel::Assistant => "assistant",
+            Channel::Reasoning => "reasoning",
+            Channel::ToolResult => "tool_result",
+            Channel::ToolArguments => "tool_arguments",
+            Channel::ToolDefinition => "tool_definition",
+            Channel::Query => "query",
+        }
+    }
+}
+
+/// When a guard looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    Request,
+    Response,
+    /// A complete tool call, before the client sees it.
+    Tool,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 3] = [Phase::Request, Phase::Response, Phase::Tool];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Request => "request",
+            Phase::Response => "response",
+            Phase::Tool => "tool",
+        }
+    }
+}
+
+/// What a guard made of what it saw, or why it saw nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    Pass,
+    /// Something was found that only is to be told.
+    Flag,
+    Mask,
+    Block,
+    /// It could not say.
+    Error,
+    /// It was not asked: there was nothing to look at, or something it cannot read.
+    NotRun,
+    /// Another guard had decided before it did.
+    Cancelled,
+}
+
+impl Verdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Flag => "flag",
+            Verdict::Mask => "mask",
+            Verdict::Block => "block",
+            Verdict::Error => "error",
+            Verdict::NotRun => "not_run",
+            Verdict::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Which guard saw which bytes of a call, which it did not, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coverage {
+    /// Qualified name of the middleware.
+    pub guard: Name,
+    /// What judges in it: `regex`, `presidio`, `llm`.
+    pub engine: &'static str,
+    pub phase: Phase,
+    /// `None` for all of a body.
+    pub channel: Option<Channel>,
+    pub verdict: Verdict,
+    /// Bytes of decoded text that it judged.
+    pub judged: u64,
+    /// Bytes that it should have judged and did not.
+    pub unjudged: u64,
+    /// Why not, or why the verdict; empty where there is nothing to say. Never text of the call.
+    pub reason: Cow<'static, str>,
+    pub duration: Duration,
+    pub mode: Mode,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_reported_is_not_guessed_over() {
+        let usage = |input, basis| Usage {
+            input,
+            basis,
+            ..Usage::default()
+        };
+        let mut call = ModelCall::new(Format::Ccr);
+        let mut check = |told, want| {
+            call.count(told);
+            assert_eq!(call.usage, Some(want));
+        };
+        let (guess, said) = (usage(10, Basis::Estimated), usage(7, Basis::Reported));
+        check(guess, guess);
+        check(said, said);
+        check(guess, said);
+        check(usage(8, Basis::Counted), said);
+        check(usage(9, Basis::Reported), usage(9, Basis::Reported));
+    }
+}
