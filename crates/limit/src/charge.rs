@@ -75,8 +75,29 @@ impl Charges {
         cost: u64,
         now: impl Fn() -> Nanos,
     ) -> Result<(Charges, Outcomes<'a>), Refused<'a>> {
+        Charges::reserve_by(limits, |_| (caller, cost), now).await
+    }
+
+    /// [`Charges::reserve`] where each limit is asked about a caller and a cost of its own, at its place in `asks`.
+    ///
+    /// # Errors
+    /// The first limit that refuses.
+    pub async fn reserve_each<'a>(
+        limits: &'a [Arc<Limit>],
+        asks: &[(Caller<'_>, u64)],
+        now: impl Fn() -> Nanos,
+    ) -> Result<(Charges, Outcomes<'a>), Refused<'a>> {
+        debug_assert_eq!(limits.len(), asks.len());
+        Charges::reserve_by(limits, |at| asks[at], now).await
+    }
+
+    async fn reserve_by<'a, 'c>(
+        limits: &'a [Arc<Limit>],
+        ask: impl Fn(usize) -> (Caller<'c>, u64),
+        now: impl Fn() -> Nanos,
+    ) -> Result<(Charges, Outcomes<'a>), Refused<'a>> {
         let mut reserving = Reserving::default();
-        poll_fn(|cx| reserving.poll(limits, caller, cost, &now, Some(cx))).await?;
+        poll_fn(|cx| reserving.poll(limits, &ask, &now, Some(cx))).await?;
         Ok(reserving.done())
     }
 
@@ -90,8 +111,29 @@ impl Charges {
         cost: u64,
         now: Nanos,
     ) -> Result<(Charges, Outcomes<'a>), Refused<'a>> {
+        Charges::reserve_by_now(limits, |_| (caller, cost), now)
+    }
+
+    /// [`Charges::reserve_each`] without waiting.
+    ///
+    /// # Errors
+    /// The first limit that refuses.
+    pub fn reserve_each_now<'a>(
+        limits: &'a [Arc<Limit>],
+        asks: &[(Caller<'_>, u64)],
+        now: Nanos,
+    ) -> Result<(Charges, Outcomes<'a>), Refused<'a>> {
+        debug_assert_eq!(limits.len(), asks.len());
+        Charges::reserve_by_now(limits, |at| asks[at], now)
+    }
+
+    fn reserve_by_now<'a, 'c>(
+        limits: &'a [Arc<Limit>],
+        ask: impl Fn(usize) -> (Caller<'c>, u64),
+        now: Nanos,
+    ) -> Result<(Charges, Outcomes<'a>), Refused<'a>> {
         let mut reserving = Reserving::default();
-        match reserving.poll(limits, caller, cost, &|| now, None) {
+        match reserving.poll(limits, &ask, &|| now, None) {
             Poll::Ready(done) => done.map(|()| reserving.done()),
             Poll::Pending => unreachable!("who does not wait is answered"),
         }
@@ -100,6 +142,12 @@ impl Charges {
     /// Settles each with what it came to.
     pub fn settle(self, actual: u64, now: Nanos) {
         self.0.into_iter().for_each(|charge| charge.settle(actual, now));
+    }
+
+    /// Settles each with what it came to by its own limit, at its place in `actual`; one that is not there stands.
+    pub fn settle_each(self, actual: &[u64], now: Nanos) {
+        let settled = self.0.into_iter().zip(actual);
+        settled.for_each(|(charge, actual)| charge.settle(*actual, now));
     }
 
     /// Ends each as if it had never been.
@@ -136,16 +184,16 @@ struct Reserving<'a> {
 }
 
 impl<'a> Reserving<'a> {
-    fn poll(
+    fn poll<'c>(
         &mut self,
         limits: &'a [Arc<Limit>],
-        caller: Caller<'_>,
-        cost: u64,
+        ask: &impl Fn(usize) -> (Caller<'c>, u64),
         now: &impl Fn() -> Nanos,
         mut cx: Option<&mut Context<'_>>,
     ) -> Poll<Result<(), Refused<'a>>> {
         while let Some(limit) = limits.get(self.charges.len()) {
             let waits = cx.as_deref_mut();
+            let (caller, cost) = ask(self.charges.len());
             match limit.poll_reserve(caller, cost, now(), waits) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready((outcome, Some(charge))) => {
@@ -292,6 +340,27 @@ mod tests {
                 assert_eq!(remaining(&limits[1]), 1_500u64.saturating_sub(total), "{seed}");
             }
         }
+    }
+
+    #[test]
+    fn each_limit_has_its_caller_and_its_cost() {
+        let limits = [window(1_000), window(100)];
+        let reserve = |name: &'static [u8], costs: (u64, u64)| {
+            let asks = [(Caller::new(name), costs.0), (Caller::new(b"all"), costs.1)];
+            Charges::reserve_each_now(&limits, &asks, NOW)
+        };
+        let left = |at: usize, name: &'static [u8]| limits[at].reserve(Caller::new(name), 0, NOW).0.remaining;
+        let (charges, outcomes) = reserve(b"a", (600, 60)).unwrap();
+        assert_eq!((outcomes[0].remaining, outcomes[1].remaining), (400, 40));
+        charges.settle_each(&[500, 70], NOW);
+        assert_eq!((left(0, b"a"), left(1, b"all")), (500, 30));
+        let refused = reserve(b"b", (1_000, 31)).err().unwrap();
+        assert_eq!(refused.at, 1, "the group has no more");
+        assert_eq!(
+            left(0, b"b"),
+            1_000,
+            "what was reserved of the other is given back"
+        );
     }
 
     #[test]
