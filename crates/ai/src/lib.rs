@@ -5,3 +5,5 @@
 
 pub mod dialect;
 pub mod guard;
+pub mod price;
+pub mod tokens;

@@ -78,6 +78,8 @@ pub struct Usage {
     pub cache_read: u64,
     /// Of `input`: written to it.
     pub cache_write: u64,
+    /// Of `cache_write`: to stay there for an hour, which costs more.
+    pub cache_write_hour: u64,
     /// Of `output`: spent on reasoning.
     pub reasoning: u64,
     pub basis: Basis,

@@ -25,6 +25,8 @@ pub struct Reported {
     pub output: Option<u64>,
     pub cache_read: Option<u64>,
     pub cache_write: Option<u64>,
+    /// Of `cache_write`: for an hour.
+    pub cache_write_hour: Option<u64>,
     pub reasoning: Option<u64>,
 }
 
@@ -35,6 +37,7 @@ impl Reported {
         self.output = later.output.or(self.output);
         self.cache_read = later.cache_read.or(self.cache_read);
         self.cache_write = later.cache_write.or(self.cache_write);
+        self.cache_write_hour = later.cache_write_hour.or(self.cache_write_hour);
         self.reasoning = later.reasoning.or(self.reasoning);
     }
 
@@ -56,6 +59,7 @@ impl Reported {
             output: of(self.output),
             cache_read,
             cache_write,
+            cache_write_hour: of(self.cache_write_hour),
             reasoning: of(self.reasoning),
             basis: Basis::Reported,
         })

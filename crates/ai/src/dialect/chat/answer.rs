@@ -76,6 +76,7 @@ mod tests {
             output: Some(7),
             cache_read: Some(2),
             cache_write: None,
+            cache_write_hour: None,
             reasoning: Some(3),
         };
         assert_eq!(answer.reported, reported);

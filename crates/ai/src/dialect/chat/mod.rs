@@ -25,6 +25,7 @@ fn usage(root: &Value<'_>) -> Reported {
         cache_read: number(&usage, &["prompt_tokens_details", "cached_tokens"])
             .or_else(|| number(&usage, &["prompt_cache_hit_tokens"])),
         cache_write: None,
+        cache_write_hour: None,
         reasoning: number(&usage, &["completion_tokens_details", "reasoning_tokens"]),
     }
 }

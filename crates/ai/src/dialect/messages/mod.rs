@@ -26,6 +26,7 @@ fn usage(within: &Value<'_>) -> Reported {
         output: number(&usage, &["output_tokens"]),
         cache_read: number(&usage, &["cache_read_input_tokens"]),
         cache_write: number(&usage, &["cache_creation_input_tokens"]),
+        cache_write_hour: number(&usage, &["cache_creation", "ephemeral_1h_input_tokens"]),
         reasoning: None,
     }
 }

@@ -25,6 +25,7 @@ fn usage(response: &Value<'_>) -> Reported {
         output: number(&usage, &["output_tokens"]),
         cache_read: number(&usage, &["input_tokens_details", "cached_tokens"]),
         cache_write: None,
+        cache_write_hour: None,
         reasoning: number(&usage, &["output_tokens_details", "reasoning_tokens"]),
     }
 }
