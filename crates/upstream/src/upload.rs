@@ -108,11 +108,12 @@ impl Upload {
             };
             if data == 0 && self.at == self.out.len() {
                 ready!(Pin::new(&mut *stream).poll_flush(cx)).map_err(|_| UploadError::Write)?;
-                return if self.ended {
-                    Poll::Ready(Ok(()))
-                } else {
-                    Poll::Pending
-                };
+                if !self.ended {
+                    return Poll::Pending;
+                }
+                // Given back at once: while it is out, nobody looks whether the client is still there.
+                self.body = Body::default();
+                return Poll::Ready(Ok(()));
             }
             ready!(self.write(data, stream, cx)).map_err(|_| UploadError::Write)?;
         }

@@ -240,11 +240,17 @@ fn g02_clients_that_leave_before_the_answer() {
         .at_port("b1", port)
         .wait_only_for(&["web", "traefik"])
         .start();
-    let mut client = gateway.client("web");
-    client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(true));
-    let left = Instant::now();
-    drop(client);
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(false));
-    assert!(left.elapsed() < AT_ONCE);
+    for request in [
+        "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody",
+        "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+    ] {
+        let mut client = gateway.client("web");
+        client.send(request);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(true), "{request}");
+        let left = Instant::now();
+        drop(client);
+        assert_eq!(told.recv_timeout(PATIENCE), Ok(false), "{request}");
+        assert!(left.elapsed() < AT_ONCE, "{request}");
+    }
 }
