@@ -1,5 +1,5 @@
 //! The end of the process, for each entry point at its own pace: its doors stay open for a while, then nothing new is
-//! accepted, what is under way ends, and after the grace time what is left is cut with the process.
+//! accepted, what is under way ends, and after the grace time what is left is cut.
 
 use crate::live::Live;
 use crate::worker::Workers;

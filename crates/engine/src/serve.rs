@@ -6,20 +6,52 @@ use crate::route::{Route, is_plain_connect};
 use crate::worker::Worker;
 use std::borrow::Cow;
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use trilithon_flow::record::Protocol;
-use trilithon_flow::{Connection, Exchange, Headers, Interim, Known, Method, Request, Response, metrics};
+use trilithon_flow::{
+    Connection, Exchange, Fault, FaultKind, Headers, Interim, Known, Method, Request, Response, metrics,
+};
+
+/// An exchange under way. However it ends, the observers are told once: by [`finish`], or when it is dropped without.
+pub struct Exchanging {
+    worker: Rc<Worker>,
+    exchange: Box<Exchange>,
+}
+
+impl Deref for Exchanging {
+    type Target = Exchange;
+    fn deref(&self) -> &Exchange {
+        &self.exchange
+    }
+}
+
+impl DerefMut for Exchanging {
+    fn deref_mut(&mut self) -> &mut Exchange {
+        &mut self.exchange
+    }
+}
+
+impl Drop for Exchanging {
+    fn drop(&mut self) {
+        if !self.exchange.told {
+            let cut = || Fault::new(FaultKind::ClientGone, "the connection was cut");
+            self.exchange.record.fault.get_or_insert_with(cut);
+            finish(&self.worker, &mut self.exchange, 499, 0);
+        }
+    }
+}
 
 /// Starts the exchange: its clock and the facts of the connection.
 pub fn begin(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     entry_point: &EntryPoint,
     connection: &Rc<Connection>,
     interim: &Rc<Interim>,
     req: &Request,
-) -> Box<Exchange> {
+) -> Exchanging {
     let mut cx = Box::new(Exchange::new(connection.clone(), interim.clone()));
     let record = &mut cx.record;
     record.started = Some(Instant::now());
@@ -41,7 +73,10 @@ pub fn begin(
         record.trace = Some(Box::new(tracer.begin(&req.headers)));
     }
     worker.requests.set(worker.requests.get() + 1);
-    cx
+    Exchanging {
+        worker: worker.clone(),
+        exchange: cx,
+    }
 }
 
 /// Notes the request as the intake left it: with its path made canonical and the client's claims sorted out.
@@ -162,6 +197,7 @@ pub fn finish(worker: &Worker, cx: &mut Exchange, status: u16, response_bytes: u
         cx.record.origin_bytes = count.get();
     }
     cx.settle_model_call();
+    cx.told = true;
     let record = &mut cx.record;
     record.status = status;
     record.response_bytes = response_bytes;

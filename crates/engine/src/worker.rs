@@ -11,9 +11,10 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use trilithon_flow::Telemetry;
@@ -39,6 +40,9 @@ impl Worker {
     }
 }
 
+/// The thread of a worker.
+type Thread = Mutex<Option<JoinHandle<()>>>;
+
 /// All workers, as the rest of the process sees them.
 #[derive(Clone)]
 pub struct Workers {
@@ -46,8 +50,10 @@ pub struct Workers {
 }
 
 struct Handle {
-    jobs: UnboundedSender<Job>,
+    /// `None` ends the worker.
+    jobs: UnboundedSender<Option<Job>>,
     connections: Arc<AtomicUsize>,
+    thread: Thread,
 }
 
 impl Workers {
@@ -76,8 +82,24 @@ impl Workers {
 
     /// Runs a job on worker `at` (counted around).
     pub fn run_on(&self, at: usize, job: Job) {
-        // A worker ends with the process only.
-        let _ = self.handles[at % self.handles.len()].jobs.send(job);
+        // A worker that has ended does nothing more.
+        let _ = self.handles[at % self.handles.len()].jobs.send(Some(job));
+    }
+
+    /// Ends all workers, cutting what is still under way. When this comes back every exchange has been told to the observers.
+    pub fn end(&self) {
+        for handle in self.handles.iter() {
+            let _ = handle.jobs.send(None);
+        }
+        for handle in self.handles.iter() {
+            let thread = handle
+                .thread
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            // One that panicked is gone as well.
+            let _ = thread.map(JoinHandle::join);
+        }
     }
 
     /// The worker with the fewest connections.
@@ -120,7 +142,7 @@ impl Handle {
         let (jobs, receiver) = unbounded_channel();
         let (ready, started) = channel();
         let connections = Arc::new(AtomicUsize::new(0));
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
                 // Tasks of a local runtime are the scheduler's own: a `LocalSet` would put a queue of its own behind it.
@@ -142,15 +164,21 @@ impl Handle {
                     requests: Cell::new(0),
                 });
                 runtime.block_on(run(worker, receiver));
+                // Drops what is under way, and waits for nobody: a slow check of a password goes on by itself.
+                runtime.shutdown_background();
             })?;
         started.recv().map_err(io::Error::other)??;
-        Ok(Handle { jobs, connections })
+        Ok(Handle {
+            jobs,
+            connections,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 }
 
-async fn run(worker: Rc<Worker>, mut jobs: UnboundedReceiver<Job>) {
+async fn run(worker: Rc<Worker>, mut jobs: UnboundedReceiver<Option<Job>>) {
     tokio::task::spawn_local(worker.timer.clone().run());
-    while let Some(job) = jobs.recv().await {
+    while let Some(Some(job)) = jobs.recv().await {
         tokio::task::spawn_local(job(worker.clone()));
     }
 }

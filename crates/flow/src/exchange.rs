@@ -106,6 +106,8 @@ pub struct Exchange {
     /// The call of a model that this is, once a middleware has made it out. Shared with the answer's body; at the end of
     /// the exchange it belongs into [`Record::model_call`].
     pub model_call: Option<SharedCall>,
+    /// Whether the observers were told of it.
+    pub told: bool,
 }
 
 impl Exchange {
@@ -127,6 +129,7 @@ impl Exchange {
             last_head: None,
             origin_streamed: None,
             model_call: None,
+            told: false,
         }
     }
 

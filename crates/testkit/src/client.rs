@@ -47,19 +47,24 @@ impl RawClient {
     /// Connects to a port of 127.0.0.1.
     #[track_caller]
     pub fn connect(port: u16) -> RawClient {
-        let tcp = tcp(port);
-        let clone = tcp.try_clone().expect("a socket can be cloned");
-        RawClient {
-            stream: BufReader::new(Box::new(clone)),
+        let client = RawClient::try_connect(port);
+        client.unwrap_or_else(|error| panic!("port {port}: {error}"))
+    }
+
+    /// Like [`RawClient::connect`], for a gateway that may no longer listen.
+    pub fn try_connect(port: u16) -> io::Result<RawClient> {
+        let tcp = tcp(port)?;
+        Ok(RawClient {
+            stream: BufReader::new(Box::new(tcp.try_clone()?)),
             tcp,
             shown: Vec::new(),
             alpn: Vec::new(),
-        }
+        })
     }
 
     /// Connects and shakes hands.
     pub fn tls(port: u16, certs: &Certs, offer: TlsOffer<'_>) -> io::Result<RawClient> {
-        let tcp = tcp(port);
+        let tcp = tcp(port)?;
         let mut config = certs.client_config(offer.client, offer.verify);
         config.enable_sni = offer.name.is_some();
         config.alpn_protocols = offer.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
@@ -208,13 +213,9 @@ fn ended(error: &io::Error) -> Ended {
     }
 }
 
-#[track_caller]
-fn tcp(port: u16) -> TcpStream {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
-    let stream = stream.unwrap_or_else(|error| panic!("port {port}: {error}"));
-    stream.set_nodelay(true).expect("a connected socket");
-    stream
-        .set_read_timeout(Some(PATIENCE))
-        .expect("a connected socket");
-    stream
+fn tcp(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }

@@ -205,6 +205,7 @@ impl Gateway {
         drop(messages);
         notify_systemd("STOPPING=1");
         drain::drain(&self.live, &self.workers, &closings).await;
+        self.workers.end();
         if let Some(log) = &self.access_log {
             log.flush();
         }

@@ -61,6 +61,12 @@ pub async fn connect(gateway: &Gateway, entry_point: &str) -> SendRequest<Bytes>
     start(socket(gateway, entry_point).await).await
 }
 
+/// Like [`connect`], for a gateway that may be gone.
+pub async fn try_connect(gateway: &Gateway, entry_point: &str) -> Option<SendRequest<Bytes>> {
+    let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, gateway.port(entry_point)));
+    try_start(tcp.await.ok()?).await.ok()
+}
+
 /// Connects with TLS, asking for `name`.
 pub async fn connect_tls(gateway: &Gateway, entry_point: &str, name: &str) -> SendRequest<Bytes> {
     let mut config = gateway.certs().client_config(None, true);
@@ -84,13 +90,19 @@ async fn socket(gateway: &Gateway, entry_point: &str) -> TcpStream {
 }
 
 async fn start<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> SendRequest<Bytes> {
+    try_start(stream).await.expect("a connection that takes requests")
+}
+
+async fn try_start<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+) -> Result<SendRequest<Bytes>, h2::Error> {
     let mut builder = Builder::new();
     builder
         .initial_window_size(1 << 20)
         .initial_connection_window_size(1 << 24);
-    let (client, connection) = builder.handshake(stream).await.expect("HTTP/2");
+    let (client, connection) = builder.handshake(stream).await?;
     tokio::spawn(connection);
-    client.ready().await.expect("a connection that takes requests")
+    client.ready().await
 }
 
 /// Begins a request; its body is to follow.

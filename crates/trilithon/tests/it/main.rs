@@ -6,6 +6,7 @@
 mod audit;
 mod auth;
 mod boundaries;
+mod cancels;
 mod client2;
 mod commands;
 mod deadlines;
@@ -20,6 +21,7 @@ mod limits;
 mod passwords;
 mod paths;
 mod policy;
+mod reckless;
 mod reload;
 mod server2;
 mod shutdown;

@@ -41,9 +41,15 @@ impl Http1 {
         let code = res.status;
         // The upstream connection goes back to its pool, and an unread request body to this connection.
         drop(std::mem::take(res));
-        if sent.is_ok() {
-            self.client.flush().await?;
-        }
+        let sent = match sent {
+            Ok(bytes) => self
+                .client
+                .flush()
+                .await
+                .map(|()| bytes)
+                .map_err(|_| (bytes, gone())),
+            broken => broken,
+        };
         self.client.deadline.clear();
         match sent {
             Ok(bytes) => serve::finish(&self.worker, cx, code, bytes),

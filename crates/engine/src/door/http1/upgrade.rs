@@ -31,7 +31,10 @@ impl Http1 {
             false,
             None,
         );
-        self.client.write(&mut out.0).await?;
+        if self.client.write(&mut out.0).await.is_err() {
+            serve::finish(&self.worker, cx, 499, 0);
+            return Ok(After::Close);
+        }
         self.client.deadline.clear();
         let early = std::mem::take(&mut *self.client.buffer.borrow_mut());
         let mut io = Joined(&self.client);

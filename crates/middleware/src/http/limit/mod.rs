@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use trilithon_flow::metrics::Value;
 use trilithon_flow::{
-    Decision, Exchange, Held, Known, Mode, Next, Reply, Request, Response, Rollout, Wrap, hold,
+    Decision, Exchange, Held, Known, Mode, Next, Reply, Request, Response, Rollout, Side, Wrap, hold,
 };
 use trilithon_limit::{Caller, Charges, Limit, Nanos, Outcome, Outcomes, Refused, clock};
 
@@ -172,7 +172,7 @@ impl Limiting {
             Cost::Units(_) => charges.stand(),
             Cost::Header { name, .. } => match cost_of(name, &res) {
                 Some(actual) => charges.settle_units(actual, clock::now()),
-                None if res.fault.is_some() => charges.settle_units(0, clock::now()),
+                None if no_server_answered(&res) => charges.settle_units(0, clock::now()),
                 None => charges.stand(),
             },
             Cost::Bytes { .. } => return hold(Meter { charges, bytes: 0 }, res),
@@ -183,6 +183,12 @@ impl Limiting {
             hold(Slots(charges), res)
         }
     }
+}
+
+/// Whether the gateway answered because a server did not. A client that left its own body unfinished is another matter: what
+/// the server did with the rest, nobody can tell.
+fn no_server_answered(res: &Response) -> bool {
+    res.fault.as_ref().is_some_and(|f| f.side() != Side::Client)
 }
 
 /// What an answer says that it cost.
