@@ -157,6 +157,10 @@ pub struct ModelCall {
     pub legs: Vec<Leg>,
     /// What guards looked at, and what they did not.
     pub coverage: Vec<Coverage>,
+    /// All of it is for the metrics, also what only some want (`observability.metrics.level: detailed`).
+    pub detailed: bool,
+    /// Somebody reads the usage of the present answer already.
+    pub metered: bool,
     /// The answer was made by the gateway in place of a model's: by which guard or limit.
     pub denied_by: Option<Name>,
     /// What was said, redacted; `None` unless the configuration asks for it.
@@ -184,6 +188,8 @@ impl ModelCall {
             chunks: 0,
             legs: Vec::new(),
             coverage: Vec::new(),
+            detailed: false,
+            metered: false,
             denied_by: None,
             content: None,
         }

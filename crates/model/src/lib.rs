@@ -16,6 +16,7 @@ pub mod file_or_content;
 pub mod install;
 pub mod load;
 pub mod node;
+pub mod number;
 pub mod problem;
 pub mod reference;
 pub mod rendered;

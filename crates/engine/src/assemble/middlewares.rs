@@ -25,6 +25,30 @@ impl ServiceTable<'_> {
         Ok(steps)
     }
 
+    /// Whether one of `names`, as `owner` lists them, says that requests are calls of language models.
+    pub fn call_models(&self, names: &[String], owner: &str) -> bool {
+        self.any_calls_models(names, owner, MAX_STEPS)
+    }
+
+    /// Chains go down so many times at most: one that holds itself is reported where it is built.
+    fn any_calls_models(&self, names: &[String], owner: &str, depth: usize) -> bool {
+        names.iter().any(|name| {
+            let name = qualify(name, owner);
+            let config = self
+                .report()
+                .middlewares
+                .get(&name)
+                .map(|e| e.config.value.clone());
+            match config.as_ref().map(|c| c.kind()) {
+                Some(Ok(MiddlewareKind::Chain(chain))) => {
+                    depth > 0 && self.any_calls_models(&chain.middlewares, &name, depth - 1)
+                }
+                Some(Ok(kind)) => is_model_api(&kind),
+                _ => false,
+            }
+        })
+    }
+
     fn add(
         &self,
         name: &str,
@@ -126,6 +150,9 @@ impl ServiceTable<'_> {
             MiddlewareKind::ApiKey(c) => mw::api_key::build(c, cx),
             MiddlewareKind::Jwt(c) => mw::jwt::build(c, cx),
             MiddlewareKind::Policy(c) => mw::policy::build(c, cx),
+            MiddlewareKind::ChatCompletion(c) => mw::chat_completion::build(c, cx),
+            MiddlewareKind::ResponsesApi(c) => mw::responses_api::build(c, cx),
+            MiddlewareKind::MessagesApi(c) => mw::messages_api::build(c, cx),
             MiddlewareKind::Plugin(c) => {
                 let kind = c.others.keys().next().map_or("", String::as_str);
                 Err(
@@ -147,4 +174,12 @@ impl ServiceTable<'_> {
             })
         })
     }
+}
+
+/// The kinds that know what follows for calls of language models.
+fn is_model_api(kind: &MiddlewareKind<'_>) -> bool {
+    matches!(
+        kind,
+        MiddlewareKind::ChatCompletion(_) | MiddlewareKind::ResponsesApi(_) | MiddlewareKind::MessagesApi(_)
+    )
 }

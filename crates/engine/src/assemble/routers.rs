@@ -92,7 +92,7 @@ impl RouterBuilder<'_> {
             rule: router.rule.as_str().into(),
             chain: Chain::new(steps, target.service),
             internal: target.internal,
-            observe: self.observe(router, target.internal),
+            observe: self.observe(name, router, target.internal),
             tls_options: options_of(router, name).into(),
             denied: if router.parent_refs.is_empty() {
                 self.denied(router)
@@ -153,14 +153,16 @@ impl RouterBuilder<'_> {
         })
     }
 
-    fn observe(&self, router: &Router, internal: bool) -> Observe {
+    fn observe(&self, name: &str, router: &Router, internal: bool) -> Observe {
         let said = router.observability.as_ref();
         let traced = !internal || self.settings.tracing.internals;
         let detailed = said.is_some_and(|o| o.trace_verbosity == "detailed");
         Observe {
             access_log: said.and_then(|o| o.access_logs).unwrap_or(true),
             metrics: said.and_then(|o| o.metrics).unwrap_or(true),
-            audit: said.and_then(|o| o.audit).unwrap_or(false),
+            audit: said
+                .and_then(|o| o.audit)
+                .unwrap_or_else(|| self.services.call_models(&router.middlewares, name)),
             tracing: traced && said.and_then(|o| o.tracing).unwrap_or(true),
             verbosity: if detailed {
                 Verbosity::Detailed

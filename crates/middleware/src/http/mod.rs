@@ -29,6 +29,11 @@ pub mod digest_auth;
 pub mod forward_auth;
 pub mod jwt;
 
+// Calls of language models.
+pub mod chat_completion;
+pub mod messages_api;
+pub mod responses_api;
+
 // Bodies, failures and repetition.
 pub mod buffering;
 pub mod circuit_breaker;
@@ -48,6 +53,7 @@ mod kit;
 mod limit_headers;
 mod location;
 mod media_type;
+pub mod model_call;
 mod path;
 mod predicate;
 mod prefixed;

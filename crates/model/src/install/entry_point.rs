@@ -228,6 +228,6 @@ pub struct Observability {
     /// How much a trace holds.
     #[config(default = "minimal".to_owned(), one_of("minimal", "detailed"))]
     pub trace_verbosity: String,
-    /// Record requests in the audit log; absent means no. Trilithon's own.
+    /// Record requests in the audit log; when absent, calls of language models alone. Trilithon's own.
     pub audit: Option<bool>,
 }

@@ -56,6 +56,7 @@ pub struct Observability {
     /// How much a trace holds: `minimal` when empty.
     #[config(one_of("minimal", "detailed"))]
     pub trace_verbosity: String,
-    /// Record requests in the audit log. False when neither router nor entry point says otherwise. Trilithon's own.
+    /// Record requests in the audit log. Where neither router nor entry point says so or otherwise, calls of language models
+    /// are (`chat-completion`, `responses-api`, `messages-api`), and others are not. Trilithon's own.
     pub audit: Option<bool>,
 }

@@ -5,6 +5,7 @@ mod api_key;
 mod basic_auth;
 mod buffering;
 mod chain;
+mod chat_completion;
 mod circuit_breaker;
 mod client_config;
 mod client_request_format;
@@ -21,6 +22,8 @@ mod in_flight_req;
 mod ip_allow_list;
 mod jwt;
 mod limit;
+mod messages_api;
+mod model_api;
 mod on_deny_response;
 mod pass_tls_client_cert;
 mod plugin;
@@ -30,6 +33,7 @@ mod redirect_regex;
 mod redirect_scheme;
 mod replace_path;
 mod replace_path_regex;
+mod responses_api;
 mod retry;
 mod strip_prefix;
 mod strip_prefix_regex;
@@ -41,6 +45,7 @@ pub use api_key::{ApiKey, KeySource};
 pub use basic_auth::BasicAuth;
 pub use buffering::Buffering;
 pub use chain::Chain;
+pub use chat_completion::ChatCompletion;
 pub use circuit_breaker::CircuitBreaker;
 pub use client_config::ClientConfig;
 pub use client_request_format::ClientRequestFormat;
@@ -57,6 +62,8 @@ pub use in_flight_req::{InFlightReq, IpStrategy, SourceCriterion};
 pub use ip_allow_list::{IpAllowList, IpWhiteList};
 pub use jwt::{Jwt, TrustedIssuer};
 pub use limit::{Limit, LimitCost, LimitRule};
+pub use messages_api::MessagesApi;
+pub use model_api::{ModelMetrics, ModelObservability, ModelParams};
 pub use on_deny_response::OnDenyResponse;
 pub use pass_tls_client_cert::{
     PassTlsClientCert, TlsClientCertificateInfo, TlsClientCertificateIssuer, TlsClientCertificateSubject,
@@ -68,6 +75,7 @@ pub use redirect_regex::RedirectRegex;
 pub use redirect_scheme::RedirectScheme;
 pub use replace_path::ReplacePath;
 pub use replace_path_regex::ReplacePathRegex;
+pub use responses_api::ResponsesApi;
 pub use retry::Retry;
 pub use strip_prefix::StripPrefix;
 pub use strip_prefix_regex::StripPrefixRegex;
@@ -174,6 +182,9 @@ kinds! { "middleware",
             Jwt: jwt = "jwt",
             Limit: limit = "limit",
             Policy: policy = "policy",
+            ChatCompletion: chat_completion = "chat-completion",
+            ResponsesApi: responses_api = "responses-api",
+            MessagesApi: messages_api = "messages-api",
         }
     }
 }

@@ -1,0 +1,275 @@
+//! Reading what an answer says of itself while it goes by: usage, model, why it ended, when it began. No byte waits for it.
+
+use super::Tap;
+use bytes::Bytes;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+use trilithon_ai::dialect::{Dialect, Event, EventKind, Reported};
+use trilithon_flow::limits::MAX_MODEL_ANSWER;
+use trilithon_flow::record::Name;
+use trilithon_flow::{Body, Fault, Headers, Known, ModelCall, Response, SharedCall, Source};
+
+/// Reads an answer as it goes by, unless somebody does already. Whoever comes first on the way back has the answer as the
+/// upstream gave it; all in front find the same in the call. `started` is when the exchange began.
+pub fn meter(dialect: Dialect, call: &SharedCall, started: Option<Instant>, mut res: Response) -> Response {
+    if std::mem::replace(&mut call.borrow_mut().metered, true) || !is_readable(&res) {
+        return res;
+    }
+    let facts = Facts {
+        dialect,
+        call: call.clone(),
+        reported: Reported::default(),
+        started,
+        first: None,
+    };
+    if is_stream(&res) {
+        let reading = Reading::Events(Tap::default());
+        res.body = metered(res.body.take(), facts, reading);
+    } else if let Some(body) = res.body.bytes() {
+        facts.whole(body);
+    } else {
+        res.body = metered(res.body.take(), facts, Reading::Whole(Vec::new()));
+    }
+    res
+}
+
+/// Whether an answer is a stream of events.
+pub fn is_stream(res: &Response) -> bool {
+    let is_events = |kind: &[u8]| {
+        kind.get(..17)
+            .is_some_and(|k| k.eq_ignore_ascii_case(b"text/event-stream"))
+    };
+    res.headers.known(Known::ContentType).is_some_and(is_events)
+}
+
+/// Whether an answer came from a model and is not coded.
+pub fn is_readable(res: &Response) -> bool {
+    let coding = res.headers.known(Known::ContentEncoding);
+    (200..300).contains(&res.status)
+        && res.fault.is_none()
+        && coding.is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
+}
+
+fn metered(body: Body, facts: Facts, reading: Reading) -> Body {
+    Body::from_source(Metered {
+        body,
+        seen: 0,
+        facts,
+        reading,
+    })
+}
+
+struct Metered {
+    body: Body,
+    /// Of the bytes that are lent: those that were looked at.
+    seen: usize,
+    facts: Facts,
+    reading: Reading,
+}
+
+enum Reading {
+    Events(Tap),
+    Whole(Vec<u8>),
+    /// It has ended, or is too large.
+    Done,
+}
+
+impl Source for Metered {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
+        let lent = ready!(self.body.poll_fill(cx))?;
+        if lent.is_empty() {
+            self.reading.end(&mut self.facts);
+        } else if let Some(new) = lent.get(self.seen..).filter(|new| !new.is_empty()) {
+            self.reading.see(new, &mut self.facts);
+            self.seen = lent.len();
+        }
+        Poll::Ready(Ok(lent))
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.body.consume(n);
+        self.seen = self.seen.saturating_sub(n);
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.body.length()
+    }
+
+    fn trailers(&mut self) -> Option<Headers> {
+        self.body.trailers()
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
+        let chunk = ready!(self.body.poll_chunk(cx))?;
+        if chunk.is_empty() {
+            self.reading.end(&mut self.facts);
+        } else {
+            self.reading
+                .see(chunk.get(self.seen..).unwrap_or_default(), &mut self.facts);
+            self.seen = 0;
+        }
+        Poll::Ready(Ok(chunk))
+    }
+}
+
+impl Reading {
+    fn see(&mut self, new: &[u8], facts: &mut Facts) {
+        match self {
+            Reading::Events(tap) => tap.see(new, |raw, frame| facts.event(&frame.data(raw))),
+            Reading::Whole(all) if all.len() + new.len() <= MAX_MODEL_ANSWER => all.extend_from_slice(new),
+            Reading::Whole(_) => *self = Reading::Done,
+            Reading::Done => {}
+        }
+    }
+
+    fn end(&mut self, facts: &mut Facts) {
+        match std::mem::replace(self, Reading::Done) {
+            Reading::Events(mut tap) => tap.end(|raw, frame| facts.event(&frame.data(raw))),
+            Reading::Whole(all) => facts.whole(&all),
+            Reading::Done => {}
+        }
+    }
+}
+
+/// What is made out, and whom it is told.
+struct Facts {
+    dialect: Dialect,
+    call: SharedCall,
+    reported: Reported,
+    started: Option<Instant>,
+    /// When the first event with content came.
+    first: Option<Instant>,
+}
+
+impl Facts {
+    fn whole(&self, body: &[u8]) {
+        // What is no JSON says nothing.
+        let Ok(answer) = self.dialect.answer(body) else {
+            return;
+        };
+        let mut call = self.call.borrow_mut();
+        call.response_id = answer.id.map(Name::from).or(call.response_id.take());
+        call.served = answer.model.map(Name::from).or(call.served.take());
+        call.finish_reasons = answer.finish_reasons.into_iter().map(Name::from).collect();
+        if let Some(usage) = self.dialect.usage(answer.reported) {
+            call.count(usage);
+        }
+    }
+
+    fn event(&mut self, data: &[u8]) {
+        if data.is_empty() {
+            return;
+        }
+        let Ok(event) = self.dialect.event(data) else {
+            return;
+        };
+        let mut call = self.call.borrow_mut();
+        if event.kind == EventKind::Content {
+            let now = Instant::now();
+            let first = *self.first.get_or_insert(now);
+            call.chunks += 1;
+            call.streaming = now - first;
+            if call.first_chunk.is_none() {
+                call.first_chunk = self.started.map(|started| now - started);
+            }
+        }
+        name(&mut call, &event);
+        if event.reported != Reported::default() {
+            self.reported.merge(event.reported);
+            if let Some(usage) = self.dialect.usage(self.reported) {
+                call.count(usage);
+            }
+        }
+    }
+}
+
+fn name(call: &mut ModelCall, event: &Event<'_>) {
+    let set = |slot: &mut Option<Name>, text: &Option<trilithon_wire::json::Text<'_>>| {
+        if let (None, Some(text)) = (&slot, text) {
+            *slot = Some(Name::from(&*text.to_str()));
+        }
+    };
+    set(&mut call.response_id, &event.id);
+    set(&mut call.served, &event.model);
+    for (_, reason) in &event.finish {
+        // A hostile upstream could end one choice for ever.
+        if call.finish_reasons.len() < MAX_REASONS {
+            call.finish_reasons.push(Name::from(&*reason.to_str()));
+        }
+    }
+}
+
+/// Choices that a request can ask for.
+const MAX_REASONS: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::kit::{Act, Script};
+    use super::super::super::testing::block_on;
+    use super::*;
+    use trilithon_flow::Format;
+
+    const STREAM: &[u8] = b"data: {\"id\":\"c1\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"b\"},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n";
+    const WHOLE: &[u8] = br#"{"id":"c1","model":"m","choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
+
+    /// The call after an answer of this type that came in pieces, and what came of it.
+    fn run(kind: &str, pieces: Vec<&'static [u8]>) -> (ModelCall, Vec<u8>) {
+        let call = ModelCall::new(Format::Ccr).shared();
+        let mut res = Response::new(200);
+        res.headers.set_known(Known::ContentType, kind);
+        res.body = Script::new(pieces.into_iter().map(Act::Data)).body();
+        let mut res = meter(Dialect::Chat, &call, Some(Instant::now()), res);
+        let body = block_on(res.body.collect(1 << 20)).unwrap().to_vec();
+        drop(res);
+        let call = call.borrow().clone();
+        (call, body)
+    }
+
+    fn check(call: &ModelCall) {
+        let usage = call.usage.expect("usage");
+        assert_eq!((usage.input, usage.output), (3, 4));
+        assert_eq!(
+            (call.response_id.as_deref(), call.served.as_deref()),
+            (Some("c1"), Some("m"))
+        );
+        assert_eq!(call.finish_reasons, [Name::from("stop")]);
+    }
+
+    #[test]
+    fn streams_are_read_however_they_are_cut() {
+        for at in 0..=STREAM.len() {
+            let (first, rest) = STREAM.split_at(at);
+            let pieces = [first, rest].into_iter().filter(|p| !p.is_empty()).collect();
+            let (call, body) = run("Text/Event-Stream; charset=utf-8", pieces);
+            assert_eq!(body, STREAM, "not a byte changes");
+            check(&call);
+            assert_eq!(call.chunks, 2);
+            assert!(call.first_chunk.is_some());
+        }
+    }
+
+    #[test]
+    fn whole_answers_are_read() {
+        let (call, body) = run("application/json", vec![&WHOLE[..20], &WHOLE[20..]]);
+        assert_eq!(body, WHOLE);
+        check(&call);
+        assert_eq!((call.chunks, call.first_chunk), (0, None));
+    }
+
+    #[test]
+    fn an_answer_is_read_once_and_only_if_it_can_be() {
+        let call = ModelCall::new(Format::Ccr).shared();
+        let answer = |status| Response::bare(status, WHOLE);
+        meter(Dialect::Chat, &call, None, answer(500));
+        assert_eq!(call.borrow().usage, None, "an error is no answer");
+        call.borrow_mut().metered = false;
+        meter(Dialect::Chat, &call, None, answer(200));
+        check(&call.borrow());
+        call.borrow_mut().usage = None;
+        meter(Dialect::Chat, &call, None, answer(200));
+        assert_eq!(call.borrow().usage, None, "somebody reads it already");
+        let mut coded = answer(200);
+        coded.headers.append("Content-Encoding", "gzip");
+        assert!(!is_readable(&coded));
+    }
+}

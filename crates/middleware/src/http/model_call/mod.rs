@@ -1,0 +1,18 @@
+//! What the middlewares for calls of language models share, in whatever order they stand: reading the request, reading the
+//! usage of the answer once, and answering in the client's dialect.
+
+pub mod answer;
+mod credentials;
+mod enforce;
+pub mod govern;
+pub mod meter;
+pub mod open;
+pub mod strip;
+
+mod prompt;
+mod tap;
+
+pub use answer::OnDeny;
+pub use meter::meter;
+pub use open::{Opened, open};
+pub use tap::Tap;
