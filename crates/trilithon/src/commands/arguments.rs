@@ -59,6 +59,19 @@ impl Arguments {
         }
     }
 
+    /// Says that every option of `command` was taken.
+    ///
+    /// # Errors
+    /// Something is left.
+    pub fn finish(self, command: &str) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.0.is_empty(),
+            "`{}` is no option of {command}",
+            self.0.join(" ")
+        );
+        Ok(())
+    }
+
     /// Whether the answer is to be JSON (`-o json`) instead of text.
     ///
     /// # Errors

@@ -15,12 +15,12 @@ pub mod history;
 pub mod quickstart;
 pub mod rollback;
 pub mod run;
+pub mod sample;
 pub mod schema;
 pub mod version;
 
 mod arguments;
 mod locate;
-mod sample;
 mod state;
 
 /// Prints a line. A reader that has gone (`| head`) ends the command, quietly.

@@ -6,21 +6,21 @@ mod collector;
 #[path = "sample/no_collector.rs"]
 mod collector;
 
+mod asked;
+pub mod command;
+mod model;
+
+use asked::Asked;
 use collector::Collector;
+use model::Model;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use trilithon_flow::{Headers, Known};
-use trilithon_wire::{Buffer, Framing, HeadLimits, parse_request};
+use trilithon_flow::Known;
+use trilithon_wire::Buffer;
 
-const LIMITS: HeadLimits = HeadLimits {
-    bytes: 64 * 1024,
-    fields: 128,
-};
-/// Longest body that is read.
-const MAX_BODY: u64 = 4 << 20;
 /// Time between two events of the stream.
 const EVENT_GAP: Duration = Duration::from_millis(500);
 
@@ -35,13 +35,6 @@ pub enum Kind {
     Flaky,
     /// Takes traces, and shows them.
     Collector,
-}
-
-/// One request, read.
-struct Asked {
-    method: String,
-    target: String,
-    body: Vec<u8>,
 }
 
 /// Starts a server; gives its URL.
@@ -66,6 +59,24 @@ pub async fn start(name: &'static str, kind: Kind) -> io::Result<String> {
     Ok(url)
 }
 
+/// Starts the model server on `listener`; gives its URL.
+///
+/// # Errors
+/// The listener has no address.
+pub fn start_model(listener: TcpListener, key: Option<String>) -> io::Result<String> {
+    let url = format!("http://{}", listener.local_addr()?);
+    let model = Arc::new(Model::new(key));
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let model = model.clone();
+            tokio::spawn(async move {
+                let _ = model.serve(tcp).await;
+            });
+        }
+    });
+    Ok(url)
+}
+
 async fn serve(
     mut tcp: TcpStream,
     name: &str,
@@ -75,11 +86,7 @@ async fn serve(
 ) -> io::Result<()> {
     let mut buffer = Buffer::new();
     let mut served = first;
-    loop {
-        let mut headers = Headers::new();
-        let Some(asked) = read(&mut tcp, &mut buffer, &mut headers).await? else {
-            return Ok(());
-        };
+    while let Some(asked) = asked::read(&mut tcp, &mut buffer).await? {
         served += 1;
         let (status, body) = match kind {
             Kind::Events => return events(&mut tcp).await,
@@ -87,56 +94,16 @@ async fn serve(
                 ("503 Service Unavailable", "not this time\n".to_owned())
             }
             Kind::Collector => ("200 OK", collector.answer(&asked)),
-            Kind::Whoami | Kind::Flaky => ("200 OK", describe(name, &asked, &headers)),
+            Kind::Whoami | Kind::Flaky => ("200 OK", describe(name, &asked)),
         };
         answer(&mut tcp, status, name, &body, asked.method == "HEAD").await?;
     }
+    Ok(())
 }
 
-/// The next request; `None` when there is none, or none that a sample takes: they are asked with bodies of known length.
-async fn read(tcp: &mut TcpStream, buffer: &mut Buffer, headers: &mut Headers) -> io::Result<Option<Asked>> {
-    let (mut asked, length) = loop {
-        headers.clear();
-        let parsed = parse_request(buffer.filled(), headers, &LIMITS).map(|head| {
-            head.map(|head| {
-                let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-                let asked = Asked {
-                    method: text(head.method),
-                    target: text(head.target),
-                    body: Vec::new(),
-                };
-                (asked, head.len, head.framing)
-            })
-        });
-        match parsed {
-            Ok(Some((asked, len, framing))) => {
-                buffer.consume(len);
-                match framing {
-                    Framing::None => return Ok(Some(asked)),
-                    Framing::Length(length) if length <= MAX_BODY => break (asked, length as usize),
-                    _ => return Ok(None),
-                }
-            }
-            Ok(None) if tcp.read_buf(buffer.reading()).await? > 0 => {}
-            _ => return Ok(None),
-        }
-    };
-    loop {
-        let n = buffer.len().min(length - asked.body.len());
-        asked.body.extend_from_slice(&buffer.filled()[..n]);
-        buffer.consume(n);
-        if asked.body.len() == length {
-            return Ok(Some(asked));
-        }
-        if tcp.read_buf(buffer.reading()).await? == 0 {
-            return Ok(None);
-        }
-    }
-}
-
-fn describe(name: &str, asked: &Asked, headers: &Headers) -> String {
+fn describe(name: &str, asked: &Asked) -> String {
     let mut text = format!("server:  {name}\nrequest: {} {}\n", asked.method, asked.target);
-    for (known, field, value) in headers.iter_known() {
+    for (known, field, value) in asked.headers.iter_known() {
         if known != Known::Connection {
             text.push_str(&format!(
                 "{}: {}\n",
