@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, from a clean checkout. Installs what is missing, goes on after a failed step, and fails at the end
-# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract jose h2spec otlp examples soak
+# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract jose clients h2spec otlp examples soak
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -56,6 +56,14 @@ install_jose() {
     [ -d .ci/jose/node_modules/jose ] || npm install --silent --no-fund --no-audit --prefix .ci/jose jose@6
 }
 
+# The official clients of model vendors.
+install_clients() {
+    "$PYTHON" -c 'import anthropic, openai' 2>/dev/null || "$PYTHON" -m pip install --quiet anthropic openai 2>/dev/null \
+        || "$PYTHON" -m pip install --quiet --break-system-packages anthropic openai || return
+    command -v npm >/dev/null || { echo "no npm: the clients in JavaScript are left out"; return 0; }
+    [ -d .ci/clients/node_modules/openai ] || npm install --silent --no-fund --no-audit --prefix .ci/clients openai@6 @anthropic-ai/sdk
+}
+
 install_rust_parts() {
     cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
     rustup component add rustfmt clippy
@@ -68,7 +76,7 @@ install_h2spec() {
 }
 
 needs() {
-    install_packages && install_python_packages && install_jose && install_rust_parts && install_h2spec
+    install_packages && install_python_packages && install_jose && install_clients && install_rust_parts && install_h2spec
 }
 
 format() {
@@ -110,6 +118,11 @@ jose() {
     "$PYTHON" compat/jose/run.py --bin "$GATEWAY"
 }
 
+# Model vendors' own clients.
+clients() {
+    "$PYTHON" compat/clients/run.py --bin "$GATEWAY"
+}
+
 h2spec() {
     if ! type -P h2spec >/dev/null; then echo "no h2spec: left out"; return 0; fi
     "$PYTHON" compat/h2spec.py --bin "$GATEWAY"
@@ -139,7 +152,7 @@ step() {
     echo "── ${summary[-1]}"
 }
 
-[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract jose h2spec otlp examples soak
+[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract jose clients h2spec otlp examples soak
 for name in "$@"; do
     step "$name"
 done
