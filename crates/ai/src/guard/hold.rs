@@ -198,8 +198,8 @@ impl Hold {
         channel.trim();
     }
 
-    /// The next frame that may go on, if it may.
-    pub fn pop(&mut self) -> Option<Bytes> {
+    /// The next frame that may go on, if it may, and whether it has text.
+    pub fn pop(&mut self) -> Option<(Bytes, bool)> {
         let ready =
             |held: &Held| held.text.is_empty() || held.text.end <= self.channels[held.channel].settled();
         let frame = self
@@ -209,7 +209,8 @@ impl Hold {
         let bytes = self.masked(frame);
         let frame = self.frames.pop_front()?;
         self.held -= frame.bytes.len();
-        Some(bytes.unwrap_or(frame.bytes))
+        let has_text = frame.pieces.iter().any(|held| !held.text.is_empty());
+        Some((bytes.unwrap_or(frame.bytes), has_text))
     }
 
     /// The frame with what is hidden in it, if anything is.
@@ -293,7 +294,7 @@ mod tests {
 
     fn drain(hold: &mut Hold) -> String {
         let mut out = Vec::new();
-        while let Some(bytes) = hold.pop() {
+        while let Some((bytes, _)) = hold.pop() {
             out.extend_from_slice(&bytes);
         }
         String::from_utf8(out).unwrap()

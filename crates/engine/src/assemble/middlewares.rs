@@ -3,8 +3,9 @@
 use super::services::{Scoped, ServiceTable};
 use super::traced::{span_name, traced};
 use crate::merge::qualify;
-use trilithon_flow::{Build, BuildError, Step};
+use trilithon_flow::{Build, BuildError, Format, Step};
 use trilithon_middleware::http as mw;
+use trilithon_middleware::http::guard::Form;
 use trilithon_model::dynamic::http::MiddlewareKind;
 
 /// Most middlewares that one chain may unfold to.
@@ -153,6 +154,17 @@ impl ServiceTable<'_> {
             MiddlewareKind::ChatCompletion(c) => mw::chat_completion::build(c, cx),
             MiddlewareKind::ResponsesApi(c) => mw::responses_api::build(c, cx),
             MiddlewareKind::MessagesApi(c) => mw::messages_api::build(c, cx),
+            MiddlewareKind::ContentGuard(c) => mw::content_guard::build(c, cx),
+            MiddlewareKind::ChatCompletionContentGuard(c) => mw::content_guard::build_chat_completion(c, cx),
+            MiddlewareKind::LlmGuard(c) => mw::llm_guard::build(c, cx),
+            MiddlewareKind::LlmGuardCustom(c) => mw::llm_guard::build_former(c, None, Form::Custom, cx),
+            MiddlewareKind::ChatCompletionLlmGuard(c) => {
+                mw::llm_guard::build_former(c, Some(Format::Ccr), Form::Chat, cx)
+            }
+            MiddlewareKind::ChatCompletionLlmGuardCustom(c) => {
+                mw::llm_guard::build_former(c, Some(Format::Ccr), Form::Custom, cx)
+            }
+            MiddlewareKind::ParallelLlmGuard(c) => mw::parallel_llm_guard::build(c, cx),
             MiddlewareKind::Plugin(c) => {
                 let kind = c.others.keys().next().map_or("", String::as_str);
                 Err(

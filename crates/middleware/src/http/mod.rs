@@ -31,7 +31,11 @@ pub mod jwt;
 
 // Calls of language models.
 pub mod chat_completion;
+pub mod content_guard;
+pub mod guard;
+pub mod llm_guard;
 pub mod messages_api;
+pub mod parallel_llm_guard;
 pub mod responses_api;
 
 // Bodies, failures and repetition.

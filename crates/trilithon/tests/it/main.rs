@@ -13,6 +13,7 @@ mod deadlines;
 mod frames;
 mod framing;
 mod grpc;
+mod guards;
 mod harm;
 mod hello;
 mod history;

@@ -2,7 +2,10 @@
 
 use trilithon_model_derive::Config;
 
-use super::{ApiKey, ChatCompletion, Jwt, Limit, MessagesApi, Policy, ResponsesApi};
+use super::{
+    ApiKey, ChatCompletion, ContentGuard, Jwt, Limit, LlmGuard, MessagesApi, ParallelLlmGuard, Policy,
+    ResponsesApi,
+};
 
 /// Kinds that Traefik Proxy does not have: those of Traefik Hub under Hub's names, and the gateway's own. Each can be
 /// written under `plugin`, as Hub has it, or directly.
@@ -25,4 +28,37 @@ pub struct Extra {
     /// Governs calls of models in Anthropic's Messages format.
     #[config(rename = "messages-api", allow_empty)]
     pub messages_api: Option<Box<MessagesApi>>,
+    /// Blocks or masks what must not be in a model call.
+    #[config(rename = "content-guard")]
+    pub content_guard: Option<Box<ContentGuard>>,
+    /// Asks a model or a service what it thinks of a model call.
+    #[config(rename = "llm-guard")]
+    pub llm_guard: Option<Box<LlmGuard>>,
+    /// Asks several guards at once.
+    #[config(rename = "parallel-llm-guard")]
+    pub parallel_llm_guard: Option<Box<ParallelLlmGuard>>,
+    /// Former name of `content-guard` with `clientRequestFormat: ccr`.
+    #[config(
+        rename = "chat-completion-content-guard",
+        deprecated = "use `content-guard` with `clientRequestFormat: ccr`"
+    )]
+    pub chat_completion_content_guard: Option<Box<ContentGuard>>,
+    /// Former name of `llm-guard` with `format.custom`.
+    #[config(
+        rename = "llm-guard-custom",
+        deprecated = "use `llm-guard` with `format.custom`"
+    )]
+    pub llm_guard_custom: Option<Box<LlmGuard>>,
+    /// Former name of `llm-guard` with `clientRequestFormat: ccr` and `format.ccr`.
+    #[config(
+        rename = "chat-completion-llm-guard",
+        deprecated = "use `llm-guard` with `clientRequestFormat: ccr` and `format.ccr`"
+    )]
+    pub chat_completion_llm_guard: Option<Box<LlmGuard>>,
+    /// Former name of `llm-guard` with `clientRequestFormat: ccr` and `format.custom`.
+    #[config(
+        rename = "chat-completion-llm-guard-custom",
+        deprecated = "use `llm-guard` with `clientRequestFormat: ccr` and `format.custom`"
+    )]
+    pub chat_completion_llm_guard_custom: Option<Box<LlmGuard>>,
 }

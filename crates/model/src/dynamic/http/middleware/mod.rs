@@ -10,6 +10,7 @@ mod circuit_breaker;
 mod client_config;
 mod client_request_format;
 mod compress;
+mod content_guard;
 mod content_type;
 mod digest_auth;
 mod encoded_characters;
@@ -17,14 +18,17 @@ mod errors;
 mod extra;
 mod forward_auth;
 mod grpc_web;
+mod guard;
 mod headers;
 mod in_flight_req;
 mod ip_allow_list;
 mod jwt;
 mod limit;
+mod llm_guard;
 mod messages_api;
 mod model_api;
 mod on_deny_response;
+mod parallel_llm_guard;
 mod pass_tls_client_cert;
 mod plugin;
 mod policy;
@@ -50,6 +54,10 @@ pub use circuit_breaker::CircuitBreaker;
 pub use client_config::ClientConfig;
 pub use client_request_format::ClientRequestFormat;
 pub use compress::Compress;
+pub use content_guard::{
+    BuiltinEngine, ContentEngine, ContentGuard, ContentMask, ContentPhase, ContentRule, PresidioEngine,
+    RegexEngine,
+};
 pub use content_type::ContentType;
 pub use digest_auth::DigestAuth;
 pub use encoded_characters::EncodedCharacters;
@@ -57,14 +65,17 @@ pub use errors::Errors;
 pub use extra::Extra;
 pub use forward_auth::{ClientTls, ForwardAuth};
 pub use grpc_web::GrpcWeb;
+pub use guard::{History, OnError};
 pub use headers::Headers;
 pub use in_flight_req::{InFlightReq, IpStrategy, SourceCriterion};
 pub use ip_allow_list::{IpAllowList, IpWhiteList};
 pub use jwt::{Jwt, TrustedIssuer};
 pub use limit::{Limit, LimitCost, LimitRule};
+pub use llm_guard::{CustomFormat, GuardCondition, JudgeModel, LlmFormat, LlmGuard, LlmPhase};
 pub use messages_api::MessagesApi;
 pub use model_api::{ModelMetrics, ModelObservability, ModelParams};
 pub use on_deny_response::OnDenyResponse;
+pub use parallel_llm_guard::{ParallelGuard, ParallelLlmGuard};
 pub use pass_tls_client_cert::{
     PassTlsClientCert, TlsClientCertificateInfo, TlsClientCertificateIssuer, TlsClientCertificateSubject,
 };
@@ -81,6 +92,12 @@ pub use strip_prefix::StripPrefix;
 pub use strip_prefix_regex::StripPrefixRegex;
 
 use crate::dynamic::kinds;
+
+/// Former names are kinds of their own, with the options of the kind that took their place.
+pub type ChatCompletionContentGuard = ContentGuard;
+pub type LlmGuardCustom = LlmGuard;
+pub type ChatCompletionLlmGuard = LlmGuard;
+pub type ChatCompletionLlmGuardCustom = LlmGuard;
 
 /// A step on the way of a request. Holds exactly one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
@@ -179,6 +196,13 @@ kinds! { "middleware",
         }
         Extra {
             ApiKey: api_key = "apiKey",
+            ContentGuard: content_guard = "content-guard",
+            LlmGuard: llm_guard = "llm-guard",
+            ParallelLlmGuard: parallel_llm_guard = "parallel-llm-guard",
+            ChatCompletionContentGuard: chat_completion_content_guard = "chat-completion-content-guard",
+            LlmGuardCustom: llm_guard_custom = "llm-guard-custom",
+            ChatCompletionLlmGuard: chat_completion_llm_guard = "chat-completion-llm-guard",
+            ChatCompletionLlmGuardCustom: chat_completion_llm_guard_custom = "chat-completion-llm-guard-custom",
             Jwt: jwt = "jwt",
             Limit: limit = "limit",
             Policy: policy = "policy",
