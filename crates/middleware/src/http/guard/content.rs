@@ -44,12 +44,10 @@ struct Rule {
 }
 
 /// The name of the engine in records.
-pub fn engine(config: &ContentEngine) -> &'static str {
-    match config {
-        ContentEngine { regex: Some(_), .. } => "regex",
-        ContentEngine {
-            presidio: Some(_), ..
-        } => "presidio",
+pub fn engine(config: &ContentGuard) -> &'static str {
+    match &config.engine {
+        Some(engine) if engine.regex.is_some() => "regex",
+        Some(engine) if engine.presidio.is_some() => "presidio",
         _ => "builtin",
     }
 }
@@ -59,7 +57,7 @@ pub fn engine(config: &ContentEngine) -> &'static str {
 /// # Errors
 /// Not exactly one engine; an analyzer that cannot be asked.
 pub fn analyzer(config: &ContentGuard, cx: &mut Build<'_>) -> Result<Option<Arc<Remote>>, BuildError> {
-    let engine = &config.engine;
+    let engine = config.engine.clone().unwrap_or_default();
     let engines = [
         engine.regex.is_some(),
         engine.presidio.is_some(),
@@ -102,6 +100,7 @@ impl Rules {
         if phase.rules.is_empty() {
             return Err(BuildError::new("`rules` is empty"));
         }
+        let engine = config.engine.clone().unwrap_or_default();
         let mut queries = Vec::new();
         let (mut rules, mut patterns, mut owners, mut entities) = (vec![], vec![], vec![], vec![]);
         for (place, written) in phase.rules.iter().enumerate() {
@@ -114,7 +113,7 @@ impl Rules {
                 return Err(BuildError::new(format!("`entities` of rule `{reason}` is empty")));
             }
             for entity in &written.entities {
-                match &config.engine {
+                match &engine {
                     ContentEngine { regex: Some(_), .. } => patterns.push((pattern(entity)?, entity.clone())),
                     ContentEngine { builtin: Some(_), .. } => {
                         patterns.push((recognised(entity)?, entity.clone()))
@@ -132,12 +131,7 @@ impl Rules {
         let finder = match analyzer {
             Some(remote) => Finder::Presidio(Presidio {
                 remote: remote.clone(),
-                language: config
-                    .engine
-                    .presidio
-                    .as_ref()
-                    .map_or("en", |p| &*p.language)
-                    .into(),
+                language: engine.presidio.as_ref().map_or("en", |p| &*p.language).into(),
                 entities,
             }),
             None => {

@@ -61,14 +61,14 @@ struct When {
 /// # Errors
 /// Not exactly one format; an endpoint that is none.
 pub fn service(config: &LlmGuard, form: Option<Form>, cx: &mut Build<'_>) -> Result<Asking, BuildError> {
+    let format = config.format.clone().unwrap_or_default();
     let written = [
-        config.format.ccr.as_ref().map(|model| (Form::Chat, Some(model))),
-        config
-            .format
+        format.ccr.as_ref().map(|model| (Form::Chat, Some(model))),
+        format
             .responses_api
             .as_ref()
             .map(|model| (Form::Responses, Some(model))),
-        config.format.custom.as_ref().map(|_| (Form::Custom, None)),
+        format.custom.as_ref().map(|_| (Form::Custom, None)),
     ];
     let mut written = written.into_iter().flatten();
     let (form, model) = match (written.next(), written.next(), form) {

@@ -137,7 +137,7 @@ pub fn content(
     };
     let guard = Guard {
         name: cx.name.into(),
-        engine: content::engine(&config.engine),
+        engine: content::engine(config),
         format: format.unwrap_or(format_of(config.client_request_format)),
         request: rules(&config.request)?,
         response: rules(&config.response)?,

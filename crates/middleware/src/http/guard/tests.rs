@@ -32,18 +32,18 @@ fn phase(rules: Vec<ContentRule>) -> Option<ContentPhase> {
     })
 }
 
-fn regex() -> ContentEngine {
-    ContentEngine {
+fn regex() -> Option<ContentEngine> {
+    Some(ContentEngine {
         regex: Some(RegexEngine::default()),
         ..ContentEngine::default()
-    }
+    })
 }
 
-fn builtin() -> ContentEngine {
-    ContentEngine {
+fn builtin() -> Option<ContentEngine> {
+    Some(ContentEngine {
         builtin: Some(BuiltinEngine::default()),
         ..ContentEngine::default()
-    }
+    })
 }
 
 /// Hides the word that is never to be seen, in both directions.
@@ -470,10 +470,10 @@ fn mistakes() {
         llm(LlmGuard::default()),
         "`format` must have exactly one of `ccr`, `responsesAPI` and `custom`"
     );
-    let custom = LlmFormat {
+    let custom = Some(LlmFormat {
         custom: Some(CustomFormat::default()),
         ..LlmFormat::default()
-    };
+    });
     assert_eq!(
         llm(LlmGuard {
             format: custom.clone(),

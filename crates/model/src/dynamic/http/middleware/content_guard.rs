@@ -12,7 +12,7 @@ use crate::rollout::{Mode, Percent};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct ContentGuard {
     /// What finds entities. Exactly one. Required.
-    pub engine: ContentEngine,
+    pub engine: Option<ContentEngine>,
     /// How bodies are read. Behind a `chat-completion`, `responses-api` or `messages-api` middleware that middleware's
     /// format counts, and `jsonQueries` are not looked at.
     pub client_request_format: ClientRequestFormat,

@@ -19,7 +19,7 @@ pub struct LlmGuard {
     /// format counts.
     pub client_request_format: ClientRequestFormat,
     /// In which form the question is asked. Exactly one. Required.
-    pub format: LlmFormat,
+    pub format: Option<LlmFormat>,
     /// What is asked about requests.
     pub request: Option<LlmPhase>,
     /// What is asked about answers. Streams are judged in stretches of about a kilobyte before the client sees them.
