@@ -29,6 +29,8 @@ use trilithon_wire::sse::{Frame, Frames};
 /// Bytes of frames that are held before reading stops until something was judged. Nothing of a tool call is judged before it is
 /// whole, so this also bounds the arguments of one.
 pub const MAX_HELD: usize = 4 << 20;
+/// Texts that one stream may have: choices, blocks, tool calls, and what is told once more.
+const MAX_TEXTS: usize = 2048;
 /// Bytes that are held back with the head while no text came.
 const MAX_OPENING: usize = 64 * 1024;
 
@@ -134,6 +136,7 @@ impl Guarded {
                 State::Refused(..) if self.opening && !self.spoken => return Poll::Ready(Ok(())),
                 State::Refused(..) => return Poll::Ready(self.refuse()),
                 State::Ended if self.hold.is_empty() => {
+                    self.judging.tell();
                     self.state = State::Over;
                     return Poll::Ready(Ok(()));
                 }
@@ -180,14 +183,15 @@ impl Guarded {
 
     /// Ends the stream in the client's dialect; where there is none, it breaks, so that nobody takes it for whole.
     fn refuse(&mut self) -> Result<(), Fault> {
-        let State::Refused(guard, said) = std::mem::replace(&mut self.state, State::Over) else {
+        let State::Refused(_, said) = std::mem::replace(&mut self.state, State::Over) else {
             return Ok(());
         };
+        self.judging.tell();
         self.body = Body::empty();
         let Some(dialect) = self.dialect else {
             return Err(Fault::new(FaultKind::Internal, "a guard refused the answer"));
         };
-        let message = self.judging.message(guard, &said);
+        let message = Judging::message(&said);
         self.out = self.told.ending(dialect, &message).into();
         Ok(())
     }
@@ -237,6 +241,12 @@ impl Guarded {
         let data = frame.data(&bytes);
         let text = std::str::from_utf8(&data).unwrap_or_default();
         match self.pieces(&data) {
+            Ok((pieces, ..))
+                if !pieces.is_empty() && self.hold.channels().len() + pieces.len() > MAX_TEXTS =>
+            {
+                self.hold.push(bytes.clone(), "", &[]);
+                self.judging.fail(&mut self.hold, "the answer has too many texts");
+            }
             Ok((pieces, ends, done)) => {
                 self.hold.push(bytes.clone(), text, &pieces);
                 self.hold

@@ -158,12 +158,37 @@ impl Judging {
     }
 
     /// What a client is told where a stream ends in the middle.
-    pub fn message(&self, guard: usize, said: &Said) -> String {
-        let _ = guard;
+    pub fn message(said: &Said) -> String {
         match &said.deny {
             Some(_) if said.tell_reason => said.reason.to_string(),
             Some(deny) => deny.message().to_owned(),
             None => crate::http::guard::UNJUDGED.to_owned(),
+        }
+    }
+
+    /// Tells the record what was judged, once.
+    pub fn tell(&mut self) {
+        for mut one in std::mem::take(&mut self.guards) {
+            let sums = [
+                (Phase::Response, std::mem::take(&mut one.text)),
+                (Phase::Tool, std::mem::take(&mut one.tools)),
+            ];
+            for (phase, sum) in sums {
+                let said = match (sum.said, phase) {
+                    (Some(said), _) => said,
+                    (None, Phase::Response) => Said::new(Verdict::NotRun, "there was no text to judge"),
+                    (None, _) => continue,
+                };
+                let told = Told {
+                    phase,
+                    verdict: said.verdict,
+                    judged: sum.judged,
+                    unjudged: sum.unjudged,
+                    reason: said.reason,
+                    took: sum.took,
+                };
+                cover(&one.active, told, &self.call);
+            }
         }
     }
 
@@ -497,27 +522,6 @@ fn effects(rules: &Rules, channel: &Channel, found: &[Finding]) -> (Vec<(Range<u
 /// However a stream ends, the record learns what was judged.
 impl Drop for Judging {
     fn drop(&mut self) {
-        for one in &mut self.guards {
-            let sums = [
-                (Phase::Response, std::mem::take(&mut one.text)),
-                (Phase::Tool, std::mem::take(&mut one.tools)),
-            ];
-            for (phase, sum) in sums {
-                let said = match (sum.said, phase) {
-                    (Some(said), _) => said,
-                    (None, Phase::Response) => Said::new(Verdict::NotRun, "there was no text to judge"),
-                    (None, _) => continue,
-                };
-                let told = Told {
-                    phase,
-                    verdict: said.verdict,
-                    judged: sum.judged,
-                    unjudged: sum.unjudged,
-                    reason: said.reason,
-                    took: sum.took,
-                };
-                cover(&one.active, told, &self.call);
-            }
-        }
+        self.tell();
     }
 }
