@@ -1,5 +1,8 @@
 //! From a request to the chain that serves it.
 
+mod model;
+
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,6 +10,8 @@ use trilithon_flow::record::Name;
 use trilithon_flow::trace::{Verbosity, What};
 use trilithon_flow::{Chain, Connection, Exchange, Reply, Request, Response, Service};
 use trilithon_rule::{Facts, RouteIndex, canonical_host, routing_path};
+
+pub use model::Model;
 
 /// The routers of one entry point.
 #[derive(Default)]
@@ -98,15 +103,30 @@ impl Muxer {
     }
 
     /// The first router that matches, by priority.
-    pub fn find(&self, req: &Request, connection: &Connection) -> Result<Option<&Arc<Route>>, BadPath> {
-        let path = routing_path(req.target.path().as_bytes()).map_err(|_| BadPath)?;
+    ///
+    /// # Errors
+    /// No path that can be matched; a rule asks for the model, and the body is still to be read.
+    pub fn find(
+        &self,
+        req: &Request,
+        connection: &Connection,
+        model: &Model,
+    ) -> Result<Option<&Arc<Route>>, Unmatched> {
+        let path = routing_path(req.target.path().as_bytes()).map_err(|_| Unmatched::BadPath)?;
         let host = canonical_host(req.host());
-        Ok(self.index.find(&RequestFacts {
+        let facts = RequestFacts {
             req,
             path: &path,
             host: &host,
             ip: connection.ip(),
-        }))
+            model: model.name(),
+            asked_model: Cell::new(false),
+        };
+        let route = self.index.find(&facts);
+        if facts.asked_model.get() && matches!(model, Model::Unread) && !req.body.is_empty() {
+            return Err(Unmatched::Unread);
+        }
+        Ok(route)
     }
 
     /// For `explain`: the index itself.
@@ -115,8 +135,13 @@ impl Muxer {
     }
 }
 
-/// The path cannot be brought into the form that rules are matched on.
-pub struct BadPath;
+/// Why it cannot be said which router matches.
+pub enum Unmatched {
+    /// The path cannot be brought into the form that rules are matched on.
+    BadPath,
+    /// A rule asks for the model, and the body is still to be read.
+    Unread,
+}
 
 /// What rules may ask of a request.
 pub struct RequestFacts<'a> {
@@ -124,6 +149,10 @@ pub struct RequestFacts<'a> {
     pub path: &'a [u8],
     pub host: &'a [u8],
     pub ip: IpAddr,
+    /// The model that the body names, as far as it was read.
+    pub model: Option<&'a str>,
+    /// Set when a rule asks for the model.
+    pub asked_model: Cell<bool>,
 }
 
 impl Facts for RequestFacts<'_> {
@@ -146,23 +175,31 @@ impl Facts for RequestFacts<'_> {
     fn client_ip(&self) -> IpAddr {
         self.ip
     }
+    fn model(&self) -> Option<&[u8]> {
+        self.asked_model.set(true);
+        self.model.map(str::as_bytes)
+    }
 }
 
 impl Routes {
-    /// Serves a request by the router it belongs to.
-    pub fn find(&self, req: &Request, cx: &Exchange) -> Result<Arc<Route>, Response> {
+    /// The router that a request belongs to.
+    ///
+    /// # Errors
+    /// The gateway's own answer; `None` when a rule asks for the model, and the body is still to be read.
+    pub fn find(&self, req: &Request, cx: &Exchange, model: &Model) -> Result<Arc<Route>, Option<Response>> {
         let tls = cx.connection.tls.as_ref();
         let muxer = if tls.is_some() { &self.secure } else { &self.clear };
-        let route = match muxer.find(req, &cx.connection) {
+        let route = match muxer.find(req, &cx.connection, model) {
             Ok(Some(route)) => route.clone(),
-            Ok(None) => return Err(not_found()),
-            Err(BadPath) => return Err(Response::status_text(400)),
+            Ok(None) => return Err(Some(not_found())),
+            Err(Unmatched::BadPath) => return Err(Some(Response::status_text(400))),
+            Err(Unmatched::Unread) => return Err(None),
         };
         if !route.denied.allow(req.target.path()) {
-            return Err(Response::new(400));
+            return Err(Some(Response::new(400)));
         }
         if tls.is_some_and(|tls| tls.options != route.tls_options) {
-            return Err(Response::error(421, "Misdirected Request"));
+            return Err(Some(Response::error(421, "Misdirected Request")));
         }
         Ok(route)
     }
@@ -227,12 +264,21 @@ pub struct Layer {
 }
 
 impl Service for Layer {
-    fn call<'a>(&'a self, req: Request, cx: &'a mut Exchange) -> Reply<'a> {
+    fn call<'a>(&'a self, mut req: Request, cx: &'a mut Exchange) -> Reply<'a> {
         Box::pin(async move {
-            match self.muxer.find(&req, &cx.connection) {
+            let mut found = self.muxer.find(&req, &cx.connection, &Model::Unread);
+            if matches!(found, Err(Unmatched::Unread)) {
+                let model;
+                (req, model) = match Model::read(req).await {
+                    Ok(read) => read,
+                    Err(fault) => return Response::from(fault),
+                };
+                found = self.muxer.find(&req, &cx.connection, &model);
+            }
+            match found {
                 Ok(Some(route)) => route.run(req, cx).await,
                 Ok(None) => not_found(),
-                Err(BadPath) => Response::status_text(400),
+                Err(_) => Response::status_text(400),
             }
         })
     }

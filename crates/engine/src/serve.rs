@@ -2,7 +2,8 @@
 
 use crate::entry_point::EntryPoint;
 use crate::intake;
-use crate::route::{Route, is_plain_connect};
+use crate::live::Snapshot;
+use crate::route::{Model, Route, is_plain_connect};
 use crate::worker::Worker;
 use std::borrow::Cow;
 use std::future::Future;
@@ -140,7 +141,8 @@ pub fn respond<'a>(
     let route = route(worker, entry_point, &mut req, cx);
     async move {
         let mut res = match route {
-            Ok(route) => route.run(req, cx).await,
+            Ok(Way::Found(route)) => route.run(req, cx).await,
+            Ok(Way::Unread(unread)) => Box::pin(unread.respond(req, cx)).await,
             Err(answer) => *answer,
         };
         cx.record.note_response(&res);
@@ -151,44 +153,84 @@ pub fn respond<'a>(
     }
 }
 
+/// Where a request goes.
+enum Way {
+    Found(Arc<Route>),
+    /// That is in its body.
+    Unread(Unread),
+}
+
+/// What is needed to go on once the body was read.
+struct Unread {
+    snapshot: Arc<Snapshot>,
+    index: usize,
+    entry_point: Arc<str>,
+}
+
+impl Unread {
+    async fn respond(self, req: Request, cx: &mut Exchange) -> Response {
+        let (req, model) = match Model::read(req).await {
+            Ok(read) => read,
+            Err(fault) => return Response::from(fault),
+        };
+        let routes = self.snapshot.entry_points.get(self.index);
+        match routes.map(|routes| routes.find(&req, cx, &model)) {
+            Some(Ok(route)) => route.run(req, cx).await,
+            Some(Err(Some(refusal))) => refused(&self.entry_point, refusal),
+            Some(Err(None)) | None => crate::route::not_found(),
+        }
+    }
+}
+
 /// The router that a request belongs to, or the answer of the gateway itself.
 fn route(
     worker: &Worker,
     entry_point: &EntryPoint,
     req: &mut Request,
     cx: &mut Exchange,
-) -> Result<Arc<Route>, Box<Response>> {
+) -> Result<Way, Box<Response>> {
     if is_for_the_server(req) {
         return Err(Box::new(Response::new(200)));
     }
     let prepared = intake::prepare(req, cx, entry_point);
     describe(worker, req, cx);
     if is_plain_connect(req) {
-        report(entry_point, "connect");
+        report(&entry_point.name, "connect");
         return Err(Box::new(Response::new(501)));
     }
     if let Err(refusal) = prepared {
-        report(entry_point, refusal.reason);
+        report(&entry_point.name, refusal.reason);
         return Err(Box::new(refusal.response));
     }
     let snapshot = worker.live.load();
     let Some(routes) = snapshot.entry_points.get(entry_point.index) else {
         return Err(Box::new(crate::route::not_found()));
     };
-    routes.find(req, cx).map_err(|res| {
-        match res.status {
-            421 => report(entry_point, "misdirected"),
-            400 => report(entry_point, "bad-path"),
-            _ => {}
-        }
-        Box::new(res)
-    })
+    match routes.find(req, cx, &Model::Unread) {
+        Ok(route) => Ok(Way::Found(route)),
+        Err(Some(refusal)) => Err(Box::new(refused(&entry_point.name, refusal))),
+        Err(None) => Ok(Way::Unread(Unread {
+            snapshot: worker.live.get(),
+            index: entry_point.index,
+            entry_point: entry_point.name.clone(),
+        })),
+    }
+}
+
+/// A refusal of the routing, reported.
+fn refused(entry_point: &str, refusal: Response) -> Response {
+    match refusal.status {
+        421 => report(entry_point, "misdirected"),
+        400 => report(entry_point, "bad-path"),
+        _ => {}
+    }
+    refusal
 }
 
 /// Counts and logs a request that no router was asked about, or no service.
-fn report(entry_point: &EntryPoint, reason: &'static str) {
-    metrics::rejected(&entry_point.name, reason);
-    tracing::debug!(entryPointName = %entry_point.name, reason, "request refused");
+fn report(entry_point: &str, reason: &'static str) {
+    metrics::rejected(entry_point, reason);
+    tracing::debug!(entryPointName = %entry_point, reason, "request refused");
 }
 
 /// Ends the exchange: what was sent goes into the record, and the observers are told.

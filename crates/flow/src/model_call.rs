@@ -3,6 +3,8 @@
 //! A [`ModelCall`] is made by the first middleware that knows a body for one, is told more while the answer streams, and
 //! goes into the [`Record`](crate::Record) at the end.
 
+mod told;
+
 use crate::Mode;
 use crate::record::Name;
 use std::borrow::Cow;
@@ -12,6 +14,18 @@ use std::time::Duration;
 
 /// The call of an exchange, shared with the answer that is still under way.
 pub type SharedCall = Rc<RefCell<ModelCall>>;
+
+/// Bytes of a name that comes from outside; the rest is cut off.
+const MAX_NAME: usize = 256;
+
+/// A name that comes from a client or an upstream.
+pub fn name(text: &str) -> Name {
+    let mut end = text.len().min(MAX_NAME);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    Name::from(&text[..end])
+}
 
 /// How bodies are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -10,6 +10,7 @@ mod collector;
 mod exports;
 mod log;
 mod metrics;
+mod model_call;
 mod queue;
 mod resource;
 mod signal;

@@ -128,7 +128,7 @@ impl Writer {
                 count: bucket_counts.iter().sum(),
                 sum: Some(h.nanos as f64 / 1e9),
                 bucket_counts,
-                explicit_bounds: bounds.to_vec(),
+                explicit_bounds: h.bounds.unwrap_or(bounds).to_vec(),
                 exemplars: h.exemplars.iter().map(|(_, e)| exemplar(e)).collect(),
                 ..HistogramDataPoint::default()
             })
@@ -160,6 +160,7 @@ fn attributes(labels: &LabelSet) -> Vec<KeyValue> {
 fn unit(name: &str, kind: Kind) -> &'static str {
     match (name, kind) {
         ("traefik_config_last_reload_success" | "traefik_tls_certs_not_after", _) => "ms",
+        ("gen_ai.client.token.usage", _) => "{token}",
         (_, Kind::Histogram) => "s",
         _ if name.starts_with("traefik_") => "1",
         _ => "",
@@ -208,6 +209,7 @@ mod tests {
             buckets: vec![1, 2],
             count: 4,
             nanos: 3_000_000_000,
+            bounds: None,
             exemplars: vec![(1, exemplar)],
         });
         let labels = vec![("http.response.status_code".to_owned(), "200".to_owned())];

@@ -3,6 +3,7 @@
 use crate::attribute::{int, named, scope, text, texts};
 use crate::collector::Collector;
 use crate::exports::{Exports, Sender, export};
+use crate::model_call;
 use crate::queue::Queue;
 use crate::resource;
 use crate::signal::Signal;
@@ -13,11 +14,12 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 use trilithon_flow::record::Name;
 use trilithon_flow::trace::{Call, Capture, Captured, Propagators, Recording, SpanId, TraceId, What};
-use trilithon_flow::{Observer, Record, Tracer, Version};
+use trilithon_flow::{ModelCall, Observer, Record, Tracer, Version};
 use trilithon_model::install::Tracing;
 
 /// How exchanges become traces. Names in `OTEL_PROPAGATORS` that are not known are said in the log.
@@ -48,6 +50,7 @@ struct Finished {
     parent: Option<SpanId>,
     state: Option<Box<str>>,
     recording: Box<Recording>,
+    model_call: Option<Box<ModelCall>>,
     entry_point: Option<Name>,
     method: String,
     host: String,
@@ -103,6 +106,7 @@ impl Finished {
         let trace = record.trace.as_ref().filter(|_| !record.method.is_empty())?;
         Some(Finished {
             recording: trace.take()?,
+            model_call: record.model_call.clone(),
             trace: trace.id,
             span: trace.span,
             parent: trace.parent,
@@ -198,14 +202,15 @@ impl Words {
     fn spans(&self, f: &Finished) -> Vec<Span> {
         let mut spans = vec![self.entry_point(f)];
         spans.extend(f.recording.spans.iter().map(|span| {
-            let (name, kind, attributes, status) = match &span.what {
+            let (name, kind, attributes, status): Told<'_> = match &span.what {
                 What::Call(call) => self.call(call),
+                What::ModelCall => model_call::told(f.model_call.as_deref()),
                 what => inner(what),
             };
             Span {
                 span_id: span.id.bytes().to_vec(),
                 parent_span_id: span.parent.bytes().to_vec(),
-                name: name.to_owned(),
+                name: name.into_owned(),
                 kind: kind as i32,
                 start_time_unix_nano: f.at(span.start),
                 end_time_unix_nano: span.end.map_or_else(|| f.end(), |end| f.at(end)),
@@ -292,7 +297,7 @@ impl Words {
             Some(why) => Some(failed(why)),
             None => (call.status >= 400).then(|| failed("")),
         };
-        (call.name, SpanKind::Client, all, status)
+        (call.name.into(), SpanKind::Client, all, status)
     }
 }
 
@@ -302,7 +307,7 @@ const MAX_NAME: usize = 32;
 const REQUEST_HEADER: &str = "http.request.header.";
 
 /// Name, kind, attributes and status of a span.
-type Told<'a> = (&'a str, SpanKind, Vec<KeyValue>, Option<Status>);
+pub type Told<'a> = (Cow<'a, str>, SpanKind, Vec<KeyValue>, Option<Status>);
 
 /// A step that asks nobody else.
 fn inner(what: &What) -> Told<'_> {
@@ -331,8 +336,9 @@ fn inner(what: &What) -> Told<'_> {
             "Service"
         }
         What::Call(call) => call.name,
+        What::ModelCall => "chat",
     };
-    (span, SpanKind::Internal, all, None)
+    (span.into(), SpanKind::Internal, all, None)
 }
 
 /// What all spans of an exchange have in common.
@@ -347,7 +353,7 @@ fn common(f: &Finished) -> Span {
     }
 }
 
-fn failed(why: &str) -> Status {
+pub fn failed(why: &str) -> Status {
     Status {
         message: why.to_owned(),
         code: StatusCode::Error as i32,

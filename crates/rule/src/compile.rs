@@ -101,6 +101,8 @@ impl Build<'_> {
             Name::Query | Name::QueryRegexp => {
                 Matcher::Query(boxed(first), args.get(1).map(boxed).unwrap_or_default())
             }
+            Name::Model => Matcher::Model(boxed(first)),
+            Name::ModelRegexp => Matcher::ModelRegexp(self.regexp(first)?),
             Name::ClientIp => self.client_ip(first)?,
             Name::Alpn => self.alpn(first)?,
         };
@@ -133,7 +135,7 @@ impl Build<'_> {
                 ))
             }),
             Name::Query => self.v2_query(),
-            Name::PathRegexp | Name::QueryRegexp => self.v3(),
+            Name::PathRegexp | Name::QueryRegexp | Name::Model | Name::ModelRegexp => self.v3(),
         }
     }
 

@@ -32,6 +32,11 @@ pub trait Facts {
         false
     }
 
+    /// The `model` that a JSON body names; none when there is no such body, or it was not read.
+    fn model(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// The host behind the CNAME chain, when `hostResolver.cnameFlattening` found one.
     fn flattened_host(&self) -> Option<&[u8]> {
         None
@@ -76,6 +81,7 @@ pub struct Sample {
     pub query: Vec<u8>,
     pub headers: Vec<(String, Vec<u8>)>,
     pub client_ip: IpAddr,
+    pub model: Option<Vec<u8>>,
     pub flattened_host: Option<Vec<u8>>,
     pub protocols: Vec<Vec<u8>>,
 }
@@ -92,9 +98,16 @@ impl Sample {
             query: query.as_bytes().to_vec(),
             headers: Vec::new(),
             client_ip: Ipv4Addr::LOCALHOST.into(),
+            model: None,
             flattened_host: None,
             protocols: Vec::new(),
         }
+    }
+
+    /// The same with a body that names a model.
+    pub fn model(mut self, model: &str) -> Self {
+        self.model = Some(model.as_bytes().to_vec());
+        self
     }
 
     /// The same with one more header line.
@@ -129,6 +142,10 @@ impl Facts for Sample {
         self.headers
             .iter()
             .any(|(n, value)| n.eq_ignore_ascii_case(name) && test(value))
+    }
+
+    fn model(&self) -> Option<&[u8]> {
+        self.model.as_deref()
     }
 
     fn flattened_host(&self) -> Option<&[u8]> {

@@ -32,6 +32,9 @@ pub(crate) enum Matcher {
     QueryRegexp(Box<[u8]>, Regexp),
     /// Only the first value of the key is looked at (v2).
     FirstQuery(Box<[u8]>, Regexp),
+    /// The model that the body names.
+    Model(Box<[u8]>),
+    ModelRegexp(Regexp),
     ClientIp(IpRange),
     Alpn(Box<[u8]>),
 }
@@ -58,6 +61,8 @@ impl Matcher {
             Matcher::FirstQuery(key, regexp) => query::values(facts.query(), key)
                 .next()
                 .is_some_and(|v| regexp.is_match(&v.decoded())),
+            Matcher::Model(model) => facts.model() == Some(&**model),
+            Matcher::ModelRegexp(regexp) => facts.model().is_some_and(|m| regexp.is_match(m)),
             Matcher::ClientIp(range) => range.contains(facts.client_ip()),
             Matcher::Alpn(protocol) => facts.offers(protocol),
         }
@@ -83,6 +88,8 @@ impl Matcher {
             Matcher::HostRegexp(..) | Matcher::PathRegexp(..) => 8,
             Matcher::HeaderRegexp(..) => 9,
             Matcher::QueryRegexp(..) | Matcher::FirstQuery(..) => 10,
+            // Last: asking may make the body be read.
+            Matcher::Model(_) | Matcher::ModelRegexp(_) => 20,
         }
     }
 
@@ -111,6 +118,10 @@ impl Matcher {
                     .collect();
                 list(&format!("query `{}`", String::from_utf8_lossy(key)), &values)
             }
+            Matcher::Model(_) | Matcher::ModelRegexp(_) => match facts.model() {
+                Some(model) => show("model", model),
+                None => "no model".into(),
+            },
             Matcher::ClientIp(_) => format!("client address `{}`", facts.client_ip()),
             Matcher::Alpn(protocol) if facts.offers(protocol) => show("offered protocol", protocol),
             Matcher::Alpn(protocol) => show("no offered protocol", protocol),
@@ -143,6 +154,8 @@ impl Matcher {
                     regexp.source()
                 )
             }
+            Matcher::Model(model) => show("model", model),
+            Matcher::ModelRegexp(regexp) => format!("model like `{}`", regexp.source()),
             Matcher::ClientIp(range) => format!("client address `{range}`"),
             Matcher::Alpn(protocol) => show("offered protocol", protocol),
         }

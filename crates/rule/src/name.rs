@@ -39,6 +39,8 @@ pub enum Name {
     HeadersRegexp,
     Query,
     QueryRegexp,
+    Model,
+    ModelRegexp,
     ClientIp,
     HostSni,
     HostSniRegexp,
@@ -58,6 +60,8 @@ const HTTP_V3: &[Name] = &[
     HeaderRegexp,
     Query,
     QueryRegexp,
+    Model,
+    ModelRegexp,
     ClientIp,
 ];
 const HTTP_V2: &[Name] = &[
@@ -91,6 +95,8 @@ impl Name {
             HeadersRegexp => "HeadersRegexp",
             Query => "Query",
             QueryRegexp => "QueryRegexp",
+            Model => "Model",
+            ModelRegexp => "ModelRegexp",
             ClientIp => "ClientIP",
             HostSni => "HostSNI",
             HostSniRegexp => "HostSNIRegexp",

@@ -52,6 +52,8 @@ fn leaf() -> impl Strategy<Value = String> {
         1 => Just("HeaderRegexp(`X-A`, `^[0-9]$`)".to_owned()),
         1 => Just("Query(`q`, `1`)".to_owned()),
         1 => Just("QueryRegexp(`q`, `^.$`)".to_owned()),
+        1 => quoted("Model", &["gpt", "claude"]),
+        1 => Just("ModelRegexp(`^g`)".to_owned()),
         1 => quoted("ClientIP", &["127.0.0.1", "10.0.0.0/8"]),
     ]
 }

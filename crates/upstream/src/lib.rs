@@ -30,7 +30,7 @@ pub mod health;
 pub mod highest_random_weight;
 pub mod load_balancer;
 pub mod mirroring;
-mod replay;
+pub mod replay;
 pub mod service;
 pub mod sticky;
 mod tail;

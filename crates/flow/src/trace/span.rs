@@ -57,12 +57,14 @@ pub enum What {
         name: Name,
     },
     Call(Box<Call>),
+    /// A call of a language model; what there is to tell of it is in the record at the end.
+    ModelCall,
 }
 
 impl What {
     fn verbosity(&self) -> Verbosity {
         match self {
-            What::Call(_) => Verbosity::Minimal,
+            What::Call(_) | What::ModelCall => Verbosity::Minimal,
             _ => Verbosity::Detailed,
         }
     }

@@ -74,6 +74,8 @@ pub struct Request {
     status: u16,
     fault: Option<String>,
     decisions: Vec<Decision>,
+    /// What was asked of a language model.
+    model: Option<Value>,
     request_bytes: u64,
     response_bytes: u64,
     trace: Option<(TraceId, SpanId)>,
@@ -100,6 +102,7 @@ impl Request {
             status: record.status,
             fault: record.fault.as_ref().map(|f| format!("{:?}", f.kind)),
             decisions: record.decisions.iter().take(MAX_DECISIONS).cloned().collect(),
+            model: record.model_call.as_ref().map(|call| call.told()),
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
             trace: record.trace.as_ref().map(|t| (t.id, t.span)),
@@ -128,6 +131,9 @@ struct RequestEntry<'a> {
     actor: Actor<'a>,
     request: What<'a>,
     outcome: Outcome<'a>,
+    /// What was asked of a language model, and what guards saw of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a Value>,
     sizes: Sizes,
     milliseconds: f64,
     /// Where the exchange stands in a trace, sampled or not.
@@ -253,6 +259,7 @@ impl Writer {
                 short.actor.claims.clear();
                 short.request.headers.clear();
                 short.outcome.decisions.clear();
+                short.model = None;
                 short.cut = true;
                 json(&short)
             }
@@ -295,6 +302,7 @@ impl Writer {
                 fault: request.fault.as_deref(),
                 decisions: request.decisions.iter().map(|d| self.decided(d)).collect(),
             },
+            model: request.model.as_ref(),
             sizes: Sizes {
                 request: request.request_bytes,
                 response: request.response_bytes,

@@ -15,6 +15,7 @@ pub enum Field {
     DownstreamStatus,
     Duration,
     GzipRatio,
+    ModelCall,
     OriginContentSize,
     OriginDuration,
     OriginStatus,
@@ -44,7 +45,7 @@ pub enum Field {
 }
 
 /// Their names, in the order of [`Field`].
-const NAMES: [&str; 35] = [
+const NAMES: [&str; 36] = [
     "ClientAddr",
     "ClientHost",
     "ClientPort",
@@ -54,6 +55,7 @@ const NAMES: [&str; 35] = [
     "DownstreamStatus",
     "Duration",
     "GzipRatio",
+    "ModelCall",
     "OriginContentSize",
     "OriginDuration",
     "OriginStatus",

@@ -116,6 +116,16 @@ impl Object<'_> {
         }
     }
 
+    /// What was asked of a language model; not a field of Traefik's, and absent where nothing was.
+    fn model_call(&mut self) {
+        if let Some(call) = &self.line.record.model_call
+            && self.key(Field::ModelCall)
+        {
+            self.out.extend_from_slice(call.told().to_string().as_bytes());
+            self.out.push(b',');
+        }
+    }
+
     fn sizes_and_times(&mut self) {
         let record = self.line.record;
         self.number(Field::DownstreamContentSize, record.response_bytes);
@@ -126,6 +136,7 @@ impl Object<'_> {
             float(self.out, origin_bytes as f64 / record.response_bytes as f64);
             self.out.push(b',');
         }
+        self.model_call();
         self.number(Field::OriginContentSize, origin_bytes);
         self.nanos(Field::OriginDuration, record.origin_duration);
         self.number(Field::OriginStatus, u64::from(origin_status));

@@ -36,7 +36,10 @@ pub enum Sample {
 pub struct Histogram {
     pub buckets: Vec<u64>,
     pub count: u64,
-    pub nanos: u64,
+    /// The sum, in billionths of the unit.
+    pub nanos: u128,
+    /// Upper bounds of its own; those of all when there are none.
+    pub bounds: Option<&'static [f64]>,
     /// By bucket; that of the requests above all bounds comes after the last.
     pub exemplars: Vec<(usize, Exemplar)>,
 }
@@ -115,7 +118,8 @@ impl Families {
 
     fn histogram(&self, out: &mut String, name: &str, labels: &LabelSet, histogram: &Histogram) {
         let mut sum: u64 = 0;
-        for (bound, count) in self.bounds.iter().zip(&histogram.buckets) {
+        let bounds = histogram.bounds.unwrap_or(&self.bounds);
+        for (bound, count) in bounds.iter().zip(&histogram.buckets) {
             sum += count;
             line(
                 out,
@@ -267,6 +271,7 @@ mod tests {
             buckets: vec![1, 2],
             count: 4,
             nanos: 1_500_000_000,
+            bounds: None,
             exemplars: Vec::new(),
         };
         families.add(

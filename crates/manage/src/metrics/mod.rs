@@ -5,6 +5,7 @@
 
 mod exemplar;
 mod families;
+mod model_calls;
 mod names;
 mod open;
 mod process;
@@ -17,6 +18,7 @@ pub use exemplar::Exemplar;
 pub use families::{Families, Family, Histogram, Kind, LabelSet, Sample};
 
 use arc_swap::ArcSwapOption;
+use model_calls::ModelCalls;
 use semconv::Semconv;
 use shard::{Labels, Shards};
 use std::collections::BTreeSet;
@@ -32,6 +34,7 @@ pub struct Metrics {
     shards: Shards,
     /// Histograms by OpenTelemetry's conventions, for a collector.
     semconv: Option<Semconv>,
+    model_calls: ModelCalls,
     /// Routers and services of the current configuration; series of others are not shown. `None`: all are.
     shown: ArcSwapOption<Shown>,
 }
@@ -96,6 +99,7 @@ impl Metrics {
         Arc::new(Metrics {
             shards: Shards::new(settings.header_labels.len()),
             semconv: settings.semconv.then(Semconv::new),
+            model_calls: ModelCalls::default(),
             settings,
             shown: ArcSwapOption::empty(),
         })

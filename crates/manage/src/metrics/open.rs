@@ -52,6 +52,7 @@ fn histogram(out: &mut String, bounds: &[f64], name: &str, labels: &LabelSet, hi
         sum
     });
     let last = ("+Inf".to_owned(), histogram.count);
+    let bounds = histogram.bounds.unwrap_or(bounds);
     let buckets: Vec<_> = bounds
         .iter()
         .map(|b| float(*b))
@@ -107,6 +108,7 @@ mod tests {
             buckets: vec![1, 2],
             count: 4,
             nanos: 3_000_000_000,
+            bounds: None,
             exemplars: vec![(1, exemplar)],
         };
         families.add(

@@ -41,6 +41,7 @@ pub fn families(metrics: &Metrics, certificates: &[Expiry]) -> Families {
     if let Some(semconv) = &metrics.semconv {
         semconv.write(&mut families);
     }
+    metrics.model_calls.write(&mut families, metrics.settings.semconv);
     families
 }
 

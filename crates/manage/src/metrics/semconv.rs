@@ -124,7 +124,8 @@ pub fn histogram(series: &Series) -> Histogram {
     Histogram {
         buckets: series.buckets.iter().map(|n| n.load(Ordering::Relaxed)).collect(),
         count: series.requests.load(Ordering::Relaxed),
-        nanos: series.nanos.load(Ordering::Relaxed),
+        nanos: series.nanos.load(Ordering::Relaxed).into(),
+        bounds: None,
         exemplars: series.exemplars.all(),
     }
 }

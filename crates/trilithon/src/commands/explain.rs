@@ -245,6 +245,8 @@ impl<'s> Asked<'s> {
             path: &self.path,
             host: &self.host,
             ip: cx.connection.ip(),
+            model: None,
+            asked_model: std::cell::Cell::default(),
         };
         self.muxer.index().explain(&facts).collect()
     }

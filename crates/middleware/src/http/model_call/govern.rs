@@ -5,8 +5,9 @@ use super::credentials::Credentials;
 use super::enforce::{Enforce, Enforced, Model, Param};
 use super::{Opened, answer, meter, open, strip};
 use trilithon_ai::dialect::Dialect;
-use trilithon_flow::model_call::{Leg, LegOutcome};
+use trilithon_flow::model_call::{Leg, LegOutcome, name};
 use trilithon_flow::record::Name;
+use trilithon_flow::trace::What;
 use trilithon_flow::{
     Build, BuildError, Exchange, Fault, FaultKind, Known, Next, Reply, Request, Response, Step, Wrap, status,
 };
@@ -106,7 +107,9 @@ impl Wrap for ModelApi {
             req.headers.remove_known(Known::AcceptEncoding);
             Opened::put(&mut req, enforced.body);
             let started = cx.record.started;
+            let span = cx.record.enter(|| What::ModelCall);
             let res = next.run(req, cx).await;
+            cx.record.leave(&span);
             self.told(&opened, legs, model, &res);
             let res = meter(self.dialect, &opened.call, started, self.in_dialect(res));
             if asked_usage && meter::is_stream(&res) && meter::is_readable(&res) {
@@ -123,7 +126,7 @@ impl ModelApi {
         let mut call = opened.call.borrow_mut();
         call.format = self.dialect.format();
         call.provider = self.provider.clone();
-        call.sent = enforced.model.as_deref().map(Name::from);
+        call.sent = enforced.model.as_deref().map(name);
         call.detailed = self.detailed;
         // A second attempt has an answer of its own.
         call.metered = false;

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use trilithon_ai::dialect::{Dialect, Event, EventKind, Reported};
 use trilithon_flow::limits::MAX_MODEL_ANSWER;
+use trilithon_flow::model_call::name as named;
 use trilithon_flow::record::Name;
 use trilithon_flow::{Body, Fault, Headers, Known, ModelCall, Response, SharedCall, Source};
 
@@ -148,9 +149,14 @@ impl Facts {
             return;
         };
         let mut call = self.call.borrow_mut();
-        call.response_id = answer.id.map(Name::from).or(call.response_id.take());
-        call.served = answer.model.map(Name::from).or(call.served.take());
-        call.finish_reasons = answer.finish_reasons.into_iter().map(Name::from).collect();
+        call.response_id = answer.id.as_deref().map(named).or(call.response_id.take());
+        call.served = answer.model.as_deref().map(named).or(call.served.take());
+        call.finish_reasons = answer
+            .finish_reasons
+            .iter()
+            .take(MAX_REASONS)
+            .map(|r| named(r))
+            .collect();
         if let Some(usage) = self.dialect.usage(answer.reported) {
             call.count(usage);
         }
@@ -186,7 +192,7 @@ impl Facts {
 fn name(call: &mut ModelCall, event: &Event<'_>) {
     let set = |slot: &mut Option<Name>, text: &Option<trilithon_wire::json::Text<'_>>| {
         if let (None, Some(text)) = (&slot, text) {
-            *slot = Some(Name::from(&*text.to_str()));
+            *slot = Some(named(&text.to_str()));
         }
     };
     set(&mut call.response_id, &event.id);
@@ -194,7 +200,7 @@ fn name(call: &mut ModelCall, event: &Event<'_>) {
     for (_, reason) in &event.finish {
         // A hostile upstream could end one choice for ever.
         if call.finish_reasons.len() < MAX_REASONS {
-            call.finish_reasons.push(Name::from(&*reason.to_str()));
+            call.finish_reasons.push(named(&reason.to_str()));
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::answer;
 use bytes::Bytes;
 use trilithon_ai::dialect::{self, Dialect};
+use trilithon_flow::model_call::name;
 use trilithon_flow::{Body, Exchange, FaultKind, Known, ModelCall, Request, Response, SharedCall};
 
 /// A request to a model.
@@ -90,7 +91,7 @@ fn find_or_make(dialect: Dialect, req: &Request, cx: &mut Exchange) -> SharedCal
 
 /// What the client asked for is told by whoever reads it first.
 fn note(call: &mut ModelCall, request: &dialect::Request) {
-    let model = || request.model.as_deref().map(Into::into);
+    let model = || request.model.as_deref().map(name);
     if call.asked.is_none() && call.sent.is_none() {
         call.asked = model();
         call.sent = model();

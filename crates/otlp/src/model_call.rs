@@ -1,0 +1,121 @@
+//! The span of a call of a language model, by OpenTelemetry's GenAI conventions.
+
+use crate::attribute::{int, named, text, texts};
+use crate::traces::{Told, failed};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use trilithon_flow::ModelCall;
+use trilithon_flow::model_call::LegOutcome;
+
+/// Verdicts of guards that one span tells.
+const MAX_VERDICTS: usize = 64;
+
+/// Name, kind, attributes and status; a call of which nothing came into the record has its name alone.
+pub fn told(call: Option<&ModelCall>) -> Told<'static> {
+    let Some(call) = call else {
+        return ("chat".into(), SpanKind::Client, Vec::new(), None);
+    };
+    let mut all = vec![
+        named("gen_ai.operation.name", text(call.operation)),
+        named("gen_ai.provider.name", text(&call.provider)),
+        named(
+            "gen_ai.request.stream",
+            text(if call.stream { "true" } else { "false" }),
+        ),
+    ];
+    let mut say = |key: &str, value: Option<&str>| {
+        all.extend(value.map(|value| named(key, text(value))));
+    };
+    say(
+        "gen_ai.request.model",
+        call.sent.as_deref().or(call.asked.as_deref()),
+    );
+    say("gen_ai.response.model", call.served.as_deref());
+    say("gen_ai.response.id", call.response_id.as_deref());
+    say("trilithon.denied_by", call.denied_by.as_deref());
+    let mut count = |key: &str, n: Option<u64>| {
+        all.extend(n.map(|n| named(key, int(i64::try_from(n).unwrap_or(i64::MAX)))));
+    };
+    count("gen_ai.request.max_tokens", call.max_output);
+    if let Some(usage) = call.usage {
+        count("gen_ai.usage.input_tokens", Some(usage.input));
+        count("gen_ai.usage.output_tokens", Some(usage.output));
+        let some = |n: u64| Some(n).filter(|n| *n > 0);
+        count("gen_ai.usage.cache_read.input_tokens", some(usage.cache_read));
+        count(
+            "gen_ai.usage.cache_creation.input_tokens",
+            some(usage.cache_write),
+        );
+        count("gen_ai.usage.reasoning.output_tokens", some(usage.reasoning));
+    }
+    if !call.finish_reasons.is_empty() {
+        let reasons: Vec<String> = call.finish_reasons.iter().map(|r| r.to_string()).collect();
+        all.push(named("gen_ai.response.finish_reasons", texts(&reasons)));
+    }
+    if !call.coverage.is_empty() {
+        let verdicts = call.coverage.iter().take(MAX_VERDICTS);
+        let verdicts: Vec<String> = verdicts
+            .map(|c| format!("{} {} {}", c.guard, c.phase.as_str(), c.verdict.as_str()))
+            .collect();
+        all.push(named("trilithon.guard.verdicts", texts(&verdicts)));
+    }
+    let error = call.legs.last().and_then(|leg| match leg.outcome {
+        LegOutcome::Error(class) => Some(class.to_owned()),
+        LegOutcome::Status(status) if status >= 400 => Some(status.to_string()),
+        LegOutcome::Status(_) | LegOutcome::Open => None,
+    });
+    let status = error.map(|error| {
+        all.push(named("error.type", text(&error)));
+        failed("")
+    });
+    let model = call.sent.as_deref().unwrap_or_default();
+    let name = format!("{} {model}", call.operation).trim_end().to_owned();
+    (name.into(), SpanKind::Client, all, status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trilithon_flow::model_call::{Basis, Leg};
+    use trilithon_flow::{Format, Usage};
+
+    #[test]
+    fn a_call() {
+        let call = ModelCall {
+            provider: "anthropic".into(),
+            sent: Some("claude".into()),
+            usage: Some(Usage {
+                input: 3,
+                output: 4,
+                basis: Basis::Reported,
+                ..Usage::default()
+            }),
+            finish_reasons: vec!["end_turn".into()],
+            legs: vec![Leg {
+                provider: "anthropic".into(),
+                model: "claude".into(),
+                outcome: LegOutcome::Status(529),
+            }],
+            ..ModelCall::new(Format::MessagesApi)
+        };
+        let (name, kind, all, status) = told(Some(&call));
+        assert_eq!(
+            (&*name, kind, status.is_some()),
+            ("chat claude", SpanKind::Client, true)
+        );
+        let keys: Vec<&str> = all.iter().map(|a| a.key.as_str()).collect();
+        assert_eq!(
+            keys,
+            [
+                "gen_ai.operation.name",
+                "gen_ai.provider.name",
+                "gen_ai.request.stream",
+                "gen_ai.request.model",
+                "gen_ai.usage.input_tokens",
+                "gen_ai.usage.output_tokens",
+                "gen_ai.response.finish_reasons",
+                "error.type",
+            ]
+        );
+        assert_eq!(all[4].value, Some(int(3)));
+    }
+}
