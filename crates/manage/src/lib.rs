@@ -11,6 +11,7 @@ mod dashboard;
 mod internal;
 pub mod log;
 pub mod metrics;
+mod origin;
 
 pub use access_log::AccessLog;
 pub use internal::{Context, internals};

@@ -204,8 +204,15 @@ fn start_report(
         if router.parent_refs.is_empty() {
             let names = entry.config.entry_points.clone();
             use_entry_points(&mut entry, &names, &settings.entry_points);
-            if router.service.is_empty() && layers.children(name).is_empty() {
-                entry.disable("router has neither a service nor child routers");
+            // Traefik says of a parent with a service that it is disabled, and sends its requests to the children all the same.
+            match (router.service.is_empty(), layers.children(name).is_empty()) {
+                (true, true) => entry.disable("router has neither a service nor child routers"),
+                (false, false) => entry.disable(
+                    BuildError::new("router has both a service and child routers")
+                        .at(&router.service, 0)
+                        .help("take `service` away: requests go to the children"),
+                ),
+                _ => {}
             }
         }
         report.routers.insert(name.clone(), entry);

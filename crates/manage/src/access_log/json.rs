@@ -5,6 +5,7 @@ use super::clock::{Clock, write_fraction};
 use super::decisions;
 use super::fields::{Field, Mode};
 use super::text::{ip, json, json_inner, number};
+use crate::origin;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 use trilithon_flow::Headers;
@@ -131,7 +132,7 @@ impl Object<'_> {
         self.number(Field::DownstreamContentSize, record.response_bytes);
         self.number(Field::DownstreamStatus, u64::from(record.status));
         self.nanos(Field::Duration, record.duration);
-        let (origin_status, origin_bytes) = origin(record);
+        let (origin_status, origin_bytes) = origin::answer(record);
         if record.response_bytes != origin_bytes && record.response_bytes != 0 && self.key(Field::GzipRatio) {
             float(self.out, origin_bytes as f64 / record.response_bytes as f64);
             self.out.push(b',');
@@ -231,17 +232,6 @@ impl Object<'_> {
             }
             self.out.extend_from_slice(b"\",");
         }
-    }
-}
-
-/// Status and size of the server's answer. One that could not be asked counts with what the gateway answered for it.
-fn origin(record: &trilithon_flow::Record) -> (u16, u64) {
-    match &record.fault {
-        Some(fault) if record.server_url.is_some() && record.origin_status == 0 => {
-            let status = fault.status();
-            (status, trilithon_flow::status::text(status).len() as u64)
-        }
-        _ => (record.origin_status, record.origin_bytes),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Metrics;
 use super::exemplar::Exemplar;
 use super::shard::{Key, Labels, add, header_value};
+use crate::origin;
 use trilithon_flow::Record;
 use trilithon_flow::record::{Name, Protocol};
 use trilithon_model::install::INTERNAL_ENTRY_POINT;
@@ -21,7 +22,8 @@ pub fn count(metrics: &Metrics, record: &Record) {
     let router = record.router.as_ref().filter(|_| settings.routers);
     let service = router.and(record.service.as_ref());
     let balancer = balancer(record).filter(|_| settings.services);
-    let (code, origin_code) = (code(record, record.status), code(record, record.origin_status));
+    let (origin_status, _) = origin::answer(record);
+    let (code, origin_code) = (code(record, record.status), code(record, origin_status));
     let origin_code = if balancer.is_some() { origin_code } else { 0 };
     let (method_at, method) = method(&record.method);
     metrics.shards.with(

@@ -1,7 +1,7 @@
 use super::*;
 use std::time::Duration;
-use trilithon_flow::Headers;
 use trilithon_flow::record::{Name, Protocol};
+use trilithon_flow::{Fault, FaultKind, Headers};
 
 fn metrics(edit: impl FnOnce(&mut install::Prometheus)) -> Arc<Metrics> {
     let mut prometheus = install::Prometheus {
@@ -174,6 +174,22 @@ fn what_labels_say() {
         },
         &[],
     );
+}
+
+/// It was 0: nobody had noted a status, as nobody was there to be answered.
+#[test]
+fn a_client_that_leaves_its_server_waiting_counts_there_too() {
+    let metrics = metrics(|_| ());
+    metrics.observe(&Record {
+        status: 499,
+        origin_status: 0,
+        fault: Some(Fault::new(FaultKind::ClientGone, "gone")),
+        ..record()
+    });
+    let got = lines(&metrics, &["traefik_service_requests_total"]);
+    let want =
+        r#"traefik_service_requests_total{code="499",method="GET",protocol="http",service="s@file"} 1"#;
+    assert_eq!(got, [want]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod harm;
 mod hello;
 mod history;
 mod http2;
+mod layers;
 mod limits;
 mod models;
 mod passwords;
