@@ -1,5 +1,6 @@
 //! One request and the facts known of it beside the message itself.
 
+use crate::model_call::Tariff;
 use crate::{Headers, Identity, Record, Request, SharedCall};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -108,6 +109,8 @@ pub struct Exchange {
     pub model_call: Option<SharedCall>,
     /// Whether the observers were told of it.
     pub told: bool,
+    /// Who knows what that call costs.
+    pub tariff: Option<Arc<dyn Tariff>>,
 }
 
 impl Exchange {
@@ -130,6 +133,7 @@ impl Exchange {
             origin_streamed: None,
             model_call: None,
             told: false,
+            tariff: None,
         }
     }
 
@@ -174,8 +178,11 @@ impl Exchange {
     /// Moves what became of a model's call into the record. The body that shares it has ended by then, or is about to.
     pub fn settle_model_call(&mut self) {
         if let Some(call) = self.model_call.take() {
-            let call =
+            let mut call =
                 Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
+            if let Some(tariff) = self.tariff.take() {
+                tariff.reckon(&mut call, &self.record);
+            }
             self.record.model_call = Some(Box::new(call));
         }
     }

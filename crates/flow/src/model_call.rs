@@ -5,8 +5,8 @@
 
 mod told;
 
-use crate::Mode;
 use crate::record::Name;
+use crate::{Mode, Record};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -115,6 +115,12 @@ pub struct Cost {
     pub epoch: Name,
 }
 
+/// Whoever knows what calls cost. It is asked once, at the end of the exchange.
+pub trait Tariff: Send + Sync {
+    /// Tells the call its cost, if there is a price. `record` says whose call it is.
+    fn reckon(&self, call: &mut ModelCall, record: &Record);
+}
+
 /// One attempt at a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leg {
@@ -154,6 +160,8 @@ pub struct ModelCall {
     pub stream: bool,
     /// Most tokens of output that the client asked for.
     pub max_output: Option<u64>,
+    /// Tokens of the prompt as a limit counted them before the call, and how; `None` where no limit did.
+    pub prompt: Option<(u64, Basis)>,
     /// `None` until the upstream or a counter said something.
     pub usage: Option<Usage>,
     /// `None` without a price.
@@ -193,6 +201,7 @@ impl ModelCall {
             served: None,
             stream: false,
             max_output: None,
+            prompt: None,
             usage: None,
             cost: None,
             finish_reasons: Vec::new(),

@@ -79,6 +79,26 @@ const ROUTING: &[Unbuilt] = &[
         Error,
         "rate limits shared through Redis",
     ),
+    Unbuilt(
+        "http.middlewares.*.ai-rate-limit.store.redis",
+        Error,
+        "token limits shared through Redis",
+    ),
+    Unbuilt(
+        "http.middlewares.*.plugin.ai-rate-limit.store.redis",
+        Error,
+        "token limits shared through Redis",
+    ),
+    Unbuilt(
+        "http.middlewares.*.ai-quota.store.redis",
+        Error,
+        "token budgets shared through Redis",
+    ),
+    Unbuilt(
+        "http.middlewares.*.plugin.ai-quota.store.redis",
+        Error,
+        "token budgets shared through Redis",
+    ),
     Unbuilt("http.serversTransports.*.spiffe", Error, "SPIFFE towards servers"),
     Unbuilt(
         "tcp.serversTransports.*.tls.spiffe",

@@ -3,13 +3,14 @@
 use crate::chronicle::Chronicle;
 use crate::control::{self, Control};
 use crate::export::Export;
-use crate::{settings, store};
+use crate::{prices, settings, store};
 use anyhow::Context;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
+use trilithon_ai::price::Prices;
 use trilithon_engine::drain::{Closing, Doors};
 use trilithon_engine::entry_point::EntryPoint;
 use trilithon_engine::live::{Live, Snapshot};
@@ -48,6 +49,7 @@ pub struct Gateway {
     /// Held for as long as the gateway lives.
     _store: Option<Folder>,
     book: Arc<Book>,
+    _prices: Arc<Prices>,
 }
 
 impl Gateway {
@@ -85,6 +87,9 @@ impl Gateway {
         let settings = Arc::new(settings::settings(&config, internals(&pages), false)?);
         let keep = Arc::new(Keep::default());
         let book = Book::start(&keep, store::folder(store.as_ref()));
+        let table = prices::load(&config)?;
+        prices::announce(&table);
+        let prices = Prices::start(&keep, table);
         let mut reloader = Reloader::new(settings, keep, settings::throttle(&config));
 
         let place = config
@@ -143,6 +148,7 @@ impl Gateway {
             first,
             _store: store,
             book,
+            _prices: prices,
         })
     }
 

@@ -15,6 +15,7 @@ mod export;
 mod export;
 mod gateway;
 mod install;
+mod prices;
 mod settings;
 mod store;
 

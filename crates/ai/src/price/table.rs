@@ -76,7 +76,15 @@ impl Table {
 
     /// The price of a model; `None` when it is not known, which is not the same as nothing.
     pub fn price(&self, model: &str) -> Option<&Price> {
-        name::candidates(model).find_map(|name| self.models.get(&*name))
+        self.find(model).map(|(_, price)| price)
+    }
+
+    /// The same with the name that the table has for the model.
+    pub fn find(&self, model: &str) -> Option<(&str, &Price)> {
+        let entry = |name: std::borrow::Cow<'_, str>| self.models.get_key_value(&*name);
+        name::candidates(model)
+            .find_map(entry)
+            .map(|(name, price)| (&**name, price))
     }
 
     /// Models that have a price.

@@ -140,6 +140,8 @@ impl ServiceTable<'_> {
             MiddlewareKind::DigestAuth(c) => mw::digest_auth::build(c, cx),
             MiddlewareKind::ForwardAuth(c) => mw::forward_auth::build(c, cx),
             MiddlewareKind::InFlightReq(c) => mw::in_flight_req::build(c, cx),
+            MiddlewareKind::AiQuota(c) => mw::ai_quota::build(c, cx),
+            MiddlewareKind::AiRateLimit(c) => mw::ai_rate_limit::build(c, cx),
             MiddlewareKind::Limit(c) => mw::limit::build(c, cx),
             MiddlewareKind::Buffering(c) => mw::buffering::build(c, cx),
             MiddlewareKind::CircuitBreaker(c) => mw::circuit_breaker::build(c, cx),

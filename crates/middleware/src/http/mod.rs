@@ -16,6 +16,8 @@ pub mod headers;
 pub mod pass_tls_client_cert;
 
 // Who may come in, and how often.
+pub mod ai_quota;
+pub mod ai_rate_limit;
 pub mod in_flight_req;
 pub mod ip_allow_list;
 pub mod limit;
@@ -71,4 +73,5 @@ mod source_criterion;
 mod status_ranges;
 #[cfg(test)]
 pub(crate) mod testing;
+mod token_limit;
 mod vary;

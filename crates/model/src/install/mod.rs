@@ -1,6 +1,7 @@
 //! The install ("static") configuration: read once at start; listeners, providers and what is recorded.
 
 pub mod address;
+mod ai;
 mod api;
 mod audit;
 mod check;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use trilithon_model_derive::Config;
 
 pub use address::{Address, Protocol};
+pub use ai::Ai;
 pub use api::{Api, Ping};
 pub use audit::Audit;
 pub use check::{PROVIDERS, is_ip_or_range};
@@ -89,6 +91,8 @@ pub struct Static {
     /// What the audit log holds and how it is kept. Trilithon's own.
     #[config(allow_empty)]
     pub audit: Option<Audit>,
+    /// What the gateway knows of language models. Trilithon's own.
+    pub ai: Option<Ai>,
 }
 
 /// What concerns the gateway as a whole.

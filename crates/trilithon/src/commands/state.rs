@@ -1,7 +1,7 @@
 //! The whole configuration without serving it, for `check` and `explain`: the same path as a start, up to the sockets.
 
 use super::locate;
-use crate::{install, settings};
+use crate::{install, prices, settings};
 use trilithon_engine::assemble::Internals;
 use trilithon_engine::live::Snapshot;
 use trilithon_engine::merge::Message;
@@ -81,6 +81,13 @@ pub fn load(args: &[String]) -> State {
     };
     if let Err(error) = Redactor::new(&config.audit.clone().unwrap_or_default()) {
         problems.push(Problem::error(NOTE, trilithon_model::Span::none(), error));
+    }
+    if let Err(error) = prices::load(&config) {
+        problems.push(Problem::error(
+            NOTE,
+            trilithon_model::Span::none(),
+            format!("{error:#}"),
+        ));
     }
     if let Err(error) = settings::entry_points(&config) {
         problems.push(Problem::error(

@@ -33,6 +33,7 @@ mod streaming;
 mod streams;
 mod tap;
 mod tls;
+mod tokens;
 mod traces;
 mod trust;
 mod upgrade;

@@ -3,9 +3,10 @@
 
 use super::credentials::Credentials;
 use super::enforce::{Enforce, Enforced, Model, Param};
-use super::{Opened, answer, meter, open, strip};
+use super::{Opened, Reckoner, answer, meter, open, strip};
+use std::sync::Arc;
 use trilithon_ai::dialect::Dialect;
-use trilithon_flow::model_call::{Leg, LegOutcome, name};
+use trilithon_flow::model_call::{Leg, LegOutcome, Tariff, name};
 use trilithon_flow::record::Name;
 use trilithon_flow::trace::What;
 use trilithon_flow::{
@@ -34,7 +35,7 @@ pub struct Settings<'a> {
 /// # Errors
 /// A token from a secret store or with characters that no header holds; a parameter that the format does not have; a
 /// model that may not be overridden and is not named; a size that is none.
-pub fn build(dialect: Dialect, settings: &Settings<'_>, _cx: &mut Build<'_>) -> Result<Step, BuildError> {
+pub fn build(dialect: Dialect, settings: &Settings<'_>, cx: &mut Build<'_>) -> Result<Step, BuildError> {
     let given = |text: &str| (!text.is_empty()).then(|| Box::<str>::from(text));
     if settings.model.is_empty() && settings.allow_model_override == Some(false) {
         return Err(
@@ -59,6 +60,7 @@ pub fn build(dialect: Dialect, settings: &Settings<'_>, _cx: &mut Build<'_>) -> 
         credentials: Credentials::build(dialect, settings.token, settings.anthropic_version)?,
         limit,
         provider: settings.provider.into(),
+        tariff: Reckoner::of(cx.keep),
         detailed: metrics.is_some_and(|m| m.level == "detailed"),
         enforce: Enforce {
             model: given(settings.model).map(|name| Model {
@@ -80,6 +82,7 @@ struct ModelApi {
     /// Bytes of the largest request.
     limit: u64,
     provider: Name,
+    tariff: Arc<dyn Tariff>,
     detailed: bool,
 }
 
@@ -101,6 +104,7 @@ impl Wrap for ModelApi {
                     "the request could not be changed as configured",
                 );
             };
+            cx.tariff = Some(self.tariff.clone());
             let asked_usage = enforced.asked_usage;
             let (model, legs) = self.begin(&opened, &enforced);
             // The answer is read on its way: it has to come as it is.

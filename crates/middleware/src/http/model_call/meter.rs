@@ -1,6 +1,7 @@
 //! Reading what an answer says of itself while it goes by: usage, model, why it ended, when it began. No byte waits for it.
 
 use super::Tap;
+use super::spoken::Spoken;
 use bytes::Bytes;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -16,10 +17,11 @@ pub fn meter(dialect: Dialect, call: &SharedCall, started: Option<Instant>, mut 
     if std::mem::replace(&mut call.borrow_mut().metered, true) || !is_readable(&res) {
         return res;
     }
-    let facts = Facts {
+    let mut facts = Facts {
         dialect,
         call: call.clone(),
         reported: Reported::default(),
+        spoken: Spoken::default(),
         started,
         first: None,
     };
@@ -137,13 +139,14 @@ struct Facts {
     dialect: Dialect,
     call: SharedCall,
     reported: Reported,
+    spoken: Spoken,
     started: Option<Instant>,
     /// When the first event with content came.
     first: Option<Instant>,
 }
 
 impl Facts {
-    fn whole(&self, body: &[u8]) {
+    fn whole(&mut self, body: &[u8]) {
         // What is no JSON says nothing.
         let Ok(answer) = self.dialect.answer(body) else {
             return;
@@ -157,7 +160,9 @@ impl Facts {
             .take(MAX_REASONS)
             .map(|r| named(r))
             .collect();
-        if let Some(usage) = self.dialect.usage(answer.reported) {
+        self.spoken.whole(&call, &answer, body);
+        let reported = self.dialect.usage(answer.reported);
+        if let Some(usage) = self.spoken.usage(&call, reported, true) {
             call.count(usage);
         }
     }
@@ -180,11 +185,12 @@ impl Facts {
             }
         }
         name(&mut call, &event);
-        if event.reported != Reported::default() {
-            self.reported.merge(event.reported);
-            if let Some(usage) = self.dialect.usage(self.reported) {
-                call.count(usage);
-            }
+        self.spoken.event(&call, &event, data);
+        self.reported.merge(event.reported);
+        let ended = !call.finish_reasons.is_empty();
+        let reported = self.dialect.usage(self.reported);
+        if let Some(usage) = self.spoken.usage(&call, reported, ended) {
+            call.count(usage);
         }
     }
 }

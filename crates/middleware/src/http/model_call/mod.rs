@@ -10,9 +10,12 @@ pub mod open;
 pub mod strip;
 
 mod prompt;
+mod reckon;
+mod spoken;
 mod tap;
 
 pub use answer::OnDeny;
 pub use meter::meter;
 pub use open::{Opened, open};
+pub use reckon::Reckoner;
 pub use tap::Tap;

@@ -3,14 +3,20 @@
 use trilithon_model_derive::Config;
 
 use super::{
-    ApiKey, ChatCompletion, ContentGuard, Jwt, Limit, LlmGuard, MessagesApi, ParallelLlmGuard, Policy,
-    ResponsesApi,
+    AiQuota, AiRateLimit, ApiKey, ChatCompletion, ContentGuard, Jwt, Limit, LlmGuard, MessagesApi,
+    ParallelLlmGuard, Policy, ResponsesApi,
 };
 
 /// Kinds that Traefik Proxy does not have: those of Traefik Hub under Hub's names, and the gateway's own. Each can be
 /// written under `plugin`, as Hub has it, or directly.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct Extra {
+    /// Gives each caller a budget of tokens or money for calls of language models.
+    #[config(rename = "ai-quota")]
+    pub ai_quota: Option<Box<AiQuota>>,
+    /// Limits how fast each caller takes tokens of language models.
+    #[config(rename = "ai-rate-limit")]
+    pub ai_rate_limit: Option<Box<AiRateLimit>>,
     /// Asks for an API key.
     pub api_key: Option<Box<ApiKey>>,
     /// Asks for a JSON Web Token.

@@ -1,6 +1,8 @@
 //! HTTP middlewares: one file per kind, and the struct that holds one of them.
 
 mod add_prefix;
+mod ai_quota;
+mod ai_rate_limit;
 mod api_key;
 mod basic_auth;
 mod buffering;
@@ -41,10 +43,13 @@ mod responses_api;
 mod retry;
 mod strip_prefix;
 mod strip_prefix_regex;
+mod token_limit;
 
 use trilithon_model_derive::Config;
 
 pub use add_prefix::AddPrefix;
+pub use ai_quota::AiQuota;
+pub use ai_rate_limit::AiRateLimit;
 pub use api_key::{ApiKey, KeySource};
 pub use basic_auth::BasicAuth;
 pub use buffering::Buffering;
@@ -90,6 +95,7 @@ pub use responses_api::ResponsesApi;
 pub use retry::Retry;
 pub use strip_prefix::StripPrefix;
 pub use strip_prefix_regex::StripPrefixRegex;
+pub use token_limit::{CostLimit, LimitLevel, LimitStore, TokenLimit, TokenLimits, UsageQueries};
 
 use crate::dynamic::kinds;
 
@@ -195,6 +201,8 @@ kinds! { "middleware",
             Plugin: plugin = "plugin" if is_foreign,
         }
         Extra {
+            AiQuota: ai_quota = "ai-quota",
+            AiRateLimit: ai_rate_limit = "ai-rate-limit",
             ApiKey: api_key = "apiKey",
             ContentGuard: content_guard = "content-guard",
             LlmGuard: llm_guard = "llm-guard",
