@@ -8,7 +8,7 @@ use std::sync::Arc;
 use trilithon_flow::{BuildError, Chain, Exchange, Keep, Reply, Request, Service, Services};
 use trilithon_model::dynamic::http::{ServersLoadBalancer, ServiceKind};
 use trilithon_upstream::{
-    Backend, Child, Failover, HighestRandomWeight, LoadBalancer, Mirroring, Transport, Weighted,
+    Backend, Child, Failover, HighestRandomWeight, LoadBalancer, Mirroring, Models, Transport, Weighted,
 };
 
 /// The gateway's own services (`api@internal`), by name.
@@ -160,6 +160,14 @@ impl<'a> ServiceTable<'a> {
                 let main = self.child(&c.service, None, name)?;
                 let fallback = self.child(&c.fallback, None, name)?;
                 Arc::new(Failover::build(name, c, main, fallback, self.keep)?)
+            }
+            ServiceKind::Models(c) => {
+                let targets = c
+                    .targets
+                    .iter()
+                    .map(|t| self.child(&t.service, t.weight, name))
+                    .collect::<Result<_, _>>()?;
+                Arc::new(Models::build(name, c, targets, self.keep)?)
             }
         })
     }

@@ -1,6 +1,7 @@
 //! HTTP routers, services, middlewares and transports of the routing configuration.
 
 pub mod middleware;
+mod models;
 mod router;
 mod service;
 mod transport;
@@ -8,6 +9,7 @@ mod transport;
 use trilithon_model_derive::Config;
 
 pub use middleware::*;
+pub use models::{ModelBreaker, ModelFailover, ModelTarget, Models};
 pub use router::{Observability, Router, RouterTls};
 pub use service::*;
 pub use transport::{ForwardingTimeouts, ServersTransport, Spiffe};

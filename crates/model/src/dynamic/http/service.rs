@@ -7,6 +7,8 @@ use trilithon_model_derive::Config;
 use crate::duration::Duration;
 use crate::dynamic::kinds;
 
+use super::models::Models;
+
 /// Where requests go. Holds exactly one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct Service {
@@ -24,6 +26,9 @@ pub struct Service {
     /// Uses a second service while the first is down.
     #[config(no_labels)]
     pub failover: Option<Box<Failover>>,
+    /// Spreads calls of language models over services, and asks another one when one fails.
+    #[config(no_labels)]
+    pub models: Option<Box<Models>>,
     /// Middlewares that run for every router using the service, after the router's own.
     pub middlewares: Vec<String>,
 }
@@ -37,6 +42,7 @@ kinds! { "service",
             WeightedRoundRobin: weighted = "weighted",
             Mirroring: mirroring = "mirroring",
             Failover: failover = "failover",
+            Models: models = "models",
         }
     }
 }
