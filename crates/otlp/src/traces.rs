@@ -18,12 +18,12 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 use trilithon_flow::record::Name;
-use trilithon_flow::trace::{Call, Capture, Captured, Propagators, Recording, SpanId, TraceId, What};
+use trilithon_flow::trace::{Call, Capture, Captured, Copies, Propagators, Recording, SpanId, TraceId, What};
 use trilithon_flow::{ModelCall, Observer, Record, Tracer, Version};
-use trilithon_model::install::Tracing;
+use trilithon_model::install::{Hub, Tracing};
 
 /// How exchanges become traces. Names in `OTEL_PROPAGATORS` that are not known are said in the log.
-pub fn tracer(config: &Tracing) -> Tracer {
+pub fn tracer(config: &Tracing, hub: Option<&Hub>) -> Tracer {
     let names = std::env::var("OTEL_PROPAGATORS").ok();
     let (propagators, unknown) = Propagators::read(names.as_deref());
     for name in unknown {
@@ -35,7 +35,22 @@ pub fn tracer(config: &Tracing) -> Tracer {
         request: config.captured_request_headers.clone(),
         response: config.captured_response_headers.clone(),
     };
-    Tracer::new(propagators, config.sample_rate, capture)
+    Tracer::new(propagators, config.sample_rate, capture).copied(copies(hub))
+}
+
+/// The headers that tell the place in a trace once more.
+fn copies(hub: Option<&Hub>) -> Copies {
+    let headers = hub.and_then(|hub| hub.tracing.as_ref()?.additional_trace_headers.as_ref());
+    let Some(names) = headers.and_then(|h| h.trace_context.as_ref()) else {
+        return Copies::default();
+    };
+    let named = |name: &String| (!name.is_empty()).then(|| name.as_str().into());
+    Copies {
+        parent_id: named(&names.parent_id),
+        trace_id: named(&names.trace_id),
+        trace_parent: named(&names.trace_parent),
+        trace_state: named(&names.trace_state),
+    }
 }
 
 /// Sends the spans of sampled exchanges to a collector.
@@ -250,6 +265,10 @@ impl Words {
                 all.push(named(format!("{side}.port"), int(i64::from(peer.port()))));
             }
         }
+        if let Some(version) = recording.configuration {
+            let version = i64::try_from(version).unwrap_or(i64::MAX);
+            all.push(named("gateway.config.version", int(version)));
+        }
         captured(&mut all, &self.request_headers, &recording.request_headers);
         all.push(named("http.response.status_code", int(i64::from(f.status))));
         captured(&mut all, &self.response_headers, &recording.response_headers);
@@ -441,7 +460,7 @@ mod tests {
 
     /// The spans of an exchange that went through `walk`.
     fn spans(config: &Tracing, status: u16, walk: impl FnOnce(&mut Record)) -> Vec<Span> {
-        let tracer = tracer(config);
+        let tracer = tracer(config, None);
         let mut record = Record {
             trace: Some(Box::new(tracer.begin(&trilithon_flow::Headers::new()))),
             method: "GET".to_owned(),

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trilithon_engine::merge::Message;
 use trilithon_engine::reload::{Cause, Words};
@@ -25,6 +26,8 @@ pub struct Chronicle {
     /// The install configuration without secrets.
     install: Value,
     state: Mutex<State>,
+    /// The version in force, for those who tell it with each request.
+    told_version: Arc<AtomicU64>,
 }
 
 /// What is in force.
@@ -43,6 +46,7 @@ impl Chronicle {
             audit,
             install: install.to_json(),
             state: Mutex::default(),
+            told_version: Arc::default(),
         }
     }
 
@@ -53,6 +57,12 @@ impl Chronicle {
     /// The version in force; 0 before the first.
     pub fn version(&self) -> u64 {
         self.state().version
+    }
+
+    /// The version in force, as it changes; `None` where no versions are kept, because numbers that begin anew with each process
+    /// name nothing.
+    pub fn told_version(&self) -> Option<Arc<AtomicU64>> {
+        self.history.as_ref().map(|_| self.told_version.clone())
     }
 
     /// The version that is pinned.
@@ -140,6 +150,7 @@ impl Chronicle {
                 "another version of the configuration is in force"
             );
         }
+        self.told_version.store(state.version, Ordering::Relaxed);
         if let Some(audit) = &self.audit {
             audit.configure(state.version);
         }

@@ -3,6 +3,7 @@
 //! What cannot be set up is said and left out, as Traefik does: no telemetry is no reason not to serve.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use trilithon_flow::{Observer, Tracer};
 use trilithon_manage::access_log::Sink;
 use trilithon_manage::log::Listener;
@@ -57,11 +58,16 @@ impl Export {
         said("accessLog.otlp", self.exports.as_ref()?.access_log(otlp))
     }
 
-    /// How exchanges become traces, and who sends them.
-    pub fn traces(&self, config: &Static) -> Option<(Arc<Tracer>, Box<dyn Observer>)> {
+    /// How exchanges become traces, and who sends them. `version` is that of the configuration in force, where versions are kept.
+    pub fn traces(
+        &self,
+        config: &Static,
+        version: Option<Arc<AtomicU64>>,
+    ) -> Option<(Arc<Tracer>, Box<dyn Observer>)> {
         let tracing = config.tracing.as_ref()?;
         let observer = said("tracing", self.exports.as_ref()?.traces(tracing))?;
-        Some((Arc::new(trilithon_otlp::tracer(tracing)), observer))
+        let tracer = trilithon_otlp::tracer(tracing, config.hub.as_ref()).versioned(version);
+        Some((Arc::new(tracer), observer))
     }
 
     /// Pushes what is counted for a collector.

@@ -127,7 +127,7 @@ impl Gateway {
         observers.extend(audit.clone().map(|log| Box::new(log) as Box<dyn Observer>));
         observers.extend(metrics.iter().map(|m| Box::new(m.clone()) as Box<dyn Observer>));
         let mut tracer = None;
-        if let Some((how, observer)) = export.traces(&config) {
+        if let Some((how, observer)) = export.traces(&config, chronicle.told_version()) {
             tracer = Some(how);
             observers.push(observer);
         }

@@ -1,6 +1,7 @@
 //! What stands for the exporters in a build without the feature `otlp`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use trilithon_flow::{Observer, Tracer};
 use trilithon_manage::access_log::Sink;
 use trilithon_manage::log::Listener;
@@ -47,7 +48,7 @@ impl Export {
         None
     }
 
-    pub fn traces(&self, _: &Static) -> Option<(Arc<Tracer>, Box<dyn Observer>)> {
+    pub fn traces(&self, _: &Static, _: Option<Arc<AtomicU64>>) -> Option<(Arc<Tracer>, Box<dyn Observer>)> {
         None
     }
 

@@ -3,11 +3,13 @@
 //! Whether an exchange is sampled is decided once, when it begins: as its caller decided, or by the share of traces that
 //! are kept. One that is not carries its ids on and notes nothing. How spans leave the process is for an observer.
 
+mod copies;
 mod id;
 mod propagate;
 mod span;
 mod w3c;
 
+pub use copies::Copies;
 pub use id::{SpanId, TraceId};
 pub use propagate::{Propagators, Remote};
 pub use span::{Call, Capture, Captured, Entered, Recording, Span, Verbosity, What};
@@ -16,6 +18,7 @@ use crate::record::Name;
 use crate::{Fault, Headers, Record, Request, Response};
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How exchanges become traces; one per process.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +27,9 @@ pub struct Tracer {
     /// Of 2^63: the share of traces without a caller's decision that are sampled.
     threshold: u64,
     capture: Arc<Capture>,
+    copies: Option<Arc<Copies>>,
+    /// The version of the configuration in force, where versions are kept.
+    configuration: Option<Arc<AtomicU64>>,
 }
 
 impl Tracer {
@@ -34,6 +40,22 @@ impl Tracer {
             // The product of 1 is one more than any lot.
             threshold: (share.clamp(0.0, 1.0) * (1u64 << 63) as f64) as u64,
             capture: Arc::new(capture),
+            copies: None,
+            configuration: None,
+        }
+    }
+
+    /// The same, telling servers the place once more.
+    pub fn copied(self, copies: Copies) -> Tracer {
+        let copies = (copies != Copies::default()).then(|| Arc::new(copies));
+        Tracer { copies, ..self }
+    }
+
+    /// The same, noting the version of the configuration that each exchange is served by.
+    pub fn versioned(self, configuration: Option<Arc<AtomicU64>>) -> Tracer {
+        Tracer {
+            configuration,
+            ..self
         }
     }
 
@@ -47,8 +69,11 @@ impl Tracer {
         });
         trace.sampled = decided.unwrap_or_else(|| trace.id.lot() < self.threshold);
         if trace.sampled {
-            trace.recording = RefCell::new(Some(Box::new(Recording::new(&self.capture))));
+            let mut recording = Recording::new(&self.capture);
+            recording.configuration = self.configuration.as_ref().map(|v| v.load(Ordering::Relaxed));
+            trace.recording = RefCell::new(Some(Box::new(recording)));
         }
+        trace.copies.clone_from(&self.copies);
         trace
     }
 }
@@ -64,6 +89,7 @@ pub struct Trace {
     /// `tracestate`, well formed.
     pub state: Option<Box<str>>,
     propagators: Propagators,
+    copies: Option<Arc<Copies>>,
     /// In a cell, for the observer that takes it at the end.
     recording: RefCell<Option<Box<Recording>>>,
 }
@@ -77,6 +103,7 @@ impl Trace {
             sampled,
             state: None,
             propagators,
+            copies: None,
             recording: RefCell::default(),
         }
     }
@@ -90,6 +117,7 @@ impl Trace {
             sampled: self.sampled,
             state: self.state.clone(),
             propagators: self.propagators,
+            copies: self.copies.clone(),
             recording: RefCell::default(),
         }
     }
@@ -225,6 +253,9 @@ impl Record {
                 state: None,
             };
             trace.propagators.inject(headers, &place, trace.state.as_deref());
+            if let Some(copies) = &trace.copies {
+                copies.write(headers, &place, trace.state.as_deref());
+            }
         }
     }
 

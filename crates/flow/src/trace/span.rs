@@ -124,6 +124,8 @@ pub struct Recording {
     /// The span that what follows is part of; the exchange's own when `None`.
     pub(super) current: Option<u32>,
     pub user_agent: Option<String>,
+    /// The version of the configuration that it is served by, where versions are kept.
+    pub configuration: Option<u64>,
     /// The scheme the client used, as a trusted proxy in front says it.
     pub scheme: Option<String>,
     /// Bytes of the body as the request declares them.
@@ -147,6 +149,7 @@ impl Recording {
             spans: Vec::with_capacity(2),
             current: None,
             user_agent: None,
+            configuration: None,
             scheme: None,
             body_size: None,
             request_headers: Vec::new(),

@@ -29,15 +29,20 @@ pub fn extract(headers: &Headers) -> Option<Remote> {
 
 /// Writes both; a state that is not ours to tell is taken away.
 pub fn inject(headers: &mut Headers, trace: TraceId, span: SpanId, sampled: bool, state: Option<&str>) {
-    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
-    text[3..35].copy_from_slice(&trace.text());
-    text[36..52].copy_from_slice(&span.text());
-    text[54] += u8::from(sampled);
-    headers.set(PARENT, text);
+    headers.set(PARENT, parent_text(trace, span, sampled));
     match state {
         Some(state) => headers.set(STATE, state),
         None => drop(headers.remove(STATE)),
     }
+}
+
+/// `traceparent` as it is written.
+pub fn parent_text(trace: TraceId, span: SpanId, sampled: bool) -> [u8; 55] {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    text[3..35].copy_from_slice(&trace.text());
+    text[36..52].copy_from_slice(&span.text());
+    text[54] += u8::from(sampled);
+    text
 }
 
 /// `version-trace-span-flags`. Later versions may say more behind a further hyphen; version `ff` is none.

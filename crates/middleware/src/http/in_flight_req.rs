@@ -1,6 +1,7 @@
 //! `inFlightReq`: limits how many requests of one source are under way. One is under way until its answer's body has ended, or
 //! the connection that it became.
 
+use super::limit_facts;
 use super::rollout::rollout;
 use super::source_criterion::SourceCriterion;
 use bytes::Bytes;
@@ -75,7 +76,7 @@ impl InFlightReq {
             rule: self.rule.clone(),
             allowed: false,
             mode,
-            facts: Vec::new(),
+            facts: limit_facts::of_units(self.amount, 1, 0, None),
         }
     }
 }

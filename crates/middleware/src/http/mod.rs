@@ -56,6 +56,7 @@ mod idle;
 pub mod ip_strategy;
 #[cfg(test)]
 mod kit;
+mod limit_facts;
 mod limit_headers;
 mod location;
 mod media_type;

@@ -3,6 +3,7 @@
 
 use super::idle;
 use super::ip_strategy::IpStrategy;
+use super::limit_facts;
 use super::limit_headers::{self, Format, Standing, Unit};
 use super::rollout::rollout;
 use super::source_criterion::SourceCriterion;
@@ -80,9 +81,12 @@ impl Wrap for RateLimit {
                 (verdict, Some(level))
             }
         };
-        let allowed = !matches!(verdict, Verdict::Refuse(_));
-        if !allowed || mode == Mode::Shadow {
-            cx.record.decisions.push(self.decision(allowed, mode));
+        let refused = match verdict {
+            Verdict::Refuse(delay) => Some(delay),
+            _ => None,
+        };
+        if refused.is_some() || mode == Mode::Shadow {
+            cx.record.decisions.push(self.decision(refused, mode));
         }
         if mode == Mode::Shadow {
             return next.reply(req, cx);
@@ -111,13 +115,18 @@ impl Wrap for RateLimit {
 }
 
 impl RateLimit {
-    fn decision(&self, allowed: bool, mode: Mode) -> Decision {
+    /// `refused` says when to come back.
+    fn decision(&self, refused: Option<Duration>, mode: Mode) -> Decision {
+        let facts = refused.map(|delay| {
+            let wait = u64::try_from(delay.as_nanos()).ok();
+            limit_facts::of_units(self.buckets.full().0, 1, 0, wait)
+        });
         Decision {
             policy: self.policy.clone(),
             rule: self.rule.clone(),
-            allowed,
+            allowed: refused.is_none(),
             mode,
-            facts: Vec::new(),
+            facts: facts.unwrap_or_default(),
         }
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn check(config: &Static, node: &Node) -> Problems {
     cx.otlp(config);
     cx.grpc(config);
     cx.words(config);
+    cx.trace_headers(config);
     cx.problems
 }
 
@@ -112,6 +113,32 @@ impl Checks<'_> {
         for (path, code, what, help) in found {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             self.error(code, &path, &what, help);
+        }
+    }
+
+    /// A name that is none would make every request to a server malformed.
+    fn trace_headers(&mut self, config: &Static) {
+        let Some(tracing) = config.hub.as_ref().and_then(|hub| hub.tracing.as_ref()) else {
+            return;
+        };
+        if config.tracing.is_none() {
+            let help = "add `tracing`, or remove it";
+            self.warning(
+                code::INVALID,
+                &["hub", "tracing"],
+                "has no effect without `tracing`",
+                help,
+            );
+        }
+        let headers = tracing.additional_trace_headers.as_ref();
+        let Some(headers) = headers.and_then(|h| h.trace_context.as_ref()) else {
+            return;
+        };
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        for (option, name) in headers.named().filter(|(_, name)| !name.bytes().all(is_token)) {
+            let path = ["hub", "tracing", "additionalTraceHeaders", "traceContext", option];
+            let what = format!("is `{name}`, which is no name of a header");
+            self.error(code::INVALID, &path, &what, "write a name such as `X-Trace-Id`");
         }
     }
 

@@ -7,6 +7,7 @@ mod audit;
 mod check;
 mod entry_point;
 mod finish;
+mod hub;
 mod log;
 mod metrics;
 mod otlp;
@@ -27,6 +28,7 @@ pub use audit::Audit;
 pub use check::{PROVIDERS, is_ip_or_range};
 pub use entry_point::*;
 pub use finish::INTERNAL_ENTRY_POINT;
+pub use hub::{AdditionalTraceHeaders, Hub, HubTracing, TraceContextHeaders};
 pub use log::*;
 pub use metrics::*;
 pub use otlp::{Grpc, HttpExport, OtlpLog, TlsClient};
@@ -41,7 +43,6 @@ use crate::spanned::Map;
 /// Everything the gateway must know to start.
 #[derive(Clone, Debug, PartialEq, Config)]
 #[config(removed("pilot", "Traefik Pilot has ended; remove the section"))]
-#[config(removed("hub", "remove it: Traefik v3 has no such section"))]
 pub struct Static {
     /// What concerns the gateway as a whole.
     pub global: Option<Global>,
@@ -71,6 +72,8 @@ pub struct Static {
     /// Where traces go.
     #[config(allow_empty)]
     pub tracing: Option<Tracing>,
+    /// What Traefik Hub's users set for the whole gateway.
+    pub hub: Option<Hub>,
     /// Resolve CNAME chains when matching hosts.
     #[config(allow_empty)]
     pub host_resolver: Option<HostResolver>,

@@ -33,7 +33,7 @@ fn status(gateway: &Gateway, lines: &[&str]) -> u16 {
 }
 
 /// Somebody who signs tokens with ES256.
-struct Signer {
+pub struct Signer {
     name: &'static str,
     pair: EcdsaKeyPair,
 }
@@ -43,12 +43,12 @@ fn part(value: &Value) -> String {
 }
 
 impl Signer {
-    fn new(name: &'static str) -> Signer {
+    pub fn new(name: &'static str) -> Signer {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key pair");
         Signer { name, pair }
     }
 
-    fn jwk(&self) -> Value {
+    pub fn jwk(&self) -> Value {
         let point = self.pair.public_key().as_ref();
         let (x, y) = point[1..].split_at(32);
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -77,7 +77,7 @@ impl Signer {
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    fn bearer(&self, claims: &Value) -> String {
+    pub fn bearer(&self, claims: &Value) -> String {
         format!("Authorization: Bearer {}", self.token(claims))
     }
 }

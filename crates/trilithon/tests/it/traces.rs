@@ -261,6 +261,66 @@ fn what_is_not_sampled_is_carried_on() {
     assert_eq!(spans.len(), 2, "only what the caller samples");
 }
 
+/// Headers of the operator's choice, which no client can write; sampled or not.
+#[test]
+fn the_place_is_told_once_more() {
+    let collector = collector();
+    let more = "hub: {tracing: {additionalTraceHeaders: {traceContext: {parentId: X-Span, traceId: X-Trace, traceParent: X-Parent, traceState: X-State}}}}\n";
+    let gateway = tracing(&collector, "", more);
+    let forged = [
+        "X-Span: forged",
+        "X-Trace: forged",
+        "x-parent: forged",
+        "X-State: forged",
+    ];
+    for flags in ["01", "00"] {
+        let parent = format!("traceparent: 00-{PARENT}-{flags}");
+        gateway.get_with(
+            "a.test",
+            "/plain",
+            &[&forged[..], &[&parent, "tracestate: a=1"]].concat(),
+        );
+        let seen = gateway.upstream("b1").last().headers;
+        let told = seen.get("traceparent").to_owned();
+        assert!(
+            told.starts_with(&format!("00-{}-", &PARENT[..32])) && told.ends_with(flags),
+            "{told}"
+        );
+        let copies =
+            ["x-parent", "x-trace", "x-span", "x-state"].map(|name| seen.all(name).collect::<Vec<_>>());
+        assert_eq!(
+            copies,
+            [vec![&*told], vec![&told[3..35]], vec![&told[36..52]], vec!["a=1"]]
+        );
+    }
+    gateway.get_with("a.test", "/plain", &forged);
+    assert!(
+        !gateway.upstream("b1").last().headers.has("x-state"),
+        "no state, no header"
+    );
+}
+
+/// Where versions of the configuration are kept, a span names the one that it was served by.
+#[test]
+fn spans_name_the_version_of_the_configuration() {
+    let collector = collector();
+    let gateway = tracing(&collector, "", "store: {directory: '@DIR@/store'}\n");
+    gateway.get("a.test", "/plain");
+    let spans = wait_for(&collector, 2);
+    assert_eq!(value(&spans[0].attributes, "gateway.config.version"), "1");
+    gateway.rewrite_routing(&ROUTING.replace("plain", "simple"));
+    let versions = || {
+        let spans = self::spans(&collector);
+        let own = spans.iter().filter(|s| s.parent_span_id.is_empty());
+        own.map(|s| value(&s.attributes, "gateway.config.version"))
+            .collect::<Vec<_>>()
+    };
+    eventually("the next version is named", || {
+        gateway.get("a.test", "/simple");
+        versions().last().is_some_and(|v| v == "2")
+    });
+}
+
 #[test]
 fn what_is_left_is_sent_at_the_end() {
     let collector = collector();

@@ -3,6 +3,7 @@
 
 mod build;
 
+use super::limit_facts;
 use super::limit_headers::{self, Format, Standing};
 use super::source_criterion::SourceCriterion;
 use smallvec::SmallVec;
@@ -118,7 +119,12 @@ impl Limiting {
             rule: policy.rule.clone(),
             allowed,
             mode,
-            facts: Vec::new(),
+            facts: match outcome {
+                Some(o) if !allowed => {
+                    limit_facts::of_units(o.limit, self.cost.reserve(), o.remaining, Some(o.retry_after))
+                }
+                _ => Vec::new(),
+            },
         }
     }
 

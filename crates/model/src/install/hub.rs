@@ -1,0 +1,57 @@
+//! `hub`
+
+use trilithon_model_derive::Config;
+
+/// What Traefik Hub's users set for the whole gateway.
+#[derive(Clone, Debug, PartialEq, Config)]
+#[config(removed("token", "remove it: Trilithon needs no licence"))]
+#[config(removed("tokenFilePath", "remove it: Trilithon needs no licence"))]
+#[config(removed("offline", "remove it: Trilithon calls no platform"))]
+#[config(removed("platformURL", "remove it: Trilithon calls no platform"))]
+#[config(removed("sendlogs", "remove it: Trilithon calls no platform"))]
+pub struct Hub {
+    /// Further headers for traces.
+    pub tracing: Option<HubTracing>,
+}
+
+/// Further headers for traces.
+#[derive(Clone, Debug, PartialEq, Config)]
+pub struct HubTracing {
+    /// Headers that tell servers the place in the trace once more.
+    pub additional_trace_headers: Option<AdditionalTraceHeaders>,
+}
+
+/// Headers that tell servers the place in the trace once more, beside those of `OTEL_PROPAGATORS`. Needs `tracing`.
+#[derive(Clone, Debug, PartialEq, Config)]
+pub struct AdditionalTraceHeaders {
+    /// The parts of W3C Trace Context.
+    pub trace_context: Option<TraceContextHeaders>,
+}
+
+/// Names of the headers that get the parts of W3C Trace Context; a part without a name is told by none. What clients send under
+/// these names is replaced.
+#[derive(Clone, Debug, PartialEq, Config)]
+pub struct TraceContextHeaders {
+    /// The header for the id of the span that the server is called from, 16 hexadecimal digits.
+    pub parent_id: String,
+    /// The header for the id of the trace, 32 hexadecimal digits.
+    pub trace_id: String,
+    /// The header for what `traceparent` says.
+    pub trace_parent: String,
+    /// The header for what `tracestate` says; taken off where there is no such state.
+    pub trace_state: String,
+}
+
+impl TraceContextHeaders {
+    /// Each option with the name that it has.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("parentId", &*self.parent_id),
+            ("traceId", &*self.trace_id),
+            ("traceParent", &*self.trace_parent),
+            ("traceState", &*self.trace_state),
+        ]
+        .into_iter()
+        .filter(|(_, name)| !name.is_empty())
+    }
+}
