@@ -7,3 +7,4 @@ pub mod dialect;
 pub mod guard;
 pub mod price;
 pub mod tokens;
+pub mod translate;
