@@ -41,13 +41,6 @@ pub enum Format {
 }
 
 impl Format {
-    pub const ALL: [Format; 4] = [
-        Format::Ccr,
-        Format::ResponsesApi,
-        Format::MessagesApi,
-        Format::Custom,
-    ];
-
     /// As `clientRequestFormat` writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -185,8 +178,6 @@ pub struct ModelCall {
     pub metered: bool,
     /// The answer was made by the gateway in place of a model's: by which guard or limit.
     pub denied_by: Option<Name>,
-    /// What was said, redacted; `None` unless the configuration asks for it.
-    pub content: Option<Box<Content>>,
 }
 
 impl ModelCall {
@@ -214,7 +205,6 @@ impl ModelCall {
             detailed: false,
             metered: false,
             denied_by: None,
-            content: None,
         }
     }
 
@@ -229,13 +219,6 @@ impl ModelCall {
             self.usage = Some(usage);
         }
     }
-}
-
-/// What was said, as JSON texts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Content {
-    pub input: String,
-    pub output: String,
 }
 
 /// The kinds of text in a body or a stream.
@@ -258,17 +241,6 @@ pub enum Channel {
 }
 
 impl Channel {
-    pub const ALL: [Channel; 8] = [
-        Channel::System,
-        Channel::User,
-        Channel::Assistant,
-        Channel::Reasoning,
-        Channel::ToolResult,
-        Channel::ToolArguments,
-        Channel::ToolDefinition,
-        Channel::Query,
-    ];
-
     /// As log and configuration name it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -294,8 +266,6 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Phase; 3] = [Phase::Request, Phase::Response, Phase::Tool];
-
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Request => "request",
