@@ -6,5 +6,8 @@
 pub mod dialect;
 pub mod guard;
 pub mod price;
+pub mod query;
 pub mod tokens;
 pub mod translate;
+
+pub use query::{Query, QueryError};

@@ -9,7 +9,6 @@ pub mod finding;
 pub mod hold;
 pub mod mask;
 pub mod presidio;
-pub mod query;
 pub mod recogniser;
 pub mod verdict;
 
@@ -17,5 +16,4 @@ pub use condition::{Condition, ConditionError, Unclear};
 pub use detector::{BadPattern, Detector, Rule, Scan};
 pub use finding::Finding;
 pub use mask::{Edit, Mask};
-pub use query::{Query, QueryError};
 pub use verdict::{Outcome, Verdict, merge};

@@ -1,15 +1,12 @@
 //! Reading what an answer says of itself while it goes by: usage, model, why it ended, when it began. No byte waits for it.
 
-use super::Tap;
 use super::spoken::Spoken;
-use bytes::Bytes;
-use std::task::{Context, Poll, ready};
+use super::watch::{self, Look};
 use std::time::Instant;
 use trilithon_ai::dialect::{Dialect, Event, EventKind, Reported};
-use trilithon_flow::limits::MAX_MODEL_ANSWER;
 use trilithon_flow::model_call::name as named;
 use trilithon_flow::record::Name;
-use trilithon_flow::{Body, Fault, Headers, Known, ModelCall, Response, SharedCall, Source};
+use trilithon_flow::{Known, ModelCall, Response, SharedCall};
 
 /// Reads an answer as it goes by, unless somebody does already. Whoever comes first on the way back has the answer as the
 /// upstream gave it; all in front find the same in the call. `started` is when the exchange began.
@@ -17,7 +14,7 @@ pub fn meter(dialect: Dialect, call: &SharedCall, started: Option<Instant>, mut 
     if std::mem::replace(&mut call.borrow_mut().metered, true) || !is_readable(&res) {
         return res;
     }
-    let mut facts = Facts {
+    let facts = Facts {
         dialect,
         call: call.clone(),
         reported: Reported::default(),
@@ -25,14 +22,8 @@ pub fn meter(dialect: Dialect, call: &SharedCall, started: Option<Instant>, mut 
         started,
         first: None,
     };
-    if is_stream(&res) {
-        let reading = Reading::Events(Tap::default());
-        res.body = metered(res.body.take(), facts, reading);
-    } else if let Some(body) = res.body.bytes() {
-        facts.whole(body);
-    } else {
-        res.body = metered(res.body.take(), facts, Reading::Whole(Vec::new()));
-    }
+    let is_stream = is_stream(&res);
+    res.body = watch::body(res.body.take(), is_stream, facts);
     res
 }
 
@@ -53,87 +44,6 @@ pub fn is_readable(res: &Response) -> bool {
         && coding.is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
 }
 
-fn metered(body: Body, facts: Facts, reading: Reading) -> Body {
-    Body::from_source(Metered {
-        body,
-        seen: 0,
-        facts,
-        reading,
-    })
-}
-
-struct Metered {
-    body: Body,
-    /// Of the bytes that are lent: those that were looked at.
-    seen: usize,
-    facts: Facts,
-    reading: Reading,
-}
-
-enum Reading {
-    Events(Tap),
-    Whole(Vec<u8>),
-    /// It has ended, or is too large.
-    Done,
-}
-
-impl Source for Metered {
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
-        let lent = ready!(self.body.poll_fill(cx))?;
-        if lent.is_empty() {
-            self.reading.end(&mut self.facts);
-        } else if let Some(new) = lent.get(self.seen..).filter(|new| !new.is_empty()) {
-            self.reading.see(new, &mut self.facts);
-            self.seen = lent.len();
-        }
-        Poll::Ready(Ok(lent))
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.body.consume(n);
-        self.seen = self.seen.saturating_sub(n);
-    }
-
-    fn length(&self) -> Option<u64> {
-        self.body.length()
-    }
-
-    fn trailers(&mut self) -> Option<Headers> {
-        self.body.trailers()
-    }
-
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
-        let chunk = ready!(self.body.poll_chunk(cx))?;
-        if chunk.is_empty() {
-            self.reading.end(&mut self.facts);
-        } else {
-            self.reading
-                .see(chunk.get(self.seen..).unwrap_or_default(), &mut self.facts);
-            self.seen = 0;
-        }
-        Poll::Ready(Ok(chunk))
-    }
-}
-
-impl Reading {
-    fn see(&mut self, new: &[u8], facts: &mut Facts) {
-        match self {
-            Reading::Events(tap) => tap.see(new, |raw, frame| facts.event(&frame.data(raw))),
-            Reading::Whole(all) if all.len() + new.len() <= MAX_MODEL_ANSWER => all.extend_from_slice(new),
-            Reading::Whole(_) => *self = Reading::Done,
-            Reading::Done => {}
-        }
-    }
-
-    fn end(&mut self, facts: &mut Facts) {
-        match std::mem::replace(self, Reading::Done) {
-            Reading::Events(mut tap) => tap.end(|raw, frame| facts.event(&frame.data(raw))),
-            Reading::Whole(all) => facts.whole(&all),
-            Reading::Done => {}
-        }
-    }
-}
-
 /// What is made out, and whom it is told.
 struct Facts {
     dialect: Dialect,
@@ -145,7 +55,7 @@ struct Facts {
     first: Option<Instant>,
 }
 
-impl Facts {
+impl Look for Facts {
     fn whole(&mut self, body: &[u8]) {
         // What is no JSON says nothing.
         let Ok(answer) = self.dialect.answer(body) else {

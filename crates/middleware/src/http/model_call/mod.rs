@@ -8,6 +8,7 @@ pub mod govern;
 pub mod meter;
 pub mod open;
 pub mod strip;
+pub mod watch;
 
 mod prompt;
 mod reckon;

@@ -94,8 +94,8 @@ pub struct LimitLevel {
     pub cost_limit: Option<CostLimit>,
 }
 
-/// Where an answer of no known format tells its tokens: names and places behind each other, such as
-/// `.usage.output_tokens` or `.results[0].tokens`.
+/// Where an answer of no known format tells its tokens, such as `.usage.output_tokens` or `.results[0].tokens`; the part of
+/// jq that `jsonQueries` of guards knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct UsageQueries {
     /// The tokens of the prompt.

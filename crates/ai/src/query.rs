@@ -1,7 +1,7 @@
-//! `jsonQueries`: where in a JSON body of any shape the text is that a guard looks at.
+//! Where in a JSON body of any shape something stands: the text that a guard looks at, the tokens that a limit counts.
 //!
-//! Of jq: `.name`, `."a name"`, `.["a name"]`, `[0]`, `[-1]`, `[]` and `|` between them. What a query leads to is looked at
-//! with every string in it; a query that leads nowhere finds nothing.
+//! Of jq: `.name`, `."a name"`, `.["a name"]`, `[0]`, `[-1]`, `[]` and `|` between them. A query that leads nowhere finds
+//! nothing.
 
 use std::fmt;
 use std::ops::Range;
@@ -47,36 +47,44 @@ impl Query {
         Ok(Query { steps })
     }
 
-    /// The strings that it finds, without their quotes, in the order of the document. Names of members are among them.
+    /// The strings in what it leads to, without their quotes, in the order of the document. Names of members are among them.
     pub fn find(&self, root: &Value<'_>) -> Vec<Range<usize>> {
         let mut found = Vec::new();
-        walk(root, &self.steps, &mut found);
+        walk(root, &self.steps, &mut |value| leaves(value, &mut found));
+        found
+    }
+
+    /// The number that it leads to; the last one, if there are several.
+    pub fn number(&self, root: &Value<'_>) -> Option<u64> {
+        let mut found = None;
+        walk(root, &self.steps, &mut |value| found = value.as_u64().or(found));
         found
     }
 }
 
-fn walk(value: &Value<'_>, steps: &[Step], found: &mut Vec<Range<usize>>) {
+/// Shows every value at the end of the steps.
+fn walk(value: &Value<'_>, steps: &[Step], show: &mut dyn FnMut(&Value<'_>)) {
     let Some((step, rest)) = steps.split_first() else {
-        return leaves(value, found);
+        return show(value);
     };
     match step {
         // All of that name: the server behind may read either.
         Step::Member(name) => value
             .members()
             .filter(|(n, _)| n.is(name))
-            .for_each(|(_, value)| walk(&value, rest, found)),
+            .for_each(|(_, value)| walk(&value, rest, show)),
         Step::Item(place) => {
             let place = usize::try_from(*place).ok().or_else(|| {
                 let back = usize::try_from(place.unsigned_abs()).ok()?;
                 value.items().count().checked_sub(back)
             });
             if let Some(item) = place.and_then(|place| value.items().nth(place)) {
-                walk(&item, rest, found);
+                walk(&item, rest, show);
             }
         }
         Step::Each => {
-            value.items().for_each(|item| walk(&item, rest, found));
-            value.members().for_each(|(_, value)| walk(&value, rest, found));
+            value.items().for_each(|item| walk(&item, rest, show));
+            value.members().for_each(|(_, value)| walk(&value, rest, show));
         }
     }
 }
@@ -218,6 +226,18 @@ mod tests {
         check(".[].t", &[]);
         check(".[][].t", &["a", "b"]);
         assert_eq!(Query::parse(".").unwrap().steps.len(), 0);
+    }
+
+    #[test]
+    fn numbers() {
+        let check = |query: &str, want: Option<u64>| {
+            let root = json::parse(DOC.as_bytes()).unwrap();
+            assert_eq!(Query::parse(query).unwrap().number(&root), want, "{query}");
+        };
+        check(".items[0].n", Some(1));
+        check(".items[].n", Some(1));
+        check(".items[0].t", None);
+        check(".nowhere", None);
     }
 
     #[test]
