@@ -7,11 +7,11 @@
 mod parse;
 mod path;
 
-pub use parse::ClaimsError;
 pub use path::Path;
 
 use serde_json::{Map, Value};
 use std::fmt;
+use trilithon_rule::SyntaxError;
 
 /// A parsed expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +63,7 @@ impl Claims {
     ///
     /// # Errors
     /// What is wrong with it, and at which byte.
-    pub fn parse(text: &str) -> Result<Claims, ClaimsError> {
+    pub fn parse(text: &str) -> Result<Claims, SyntaxError> {
         parse::parse(text).map(|root| Claims { root })
     }
 

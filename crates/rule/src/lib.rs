@@ -7,6 +7,7 @@
 
 mod ast;
 mod compile;
+mod cursor;
 mod error;
 mod facts;
 mod host;
@@ -25,6 +26,7 @@ mod tree;
 mod v2;
 
 pub use ast::{Arg, Call, Expr};
+pub use cursor::{Cursor, SyntaxError};
 pub use error::{Error, Kind, MAX_DEPTH, MAX_LENGTH, Stage};
 pub use facts::{Conn, Facts, Sample};
 pub use host::canonical_host;

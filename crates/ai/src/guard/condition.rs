@@ -7,12 +7,10 @@
 mod parse;
 mod path;
 
-pub use parse::ConditionError;
-
 use path::Path;
 use serde_json::Value;
 use std::fmt;
-use trilithon_rule::Regexp;
+use trilithon_rule::{Regexp, SyntaxError};
 
 /// A parsed condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +97,7 @@ struct Seen {
 impl Condition {
     /// # Errors
     /// What is wrong, and where.
-    pub fn parse(text: &str) -> Result<Condition, ConditionError> {
+    pub fn parse(text: &str) -> Result<Condition, SyntaxError> {
         parse::parse(text).map(|root| Condition { root })
     }
 

@@ -12,7 +12,7 @@ pub mod presidio;
 pub mod recogniser;
 pub mod verdict;
 
-pub use condition::{Condition, ConditionError, Unclear};
+pub use condition::{Condition, Unclear};
 pub use detector::{BadPattern, Detector, Rule, Scan};
 pub use finding::Finding;
 pub use mask::{Edit, Mask};

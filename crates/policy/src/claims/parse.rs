@@ -1,58 +1,41 @@
 //! Text into an expression. `||` binds least, then `&&`, then `!`; arguments stand in back-quotes.
 
 use super::{Kind, Node, Path, Test};
-use std::fmt;
+use trilithon_rule::{Cursor, SyntaxError};
 
 /// Longest expression, in bytes.
 const MAX_LENGTH: usize = 16 * 1024;
 /// Deepest nesting: the parser recurses.
 const MAX_DEPTH: usize = 32;
 
-/// What is wrong with an expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimsError {
-    /// Lower case, without a final stop.
-    pub message: String,
-    /// The byte where it is.
-    pub at: usize,
-}
-
-impl fmt::Display for ClaimsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.message, self.at)
-    }
-}
-
-impl std::error::Error for ClaimsError {}
-
-pub(super) fn parse(text: &str) -> Result<Node, ClaimsError> {
+pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut parser = Parser {
-        text,
-        at: 0,
+        cursor: Cursor::new(text),
         depth: 0,
     };
     if text.len() > MAX_LENGTH {
-        return Err(parser.error(format!("the expression is longer than {MAX_LENGTH} bytes")));
+        return Err(parser
+            .cursor
+            .error(format!("the expression is longer than {MAX_LENGTH} bytes")));
     }
     let root = parser.any()?;
-    match parser.rest().chars().next() {
+    match parser.cursor.rest().chars().next() {
         None => Ok(root),
-        Some(_) => Err(parser.expected("`&&`, `||` or the end")),
+        Some(_) => Err(parser.cursor.expected("`&&`, `||` or the end")),
     }
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    at: usize,
+    cursor: Cursor<'a>,
     depth: usize,
 }
 
 impl<'a> Parser<'a> {
-    fn any(&mut self) -> Result<Node, ClaimsError> {
+    fn any(&mut self) -> Result<Node, SyntaxError> {
         self.joined("||", Self::all, Kind::Any)
     }
 
-    fn all(&mut self) -> Result<Node, ClaimsError> {
+    fn all(&mut self) -> Result<Node, SyntaxError> {
         self.joined("&&", Self::not, Kind::All)
     }
 
@@ -60,15 +43,15 @@ impl<'a> Parser<'a> {
     fn joined(
         &mut self,
         sign: &str,
-        part: fn(&mut Self) -> Result<Node, ClaimsError>,
+        part: fn(&mut Self) -> Result<Node, SyntaxError>,
         kind: fn(Vec<Node>) -> Kind,
-    ) -> Result<Node, ClaimsError> {
-        let start = self.here();
+    ) -> Result<Node, SyntaxError> {
+        let start = self.cursor.here();
         let mut parts = vec![part(self)?];
-        let mut end = self.at;
-        while self.take(sign) {
+        let mut end = self.cursor.at;
+        while self.cursor.take(sign) {
             parts.push(part(self)?);
-            end = self.at;
+            end = self.cursor.at;
         }
         if parts.len() == 1 {
             return Ok(parts.remove(0));
@@ -76,18 +59,18 @@ impl<'a> Parser<'a> {
         Ok(self.node(start, end, kind(parts)))
     }
 
-    fn not(&mut self) -> Result<Node, ClaimsError> {
-        let start = self.here();
+    fn not(&mut self) -> Result<Node, SyntaxError> {
+        let start = self.cursor.here();
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.error(format!("nested deeper than {MAX_DEPTH}")));
+            return Err(self.cursor.error(format!("nested deeper than {MAX_DEPTH}")));
         }
-        let node = if self.take("!") {
+        let node = if self.cursor.take("!") {
             let kind = Kind::Not(Box::new(self.not()?));
-            self.node(start, self.at, kind)
-        } else if self.take("(") {
+            self.node(start, self.cursor.at, kind)
+        } else if self.cursor.take("(") {
             let inner = self.any()?;
-            self.expect(")")?;
+            self.cursor.expect(")")?;
             inner
         } else {
             self.call()?
@@ -96,37 +79,43 @@ impl<'a> Parser<'a> {
         Ok(node)
     }
 
-    fn call(&mut self) -> Result<Node, ClaimsError> {
-        let start = self.here();
-        let rest = self.rest();
+    fn call(&mut self) -> Result<Node, SyntaxError> {
+        let start = self.cursor.here();
+        let rest = self.cursor.rest();
         let length = rest
             .find(|c: char| !c.is_ascii_alphanumeric())
             .unwrap_or(rest.len());
         let name = &rest[..length];
         if name.is_empty() {
-            return Err(self.expected("a function, `!` or `(`"));
+            return Err(self.cursor.expected("a function, `!` or `(`"));
         }
         let Some(function) = Test::FUNCTIONS.iter().position(|f| f.0 == name) else {
             let known: Vec<String> = Test::FUNCTIONS.iter().map(|f| format!("`{}`", f.0)).collect();
-            return Err(self.error(format!("no function `{name}`; known are {}", known.join(", "))));
+            return Err(self
+                .cursor
+                .error(format!("no function `{name}`; known are {}", known.join(", "))));
         };
-        self.at += length;
-        self.expect("(")?;
+        self.cursor.at += length;
+        self.cursor.expect("(")?;
         let (at, path) = self.argument()?;
-        let path = Path::parse(path).map_err(|(offset, why)| ClaimsError {
+        let path = Path::parse(path).map_err(|(offset, why)| SyntaxError {
             message: why.to_owned(),
             at: at + offset,
         })?;
         let mut values = Vec::new();
-        while self.take(",") {
+        while self.cursor.take(",") {
             values.push(self.argument()?.1.into());
         }
-        self.expect(")")?;
+        self.cursor.expect(")")?;
         self.count(function, values.len() + 1, start)?;
-        Ok(self.node(start, self.at, Kind::Test(Test::of(function, path, values))))
+        Ok(self.node(
+            start,
+            self.cursor.at,
+            Kind::Test(Test::of(function, path, values)),
+        ))
     }
 
-    fn count(&self, function: usize, given: usize, at: usize) -> Result<(), ClaimsError> {
+    fn count(&self, function: usize, given: usize, at: usize) -> Result<(), SyntaxError> {
         let (name, least, most) = Test::FUNCTIONS[function];
         if (least..=most).contains(&given) {
             return Ok(());
@@ -137,72 +126,33 @@ impl<'a> Parser<'a> {
             format!("{least} or more")
         };
         let message = format!("`{name}` takes {wanted} arguments, found {given}");
-        Err(ClaimsError { message, at })
+        Err(SyntaxError { message, at })
     }
 
     /// The text between two back-quotes, and where it starts.
-    fn argument(&mut self) -> Result<(usize, &'a str), ClaimsError> {
-        let open = self.here();
-        if !self.take("`") {
-            return Err(self.expected("an argument in back-quotes"));
+    fn argument(&mut self) -> Result<(usize, &'a str), SyntaxError> {
+        let open = self.cursor.here();
+        if !self.cursor.take("`") {
+            return Err(self.cursor.expected("an argument in back-quotes"));
         }
-        let start = self.at;
-        match self.text[start..].find('`') {
-            None => Err(ClaimsError {
+        let start = self.cursor.at;
+        match self.cursor.text[start..].find('`') {
+            None => Err(SyntaxError {
                 message: "the back-quote is not closed".to_owned(),
                 at: open,
             }),
             Some(length) => {
-                self.at = start + length + 1;
-                Ok((start, &self.text[start..start + length]))
+                self.cursor.at = start + length + 1;
+                Ok((start, &self.cursor.text[start..start + length]))
             }
         }
     }
 
     fn node(&self, start: usize, end: usize, kind: Kind) -> Node {
         Node {
-            text: self.text[start..end].into(),
+            text: self.cursor.text[start..end].into(),
             kind,
         }
-    }
-
-    /// Where the next word starts.
-    fn here(&mut self) -> usize {
-        let rest = &self.text[self.at..];
-        self.at += rest.len() - rest.trim_start().len();
-        self.at
-    }
-
-    fn rest(&mut self) -> &'a str {
-        let at = self.here();
-        &self.text[at..]
-    }
-
-    fn take(&mut self, sign: &str) -> bool {
-        let found = self.rest().starts_with(sign);
-        if found {
-            self.at += sign.len();
-        }
-        found
-    }
-
-    fn expect(&mut self, sign: &str) -> Result<(), ClaimsError> {
-        if self.take(sign) {
-            Ok(())
-        } else {
-            Err(self.expected(&format!("`{sign}`")))
-        }
-    }
-
-    fn expected(&mut self, what: &str) -> ClaimsError {
-        match self.rest().chars().next() {
-            Some(c) => self.error(format!("expected {what}, found `{c}`")),
-            None => self.error(format!("expected {what}, found the end")),
-        }
-    }
-
-    fn error(&self, message: String) -> ClaimsError {
-        ClaimsError { message, at: self.at }
     }
 }
 

@@ -3,8 +3,7 @@
 use super::path::Path;
 use super::{Node, Test};
 use std::borrow::Cow;
-use std::fmt;
-use trilithon_rule::Regexp;
+use trilithon_rule::{Cursor, Regexp, SyntaxError};
 
 /// Longest condition, in bytes.
 const MAX_LENGTH: usize = 16 * 1024;
@@ -20,62 +19,45 @@ const FUNCTIONS: &[&str] = &[
     "JSONRegex",
 ];
 
-/// What is wrong with a condition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConditionError {
-    /// Lower case, without a final stop.
-    pub message: String,
-    /// The byte where it is.
-    pub at: usize,
-}
-
-impl fmt::Display for ConditionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.message, self.at)
-    }
-}
-
-impl std::error::Error for ConditionError {}
-
-pub(super) fn parse(text: &str) -> Result<Node, ConditionError> {
+pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut parser = Parser {
-        text,
-        at: 0,
+        cursor: Cursor::new(text),
         depth: 0,
     };
     if text.len() > MAX_LENGTH {
-        return Err(parser.error(format!("the condition is longer than {MAX_LENGTH} bytes")));
+        return Err(parser
+            .cursor
+            .error(format!("the condition is longer than {MAX_LENGTH} bytes")));
     }
     let root = parser.any()?;
-    match parser.rest().chars().next() {
+    match parser.cursor.rest().chars().next() {
         None => Ok(root),
-        Some(_) => Err(parser.expected("`&&`, `||` or the end")),
+        Some(_) => Err(parser.cursor.expected("`&&`, `||` or the end")),
     }
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    at: usize,
+    cursor: Cursor<'a>,
     depth: usize,
 }
 
 impl<'a> Parser<'a> {
-    fn any(&mut self) -> Result<Node, ConditionError> {
+    fn any(&mut self) -> Result<Node, SyntaxError> {
         self.joined("||", Self::all, Node::Any)
     }
 
-    fn all(&mut self) -> Result<Node, ConditionError> {
+    fn all(&mut self) -> Result<Node, SyntaxError> {
         self.joined("&&", Self::not, Node::All)
     }
 
     fn joined(
         &mut self,
         sign: &str,
-        part: fn(&mut Self) -> Result<Node, ConditionError>,
+        part: fn(&mut Self) -> Result<Node, SyntaxError>,
         node: fn(Vec<Node>) -> Node,
-    ) -> Result<Node, ConditionError> {
+    ) -> Result<Node, SyntaxError> {
         let mut parts = vec![part(self)?];
-        while self.take(sign) {
+        while self.cursor.take(sign) {
             parts.push(part(self)?);
         }
         if parts.len() == 1 {
@@ -84,16 +66,16 @@ impl<'a> Parser<'a> {
         Ok(node(parts))
     }
 
-    fn not(&mut self) -> Result<Node, ConditionError> {
+    fn not(&mut self) -> Result<Node, SyntaxError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.error(format!("nested deeper than {MAX_DEPTH}")));
+            return Err(self.cursor.error(format!("nested deeper than {MAX_DEPTH}")));
         }
-        let node = if self.take("!") {
+        let node = if self.cursor.take("!") {
             Node::Not(Box::new(self.not()?))
-        } else if self.take("(") {
+        } else if self.cursor.take("(") {
             let inner = self.any()?;
-            self.expect(")")?;
+            self.cursor.expect(")")?;
             inner
         } else {
             self.call()?
@@ -102,28 +84,30 @@ impl<'a> Parser<'a> {
         Ok(node)
     }
 
-    fn call(&mut self) -> Result<Node, ConditionError> {
-        let start = self.here();
-        let rest = self.rest();
+    fn call(&mut self) -> Result<Node, SyntaxError> {
+        let start = self.cursor.here();
+        let rest = self.cursor.rest();
         let length = rest
             .find(|c: char| !c.is_ascii_alphanumeric())
             .unwrap_or(rest.len());
         let name = &rest[..length];
         if name.is_empty() {
-            return Err(self.expected("a function, `!` or `(`"));
+            return Err(self.cursor.expected("a function, `!` or `(`"));
         }
         if !FUNCTIONS.contains(&name) {
             let known: Vec<String> = FUNCTIONS.iter().map(|f| format!("`{f}`")).collect();
-            return Err(self.error(format!("no function `{name}`; known are {}", known.join(", "))));
+            return Err(self
+                .cursor
+                .error(format!("no function `{name}`; known are {}", known.join(", "))));
         }
-        self.at += length;
-        self.expect("(")?;
+        self.cursor.at += length;
+        self.cursor.expect("(")?;
         let mut values = vec![self.argument()?];
-        while self.take(",") {
+        while self.cursor.take(",") {
             values.push(self.argument()?);
         }
-        self.expect(")")?;
-        let wrong = |message: String| ConditionError { message, at: start };
+        self.cursor.expect(")")?;
+        let wrong = |message: String| SyntaxError { message, at: start };
         match (name, &values[..]) {
             ("Contains", [(_, text)]) => Ok(Node::Contains(text.as_ref().into())),
             ("Contains", given) => Err(wrong(format!(
@@ -131,7 +115,7 @@ impl<'a> Parser<'a> {
                 given.len()
             ))),
             (_, [(at, path), value]) => {
-                let path = Path::parse(path).map_err(|(offset, why)| ConditionError {
+                let path = Path::parse(path).map_err(|(offset, why)| SyntaxError {
                     message: why.to_owned(),
                     at: at + offset,
                 })?;
@@ -145,9 +129,9 @@ impl<'a> Parser<'a> {
     }
 
     /// A text in double or back quotes, or a bare number or word; and where it starts.
-    fn argument(&mut self) -> Result<(usize, Cow<'a, str>), ConditionError> {
-        let open = self.here();
-        let rest = self.rest();
+    fn argument(&mut self) -> Result<(usize, Cow<'a, str>), SyntaxError> {
+        let open = self.cursor.here();
+        let rest = self.cursor.rest();
         match rest.chars().next() {
             Some('`') => self
                 .quoted(open, rest[1..].find('`'))
@@ -161,66 +145,28 @@ impl<'a> Parser<'a> {
                 let bare = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
                 let length = rest.find(bare).unwrap_or(rest.len());
                 if length == 0 {
-                    return Err(self.expected("an argument in quotes"));
+                    return Err(self.cursor.expected("an argument in quotes"));
                 }
-                self.at += length;
+                self.cursor.at += length;
                 Ok((open, rest[..length].into()))
             }
         }
     }
 
-    fn quoted(&mut self, open: usize, length: Option<usize>) -> Result<(usize, &'a str), ConditionError> {
-        let length = length.ok_or(ConditionError {
+    fn quoted(&mut self, open: usize, length: Option<usize>) -> Result<(usize, &'a str), SyntaxError> {
+        let length = length.ok_or(SyntaxError {
             message: "the quote is not closed".to_owned(),
             at: open,
         })?;
-        self.at = open + length + 2;
-        Ok((open + 1, &self.text[open + 1..=open + length]))
-    }
-
-    fn here(&mut self) -> usize {
-        let rest = &self.text[self.at..];
-        self.at += rest.len() - rest.trim_start().len();
-        self.at
-    }
-
-    fn rest(&mut self) -> &'a str {
-        let at = self.here();
-        &self.text[at..]
-    }
-
-    fn take(&mut self, sign: &str) -> bool {
-        let found = self.rest().starts_with(sign);
-        if found {
-            self.at += sign.len();
-        }
-        found
-    }
-
-    fn expect(&mut self, sign: &str) -> Result<(), ConditionError> {
-        if self.take(sign) {
-            Ok(())
-        } else {
-            Err(self.expected(&format!("`{sign}`")))
-        }
-    }
-
-    fn expected(&mut self, what: &str) -> ConditionError {
-        match self.rest().chars().next() {
-            Some(c) => self.error(format!("expected {what}, found `{c}`")),
-            None => self.error(format!("expected {what}, found the end")),
-        }
-    }
-
-    fn error(&self, message: String) -> ConditionError {
-        ConditionError { message, at: self.at }
+        self.cursor.at = open + length + 2;
+        Ok((open + 1, &self.cursor.text[open + 1..=open + length]))
     }
 }
 
-fn test(name: &str, (at, value): &(usize, Cow<'_, str>)) -> Result<Test, ConditionError> {
+fn test(name: &str, (at, value): &(usize, Cow<'_, str>)) -> Result<Test, SyntaxError> {
     let number = || {
         let number = value.trim().parse().ok().filter(|n: &f64| n.is_finite());
-        number.ok_or(ConditionError {
+        number.ok_or(SyntaxError {
             message: format!("`{name}` compares with a number, found `{value}`"),
             at: *at,
         })
@@ -230,7 +176,7 @@ fn test(name: &str, (at, value): &(usize, Cow<'_, str>)) -> Result<Test, Conditi
         "JSONGt" => Test::Greater(number()?),
         "JSONLt" => Test::Less(number()?),
         "JSONStringContains" => Test::Contains(value.as_ref().into()),
-        _ => Test::Regex(Regexp::new(value).map_err(|error| ConditionError {
+        _ => Test::Regex(Regexp::new(value).map_err(|error| SyntaxError {
             message: error.to_string(),
             at: at + error.at,
         })?),
