@@ -1,6 +1,8 @@
 //! What a request says, and why one is refused.
 
+use super::gather::Gather;
 use super::{Opaque, Slot};
+use std::fmt;
 use trilithon_wire::json::{self, Kind, Value};
 
 /// What a request says.
@@ -30,10 +32,10 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    pub(super) fn new(param: impl Into<String>, message: impl Into<String>) -> Invalid {
+    pub(super) fn new(param: impl fmt::Display, message: impl Into<String>) -> Invalid {
         Invalid {
             message: message.into(),
-            param: Some(param.into()),
+            param: Some(param.to_string()),
         }
     }
 }
@@ -50,8 +52,8 @@ impl From<json::Error> for Invalid {
     }
 }
 
-impl std::fmt::Display for Invalid {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
@@ -63,11 +65,11 @@ pub(super) fn given<'j>(value: &Option<Value<'j>>) -> Option<Value<'j>> {
     value.clone().filter(|v| !v.is_null())
 }
 
-/// A value of one kind.
+/// A value of one kind. Where it stands, `param`, is put into words only for an error.
 ///
 /// # Errors
 /// It is of another kind.
-pub(super) fn of_kind(value: &Value<'_>, kind: Kind, param: &str) -> Result<(), Invalid> {
+pub(super) fn of_kind(value: &Value<'_>, kind: Kind, param: impl fmt::Display) -> Result<(), Invalid> {
     if value.kind() == kind {
         return Ok(());
     }
@@ -79,14 +81,15 @@ pub(super) fn of_kind(value: &Value<'_>, kind: Kind, param: &str) -> Result<(), 
         Kind::Array => "an array",
         Kind::Object => "an object",
     };
-    Err(Invalid::new(param, format!("`{param}` must be {noun}")))
+    let message = format!("`{param}` must be {noun}");
+    Err(Invalid::new(param, message))
 }
 
 /// A value of one kind if it is given.
 pub(super) fn optional<'j>(
     value: &Option<Value<'j>>,
     kind: Kind,
-    param: &str,
+    param: impl fmt::Display,
 ) -> Result<Option<Value<'j>>, Invalid> {
     let given = given(value);
     given
@@ -96,31 +99,54 @@ pub(super) fn optional<'j>(
 }
 
 /// A value of one kind that must be given.
-pub(super) fn required<'j>(value: &Option<Value<'j>>, kind: Kind, param: &str) -> Result<Value<'j>, Invalid> {
-    let given = given(value).ok_or_else(|| Invalid::new(param, format!("`{param}` is required")))?;
+pub(super) fn required<'j>(
+    value: &Option<Value<'j>>,
+    kind: Kind,
+    param: impl fmt::Display,
+) -> Result<Value<'j>, Invalid> {
+    let given = given(value).ok_or_else(|| Invalid::new(&param, format!("`{param}` is required")))?;
     of_kind(&given, kind, param)?;
     Ok(given)
 }
 
 /// A whole number if it is given.
-pub(super) fn whole(value: &Option<Value<'_>>, param: &str) -> Result<Option<u64>, Invalid> {
+pub(super) fn whole(value: &Option<Value<'_>>, param: impl fmt::Display) -> Result<Option<u64>, Invalid> {
     let Some(value) = given(value) else {
         return Ok(None);
     };
     let number = value.as_u64().filter(|_| value.kind() == Kind::Number);
     match number {
         Some(number) => Ok(Some(number)),
-        None => Err(Invalid::new(param, format!("`{param}` must be a whole number"))),
+        None => Err(Invalid::new(&param, format!("`{param}` must be a whole number"))),
     }
 }
 
 /// The text of a string if it is given.
-pub(super) fn text(value: &Option<Value<'_>>, param: &str) -> Result<Option<String>, Invalid> {
+pub(super) fn text(value: &Option<Value<'_>>, param: impl fmt::Display) -> Result<Option<String>, Invalid> {
     let value = optional(value, Kind::String, param)?;
     Ok(value.and_then(|v| v.text()).map(|t| t.to_str().into_owned()))
 }
 
 /// A boolean if it is given, else false.
-pub(super) fn flag(value: &Option<Value<'_>>, param: &str) -> Result<bool, Invalid> {
+pub(super) fn flag(value: &Option<Value<'_>>, param: impl fmt::Display) -> Result<bool, Invalid> {
     Ok(optional(value, Kind::Bool, param)?.is_some_and(|v| v.as_bool() == Some(true)))
+}
+
+/// Reads each of the messages with `one`, which is told where it stands.
+///
+/// # Errors
+/// There is none, or one is wrong.
+pub(super) fn each_message(
+    messages: &Value<'_>,
+    gather: &mut Gather,
+    one: fn(&Value<'_>, fmt::Arguments<'_>, &mut Gather) -> Result<(), Invalid>,
+) -> Result<(), Invalid> {
+    if messages.items().next().is_none() {
+        return Err(Invalid::new("messages", "`messages` must not be empty"));
+    }
+    for (i, message) in messages.items().enumerate() {
+        gather.message = Some(i);
+        one(&message, format_args!("messages[{i}]"), gather)?;
+    }
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! Requests of Chat Completions.
 
 use super::super::gather::Gather;
-use super::super::request::{flag, given, of_kind, optional, required, text, whole};
+use super::super::request::{each_message, flag, given, of_kind, optional, required, text, whole};
 use super::super::{Invalid, Request};
+use std::fmt;
 use trilithon_flow::Channel;
 use trilithon_wire::json::{Kind, Value};
 
@@ -22,7 +23,11 @@ pub(in super::super) fn request(root: &Value<'_>) -> Result<Request, Invalid> {
         "n",
     ])?;
     let mut gather = Gather::default();
-    all_messages(&required(&messages, Kind::Array, "messages")?, &mut gather)?;
+    each_message(
+        &required(&messages, Kind::Array, "messages")?,
+        &mut gather,
+        one_message,
+    )?;
     beside_messages(root, &mut gather)?;
     let options = optional(&options, Kind::Object, "stream_options")?;
     let include_usage = match options {
@@ -89,26 +94,17 @@ fn beside_messages(root: &Value<'_>, gather: &mut Gather) -> Result<(), Invalid>
     }
     if let Some(prediction) = optional(&prediction, Kind::Object, "prediction")? {
         let [content] = prediction.fields(["content"])?;
-        contents(&content, Channel::Assistant, "prediction.content", gather)?;
+        contents(
+            &content,
+            Channel::Assistant,
+            format_args!("prediction.content"),
+            gather,
+        )?;
     }
     Ok(())
 }
 
-fn all_messages(messages: &Value<'_>, gather: &mut Gather) -> Result<(), Invalid> {
-    let mut some = false;
-    for (i, message) in messages.items().enumerate() {
-        some = true;
-        gather.message = Some(i);
-        one_message(&message, &format!("messages[{i}]"), gather)?;
-    }
-    if some {
-        Ok(())
-    } else {
-        Err(Invalid::new("messages", "`messages` must not be empty"))
-    }
-}
-
-fn one_message(message: &Value<'_>, at: &str, gather: &mut Gather) -> Result<(), Invalid> {
+fn one_message(message: &Value<'_>, at: fmt::Arguments<'_>, gather: &mut Gather) -> Result<(), Invalid> {
     of_kind(message, Kind::Object, at)?;
     let [role, content, calls, call, refusal, thought, thoughts, name] = message.fields([
         "role",
@@ -120,7 +116,7 @@ fn one_message(message: &Value<'_>, at: &str, gather: &mut Gather) -> Result<(),
         "reasoning",
         "name",
     ])?;
-    let role = required(&role, Kind::String, &format!("{at}.role"))?;
+    let role = required(&role, Kind::String, format_args!("{at}.role"))?;
     let role = role.text().map(|t| t.to_str()).unwrap_or_default();
     let channel = match &*role {
         "system" | "developer" => Channel::System,
@@ -129,15 +125,15 @@ fn one_message(message: &Value<'_>, at: &str, gather: &mut Gather) -> Result<(),
         "tool" | "function" => Channel::ToolResult,
         _ => {
             return Err(Invalid::new(
-                format!("{at}.role"),
+                format_args!("{at}.role"),
                 format!("`{at}.role` must be one of developer, system, user, assistant, tool and function"),
             ));
         }
     };
-    contents(&content, channel, &format!("{at}.content"), gather)?;
+    contents(&content, channel, format_args!("{at}.content"), gather)?;
     if channel != Channel::Assistant && given(&content).is_none() {
         return Err(Invalid::new(
-            format!("{at}.content"),
+            format_args!("{at}.content"),
             format!("`{at}.content` is required"),
         ));
     }
@@ -152,8 +148,8 @@ fn one_message(message: &Value<'_>, at: &str, gather: &mut Gather) -> Result<(),
             gather.leaves(channel, &value);
         }
     }
-    let calls = optional(&calls, Kind::Array, &format!("{at}.tool_calls"))?;
-    let call = optional(&call, Kind::Object, &format!("{at}.function_call"))?;
+    let calls = optional(&calls, Kind::Array, format_args!("{at}.tool_calls"))?;
+    let call = optional(&call, Kind::Object, format_args!("{at}.function_call"))?;
     for call in [calls, call].into_iter().flatten() {
         gather.leaves(Channel::ToolArguments, &call);
     }
@@ -164,7 +160,7 @@ fn one_message(message: &Value<'_>, at: &str, gather: &mut Gather) -> Result<(),
 fn contents(
     content: &Option<Value<'_>>,
     channel: Channel,
-    at: &str,
+    at: fmt::Arguments<'_>,
     gather: &mut Gather,
 ) -> Result<(), Invalid> {
     let Some(content) = given(content) else {
@@ -174,7 +170,7 @@ fn contents(
         Kind::String => gather.text(channel, &content),
         Kind::Array => {
             for (i, part) in content.items().enumerate() {
-                one_part(&part, channel, &format!("{at}[{i}]"), gather)?;
+                one_part(&part, channel, format_args!("{at}[{i}]"), gather)?;
             }
         }
         _ => {
@@ -187,16 +183,24 @@ fn contents(
     Ok(())
 }
 
-fn one_part(part: &Value<'_>, channel: Channel, at: &str, gather: &mut Gather) -> Result<(), Invalid> {
+fn one_part(
+    part: &Value<'_>,
+    channel: Channel,
+    at: fmt::Arguments<'_>,
+    gather: &mut Gather,
+) -> Result<(), Invalid> {
     of_kind(part, Kind::Object, at)?;
     let [kind, text, refusal] = part.fields(["type", "text", "refusal"])?;
-    let kind = required(&kind, Kind::String, &format!("{at}.type"))?;
+    let kind = required(&kind, Kind::String, format_args!("{at}.type"))?;
     let kind = kind.text().map(|t| t.to_str()).unwrap_or_default();
     match &*kind {
-        "text" => gather.text(channel, &required(&text, Kind::String, &format!("{at}.text"))?),
+        "text" => gather.text(
+            channel,
+            &required(&text, Kind::String, format_args!("{at}.text"))?,
+        ),
         "refusal" => gather.text(
             channel,
-            &required(&refusal, Kind::String, &format!("{at}.refusal"))?,
+            &required(&refusal, Kind::String, format_args!("{at}.refusal"))?,
         ),
         kind => {
             // What it is called is the vendor's business; a text in it is looked at all the same.

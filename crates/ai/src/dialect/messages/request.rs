@@ -1,9 +1,10 @@
 //! Requests of Messages.
 
 use super::super::gather::Gather;
-use super::super::request::{flag, given, of_kind, optional, required, text, whole};
+use super::super::request::{each_message, flag, given, of_kind, optional, required, text, whole};
 use super::super::{Invalid, Request};
 use super::contents;
+use std::fmt;
 use trilithon_flow::Channel;
 use trilithon_wire::json::{Kind, Value};
 
@@ -34,10 +35,14 @@ pub(in super::super) fn request(root: &Value<'_>) -> Result<Request, Invalid> {
     ])?;
     let mut gather = Gather::default();
     if let Some(system) = given(&system) {
-        content_is(&system, "system")?;
+        content_is(&system, format_args!("system"))?;
         contents(&system, Channel::System, &mut gather);
     }
-    all_messages(&required(&messages, Kind::Array, "messages")?, &mut gather)?;
+    each_message(
+        &required(&messages, Kind::Array, "messages")?,
+        &mut gather,
+        one_message,
+    )?;
     gather.message = None;
     if let Some(tools) = optional(&tools, Kind::Array, "tools")? {
         gather.leaves(Channel::ToolDefinition, &tools);
@@ -56,55 +61,43 @@ pub(in super::super) fn request(root: &Value<'_>) -> Result<Request, Invalid> {
     })
 }
 
-fn all_messages(messages: &Value<'_>, gather: &mut Gather) -> Result<(), Invalid> {
-    let mut some = false;
-    for (i, message) in messages.items().enumerate() {
-        some = true;
-        gather.message = Some(i);
-        one_message(&message, &format!("messages[{i}]"), gather)?;
-    }
-    if some {
-        Ok(())
-    } else {
-        Err(Invalid::new("messages", "`messages` must not be empty"))
-    }
-}
-
-fn one_message(message: &Value<'_>, at: &str, gather: &mut Gather) -> Result<(), Invalid> {
+fn one_message(message: &Value<'_>, at: fmt::Arguments<'_>, gather: &mut Gather) -> Result<(), Invalid> {
     of_kind(message, Kind::Object, at)?;
     let [role, content] = message.fields(["role", "content"])?;
-    let role = required(&role, Kind::String, &format!("{at}.role"))?;
+    let role = required(&role, Kind::String, format_args!("{at}.role"))?;
     let channel = match role.text().map(|t| t.to_str()).as_deref() {
         Some("user") => Channel::User,
         Some("assistant") => Channel::Assistant,
         Some("system") => Channel::System,
         _ => {
             return Err(Invalid::new(
-                format!("{at}.role"),
+                format_args!("{at}.role"),
                 format!("`{at}.role` must be one of user and assistant"),
             ));
         }
     };
-    let at = format!("{at}.content");
-    let content = given(&content).ok_or_else(|| Invalid::new(&at, format!("`{at}` is required")))?;
-    content_is(&content, &at)?;
+    let at = format_args!("{at}.content");
+    let content = given(&content).ok_or_else(|| Invalid::new(at, format!("`{at}` is required")))?;
+    content_is(&content, at)?;
     contents(&content, channel, gather);
     Ok(())
 }
 
 /// Content is a text, or blocks that say of which type they are and say what they say once.
-fn content_is(content: &Value<'_>, at: &str) -> Result<(), Invalid> {
+fn content_is(content: &Value<'_>, at: fmt::Arguments<'_>) -> Result<(), Invalid> {
     match content.kind() {
         Kind::String => Ok(()),
         Kind::Array => content.items().enumerate().try_for_each(|(i, block)| {
-            let at = format!("{at}[{i}]");
-            of_kind(&block, Kind::Object, &at)?;
+            let at = format_args!("{at}[{i}]");
+            of_kind(&block, Kind::Object, at)?;
             let [kind, words, inner, thinking] = block.fields(["type", "text", "content", "thinking"])?;
-            required(&kind, Kind::String, &format!("{at}.type"))?;
-            optional(&words, Kind::String, &format!("{at}.text"))?;
-            optional(&thinking, Kind::String, &format!("{at}.thinking"))?;
+            required(&kind, Kind::String, format_args!("{at}.type"))?;
+            optional(&words, Kind::String, format_args!("{at}.text"))?;
+            optional(&thinking, Kind::String, format_args!("{at}.thinking"))?;
             match given(&inner) {
-                Some(inner) if inner.kind() == Kind::Array => content_is(&inner, &format!("{at}.content")),
+                Some(inner) if inner.kind() == Kind::Array => {
+                    content_is(&inner, format_args!("{at}.content"))
+                }
                 _ => Ok(()),
             }
         }),

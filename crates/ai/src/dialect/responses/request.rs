@@ -5,6 +5,7 @@ use super::super::gather::Gather;
 use super::super::request::{flag, given, of_kind, optional, required, text, whole};
 use super::super::{Invalid, Request};
 use super::item::{item, role};
+use std::fmt;
 use trilithon_flow::Channel;
 use trilithon_wire::json::{Kind, Value};
 
@@ -36,10 +37,15 @@ pub(in super::super) fn request(root: &Value<'_>) -> Result<Request, Invalid> {
     ])?;
     let mut gather = Gather::default();
     if let Some(instructions) = given(&instructions) {
-        items(&instructions, Channel::System, "instructions", &mut gather)?;
+        items(
+            &instructions,
+            Channel::System,
+            format_args!("instructions"),
+            &mut gather,
+        )?;
     }
     match given(&input) {
-        Some(input) => items(&input, Channel::User, "input", &mut gather)?,
+        Some(input) => items(&input, Channel::User, format_args!("input"), &mut gather)?,
         // A stored prompt, or a talk that goes on, may need none.
         None if given(&prompt).is_some()
             || ["conversation", "previous_response_id"]
@@ -73,7 +79,12 @@ pub(in super::super) fn request(root: &Value<'_>) -> Result<Request, Invalid> {
 }
 
 /// A text, or items.
-fn items(value: &Value<'_>, channel: Channel, at: &str, gather: &mut Gather) -> Result<(), Invalid> {
+fn items(
+    value: &Value<'_>,
+    channel: Channel,
+    at: fmt::Arguments<'_>,
+    gather: &mut Gather,
+) -> Result<(), Invalid> {
     match value.kind() {
         Kind::String => {
             gather.message = (channel == Channel::User).then_some(0);
@@ -81,7 +92,7 @@ fn items(value: &Value<'_>, channel: Channel, at: &str, gather: &mut Gather) -> 
         }
         Kind::Array => {
             for (i, each) in value.items().enumerate() {
-                is_item(&each, &format!("{at}[{i}]"))?;
+                is_item(&each, format_args!("{at}[{i}]"))?;
                 gather.message = Some(i);
                 item(&each, gather);
             }
@@ -97,37 +108,37 @@ fn items(value: &Value<'_>, channel: Channel, at: &str, gather: &mut Gather) -> 
 }
 
 /// An item says what it is by a type or a role, and everything once.
-fn is_item(item: &Value<'_>, at: &str) -> Result<(), Invalid> {
+fn is_item(item: &Value<'_>, at: fmt::Arguments<'_>) -> Result<(), Invalid> {
     of_kind(item, Kind::Object, at)?;
     let [kind, who, content, _output, _arguments] =
         item.fields(["type", "role", "content", "output", "arguments"])?;
-    optional(&kind, Kind::String, &format!("{at}.type"))?;
+    optional(&kind, Kind::String, format_args!("{at}.type"))?;
     let is_message = given(&kind).is_none() || string(item, "type").as_deref() == Some("message");
     if !is_message {
         return Ok(());
     }
-    let who = required(&who, Kind::String, &format!("{at}.role"))?;
+    let who = required(&who, Kind::String, format_args!("{at}.role"))?;
     if role(who.text().map(|t| t.to_str()).as_deref()).is_none() {
         return Err(Invalid::new(
-            format!("{at}.role"),
+            format_args!("{at}.role"),
             format!("`{at}.role` must be one of developer, system, user and assistant"),
         ));
     }
-    let at = format!("{at}.content");
-    let content = given(&content).ok_or_else(|| Invalid::new(&at, format!("`{at}` is required")))?;
+    let at = format_args!("{at}.content");
+    let content = given(&content).ok_or_else(|| Invalid::new(at, format!("`{at}` is required")))?;
     match content.kind() {
         Kind::String => Ok(()),
         Kind::Array => content.items().enumerate().try_for_each(|(i, part)| {
-            let at = format!("{at}[{i}]");
-            of_kind(&part, Kind::Object, &at)?;
+            let at = format_args!("{at}[{i}]");
+            of_kind(&part, Kind::Object, at)?;
             let [kind, words, refusal] = part.fields(["type", "text", "refusal"])?;
-            required(&kind, Kind::String, &format!("{at}.type"))?;
-            optional(&words, Kind::String, &format!("{at}.text"))?;
-            optional(&refusal, Kind::String, &format!("{at}.refusal"))?;
+            required(&kind, Kind::String, format_args!("{at}.type"))?;
+            optional(&words, Kind::String, format_args!("{at}.text"))?;
+            optional(&refusal, Kind::String, format_args!("{at}.refusal"))?;
             Ok(())
         }),
         _ => Err(Invalid::new(
-            &at,
+            at,
             format!("`{at}` must be a string or an array of parts"),
         )),
     }
