@@ -114,6 +114,10 @@ impl Reader {
     /// # Errors
     /// Entries are missing or cannot be read.
     pub fn each(&self, from: u64, mut each: impl FnMut(u64, &[u8]) -> ControlFlow<()>) -> io::Result<u64> {
+        self.hand_over(from, &mut each)
+    }
+
+    fn hand_over(&self, from: u64, each: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>) -> io::Result<u64> {
         let mut next = from;
         while next < self.signed {
             let bytes = tile::read(&self.folder, Kind::Entries, next / WIDTH as u64, self.signed)?;
@@ -130,7 +134,15 @@ impl Reader {
             next = until;
         }
         let tail = self.folder.join(format!("tail.{}", self.signed));
-        let bytes = file::read(&tail, MAX_TAIL)?.unwrap_or_default();
+        let Some(bytes) = file::read(&tail, MAX_TAIL)? else {
+            // There is none, or a checkpoint that was made meanwhile has put it into tiles.
+            let now = Reader::open(&self.folder)?;
+            return if now.signed > self.signed {
+                now.hand_over(next, each)
+            } else {
+                Ok(next)
+            };
+        };
         let mut rest = bytes.as_slice();
         let mut index = self.signed;
         while let Some((entry, after)) = tile::first_entry(rest) {

@@ -245,6 +245,25 @@ fn rewrite(bench: &Bench, size: u64, mut entries: impl Iterator<Item = Vec<u8>>)
     }
 }
 
+/// A checkpoint between opening and reading takes the tail away: what was in it is found where it is now.
+#[test]
+fn a_checkpoint_under_a_reader_hides_nothing() {
+    let mut bench = Bench::new();
+    bench.append(0..3);
+    bench.checkpoint();
+    bench.append(3..8);
+    bench.log().flush().expect("written");
+    let reader = bench.reader();
+    bench.checkpoint();
+    let mut seen = Vec::new();
+    let next = reader.each(1, |index, bytes| {
+        assert_eq!(bytes, entry(index));
+        seen.push(index);
+        ControlFlow::Continue(())
+    });
+    assert_eq!((next.expect("readable"), seen), (8, (1..8).collect()));
+}
+
 #[test]
 fn a_log_that_was_cut_is_found() {
     let mut bench = Bench::new();
