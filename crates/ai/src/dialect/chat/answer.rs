@@ -3,6 +3,7 @@
 use super::super::Answer;
 use super::super::answer::string;
 use super::super::gather::Gather;
+use super::super::messages;
 use super::usage;
 use trilithon_flow::Channel;
 use trilithon_wire::json::{Kind, Value};
@@ -38,6 +39,9 @@ fn one_message(message: &Value<'_>, gather: &mut Gather) {
             "reasoning_content" | "reasoning" | "reasoning_details" => {
                 gather.leaves(Channel::Reasoning, &value)
             }
+            "thinking_blocks" => value
+                .items()
+                .for_each(|block| messages::block(&block, Channel::Reasoning, gather)),
             "tool_calls" | "function_call" => gather.leaves(Channel::ToolArguments, &value),
             "audio" => gather.opaque("audio", &value),
             _ => gather.leaves(Channel::Assistant, &value),
@@ -62,7 +66,7 @@ mod tests {
     #[test]
     fn answers() {
         let body = r#"{"id":"c1","model":"gpt-x","choices":[
-            {"index":0,"message":{"role":"assistant","content":"hi","refusal":null,"reasoning_content":"hm"},"finish_reason":"stop"},
+            {"index":0,"message":{"role":"assistant","content":"hi","refusal":null,"reasoning_content":"hm","thinking_blocks":[{"type":"thinking","thinking":"hum","signature":"s"}]},"finish_reason":"stop"},
             {"index":1,"message":{"role":"assistant","content":null,"tool_calls":[{"function":{"arguments":"{\"a\":1}"}}]},"finish_reason":"tool_calls"}],
             "usage":{"prompt_tokens":5,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":3}}}"#;
         let answer = Dialect::Chat.answer(body.as_bytes()).unwrap();
@@ -93,8 +97,12 @@ mod tests {
             .collect();
         let arguments = slots.iter().find(|s| s.2.starts_with('{')).unwrap();
         assert_eq!(
-            slots[..2],
-            [(Channel::Assistant, 0, "hi"), (Channel::Reasoning, 0, "hm")]
+            slots[..3],
+            [
+                (Channel::Assistant, 0, "hi"),
+                (Channel::Reasoning, 0, "hm"),
+                (Channel::Reasoning, 0, "hum")
+            ]
         );
         assert_eq!(*arguments, (Channel::ToolArguments, 1, r#"{\"a\":1}"#));
     }

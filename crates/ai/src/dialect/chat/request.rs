@@ -1,6 +1,7 @@
 //! Requests of Chat Completions.
 
 use super::super::gather::Gather;
+use super::super::messages;
 use super::super::request::{each_message, flag, given, of_kind, optional, required, text, whole};
 use super::super::{Invalid, Request};
 use std::fmt;
@@ -106,7 +107,17 @@ fn beside_messages(root: &Value<'_>, gather: &mut Gather) -> Result<(), Invalid>
 
 fn one_message(message: &Value<'_>, at: fmt::Arguments<'_>, gather: &mut Gather) -> Result<(), Invalid> {
     of_kind(message, Kind::Object, at)?;
-    let [role, content, calls, call, refusal, thought, thoughts, name] = message.fields([
+    let [
+        role,
+        content,
+        calls,
+        call,
+        refusal,
+        thought,
+        thoughts,
+        blocks,
+        name,
+    ] = message.fields([
         "role",
         "content",
         "tool_calls",
@@ -114,6 +125,7 @@ fn one_message(message: &Value<'_>, at: fmt::Arguments<'_>, gather: &mut Gather)
         "refusal",
         "reasoning_content",
         "reasoning",
+        "thinking_blocks",
         "name",
     ])?;
     let role = required(&role, Kind::String, format_args!("{at}.role"))?;
@@ -146,6 +158,13 @@ fn one_message(message: &Value<'_>, at: fmt::Arguments<'_>, gather: &mut Gather)
     for (value, channel) in texts {
         if let Some(value) = given(&value) {
             gather.leaves(channel, &value);
+        }
+    }
+    if let Some(blocks) = optional(&blocks, Kind::Array, format_args!("{at}.thinking_blocks"))? {
+        for (i, block) in blocks.items().enumerate() {
+            of_kind(&block, Kind::Object, format_args!("{at}.thinking_blocks[{i}]"))?;
+            block.fields(["type", "thinking", "text"])?;
+            messages::block(&block, Channel::Reasoning, gather);
         }
     }
     let calls = optional(&calls, Kind::Array, format_args!("{at}.tool_calls"))?;
@@ -252,6 +271,10 @@ mod tests {
             ],
         );
         check(
+            r#"{"messages":[{"role":"assistant","thinking_blocks":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"redacted_thinking","data":"d"},{"type":"text","text":"x"}]}]}"#,
+            &[(Reasoning, Some(0), "t"), (Reasoning, Some(0), "x")],
+        );
+        check(
             r#"{"messages":[{"role":"user","content":"a"}],"tools":[{"type":"x"}],"prediction":{"type":"content","content":"p"}}"#,
             &[
                 (User, Some(0), "a"),
@@ -334,6 +357,14 @@ mod tests {
             Some("messages[0].content[0].text"),
         );
         check(&message(r#"{"role":"user","content":"a","content":"b"}"#), None);
+        check(
+            &message(r#"{"role":"assistant","thinking_blocks":[1]}"#),
+            Some("messages[0].thinking_blocks[0]"),
+        );
+        check(
+            &message(r#"{"role":"assistant","thinking_blocks":[{"thinking":"a","thinking":"b"}]}"#),
+            None,
+        );
         check(&with(r#""messages":[]"#), None);
         check(&with(r#""Messages":[]"#), None);
         check(&with(r#""model":1"#), Some("model"));

@@ -53,10 +53,23 @@ fn one_choice<'d>(choice: &Value<'d>, place: u32, event: &mut Event<'d>) {
             "tool_calls" => tool_calls(&value, number, event),
             "function_call" => text(Channel::ToolArguments, number, 0, value.get("arguments"), event),
             "reasoning_content" | "reasoning" => text(Channel::Reasoning, number, 0, Some(value), event),
+            "thinking_blocks" => value.items().for_each(|block| thought(&block, number, event)),
             // Refusals and whatever else a vendor lets a model say: each its own text.
             "content" => text(Channel::Assistant, number, 0, Some(value), event),
             "refusal" => text(Channel::Assistant, number, 1, Some(value), event),
             _ => text(Channel::Assistant, number, 2, Some(value), event),
+        }
+    }
+}
+
+/// A part of a thought, as models of Messages have them. Its signature is no text; what else it may hold is judged like text.
+fn thought<'d>(block: &Value<'d>, choice: u32, event: &mut Event<'d>) {
+    for (name, value) in block.members() {
+        match &*name.to_str() {
+            "type" | "signature" | "data" => {}
+            // It may say once more what `reasoning_content` says: a text of its own.
+            "thinking" => text(Channel::Reasoning, choice, 1, Some(value), event),
+            _ => text(Channel::Reasoning, choice, 2, Some(value), event),
         }
     }
 }
@@ -147,6 +160,11 @@ mod tests {
             r#"{"choices":[{"delta":{"content":[{"type":"text","text":"m"}]}}]}"#,
             EventKind::Content,
             &[(Assistant, 0, 0, "m")],
+        );
+        check(
+            r#"{"choices":[{"delta":{"reasoning_content":"a","thinking_blocks":[{"type":"thinking","thinking":"a","signature":"s"}]}}]}"#,
+            EventKind::Content,
+            &[(Reasoning, 0, 0, "a"), (Reasoning, 0, 1, "a")],
         );
         assert!(Dialect::Chat.event(b"hello").is_err());
     }

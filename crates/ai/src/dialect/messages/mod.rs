@@ -42,7 +42,7 @@ fn contents(content: &Value<'_>, channel: Channel, gather: &mut Gather) {
 }
 
 /// One block of content, of whatever type.
-fn block(block: &Value<'_>, channel: Channel, gather: &mut Gather) {
+pub(super) fn block(block: &Value<'_>, channel: Channel, gather: &mut Gather) {
     let kind = string(block, "type").unwrap_or_default();
     match kind.as_str() {
         "thinking" => member(block, "thinking", Channel::Reasoning, gather),
