@@ -1,8 +1,13 @@
 //! A whole answer in the words of the client's dialect.
 
+use super::strict;
 use super::to_messages::arguments;
 use crate::dialect::Dialect;
 use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// Characters of a name that comes from the upstream.
+const MAX_NAME: usize = 256;
 
 /// An answer that is none of the upstream's dialect, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +26,7 @@ impl std::error::Error for Malformed {}
 /// # Errors
 /// It is no answer of that dialect: a success that is cut short is not passed on as one.
 pub fn answer(to: Dialect, body: &[u8], created: u64) -> Result<Vec<u8>, Malformed> {
-    let told: Value = serde_json::from_slice(body).map_err(|_| Malformed("the answer is no JSON"))?;
+    let told = strict::parse(body).map_err(|_| Malformed("the answer is no JSON"))?;
     let made = match to {
         Dialect::Chat => chat(&told, created)?,
         Dialect::Messages => messages(&told)?,
@@ -47,9 +52,11 @@ fn chat(told: &Value, created: u64) -> Result<Value, Malformed> {
                 thoughts.push(block.clone());
             }
             Some("tool_use") => {
-                let function = json!({"name": block["name"], "arguments": block["input"].to_string()});
-                calls.push(json!({"id": block["id"], "type": "function", "function": function}));
+                let (id, name) = called(&block["id"], &block["name"])?;
+                let function = json!({"name": name, "arguments": block["input"].to_string()});
+                calls.push(json!({"id": id, "type": "function", "function": function}));
             }
+            // Only tools of the server make others, and no request asks for those.
             _ => {}
         }
     }
@@ -67,7 +74,7 @@ fn chat(told: &Value, created: u64) -> Result<Value, Malformed> {
     let choice =
         json!({"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason(stop)});
     Ok(json!({
-        "id": told["id"], "object": "chat.completion", "created": created, "model": told["model"],
+        "id": name(&told["id"]), "object": "chat.completion", "created": created, "model": name(&told["model"]),
         "choices": [choice], "usage": chat_usage(&told["usage"]),
     }))
 }
@@ -84,19 +91,17 @@ fn messages(told: &Value) -> Result<Value, Malformed> {
     if let Some(thought) = thought(message) {
         blocks.push(json!({"type": "thinking", "thinking": thought, "signature": ""}));
     }
-    for text in [&message["content"], &message["refusal"]]
-        .into_iter()
-        .filter_map(Value::as_str)
-    {
+    for text in [&message["content"], &message["refusal"]].map(words) {
         if !text.is_empty() {
             blocks.push(json!({"type": "text", "text": text, "citations": null}));
         }
     }
     for call in message["tool_calls"].as_array().into_iter().flatten() {
         let function = &call["function"];
+        let (id, name) = called(&call["id"], &function["name"])?;
         let input = arguments(function["arguments"].as_str().unwrap_or_default());
         let input = input.ok_or(Malformed("arguments of a tool are no JSON object"))?;
-        blocks.push(json!({"type": "tool_use", "id": call["id"], "name": function["name"], "input": input}));
+        blocks.push(json!({"type": "tool_use", "id": id, "name": name, "input": input}));
     }
     let stop = if message["refusal"].is_string() {
         "refusal"
@@ -104,9 +109,30 @@ fn messages(told: &Value) -> Result<Value, Malformed> {
         stop_reason(finish)
     };
     Ok(json!({
-        "id": told["id"], "type": "message", "role": "assistant", "model": told["model"], "content": blocks,
+        "id": name(&told["id"]), "type": "message", "role": "assistant", "model": name(&told["model"]), "content": blocks,
         "stop_reason": stop, "stop_sequence": null, "usage": messages_usage(&told["usage"]),
     }))
+}
+
+/// The name of an answer or a model; it is told with each event of a stream.
+pub(super) fn name(told: &Value) -> String {
+    told.as_str().unwrap_or_default().chars().take(MAX_NAME).collect()
+}
+
+/// Id and name of a tool that is called.
+pub(super) fn called<'v>(id: &'v Value, name: &'v Value) -> Result<(&'v str, &'v str), Malformed> {
+    id.as_str()
+        .zip(name.as_str())
+        .ok_or(Malformed("the call of a tool has no id or name"))
+}
+
+/// A text, or the texts of parts, as some servers have it.
+pub(super) fn words(content: &Value) -> Cow<'_, str> {
+    match content {
+        Value::String(text) => text.into(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+        _ => "".into(),
+    }
 }
 
 /// What a model of Chat Completions thought; vendors have two names for it.

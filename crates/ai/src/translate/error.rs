@@ -3,6 +3,9 @@
 use crate::dialect::Dialect;
 use serde_json::{Value, json};
 
+/// How Messages says that a context is full.
+const TOO_LONG: &str = "prompt is too long";
+
 /// Translates the body of an error of the other dialect for clients of `to`; gives the status that belongs to it. A body that
 /// is none of the dialect's is not shown.
 pub fn error(to: Dialect, status: u16, body: &[u8]) -> (u16, Vec<u8>) {
@@ -15,15 +18,20 @@ pub fn error(to: Dialect, status: u16, body: &[u8]) -> (u16, Vec<u8>) {
     } else {
         status
     };
-    let is_too_long =
-        told["error"]["code"] == "context_length_exceeded" || message.starts_with("prompt is too long");
-    let mut body = to.error(status, message);
+    let is_too_long = told["error"]["code"] == "context_length_exceeded" || message.starts_with(TOO_LONG);
+    let told = match to {
+        // Clients know it by how it begins.
+        Dialect::Messages if is_too_long && !message.starts_with(TOO_LONG) => {
+            to.error(status, &format!("{TOO_LONG}: {message}"))
+        }
+        _ => to.error(status, message),
+    };
     if is_too_long && to == Dialect::Chat {
-        let mut coded: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let mut coded: Value = serde_json::from_slice(&told).unwrap_or_default();
         coded["error"]["code"] = json!("context_length_exceeded");
-        body = coded.to_string().into_bytes();
+        return (status, coded.to_string().into_bytes());
     }
-    (status, body)
+    (status, told)
 }
 
 #[cfg(test)]
@@ -53,6 +61,14 @@ mod tests {
             long,
             400,
             r#""code":"context_length_exceeded""#,
+        );
+        let full = r#"{"error":{"message":"at most 9 tokens","code":"context_length_exceeded"}}"#;
+        check(
+            Dialect::Messages,
+            400,
+            full,
+            400,
+            r#""message":"prompt is too long: at most 9 tokens""#,
         );
         let limited = r#"{"error":{"message":"slow down","type":"rate_limit_error","code":null}}"#;
         check(

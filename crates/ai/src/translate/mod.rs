@@ -8,6 +8,7 @@ mod error;
 pub mod parameter;
 mod request;
 mod stream;
+mod strict;
 mod to_chat;
 mod to_messages;
 

@@ -65,7 +65,7 @@ const CHAT: &[Parameter] = &[
     row(
         "reasoning_effort",
         Mapped("thinking"),
-        "a budget: minimal and low 1024, medium 4096, high 16384; `max_tokens` grows by it",
+        "a budget: minimal and low 1024, medium 4096, high 16384; where `max_tokens` leaves no room for it, that grows by it",
     ),
     row("user", Mapped("metadata.user_id"), ""),
     row(

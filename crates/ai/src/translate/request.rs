@@ -1,15 +1,17 @@
 //! A request in the words of the other dialect.
 
 use super::parameter::{Fate, fate};
-use super::{to_chat, to_messages};
+use super::{strict, to_chat, to_messages};
 use crate::dialect::{Dialect, Invalid};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// A request that was translated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Translated {
     pub body: Vec<u8>,
-    /// What was left out, by its name in the client's dialect; each once.
+    /// What was left out, by its name in the client's dialect; each once, in the order of the alphabet. Some of the names are
+    /// the client's own: whoever shows them sees to what they hold.
     pub dropped: Vec<String>,
 }
 
@@ -18,7 +20,7 @@ pub struct Translated {
 /// # Errors
 /// A parameter that the other dialect cannot hold and that the client counts on.
 pub fn request(from: Dialect, body: &[u8]) -> Result<Translated, Invalid> {
-    let body: Value = serde_json::from_slice(body).map_err(|e| refused("body", &format!("no JSON: {e}")))?;
+    let body = strict::parse(body).map_err(|e| refused("body", &format!("no JSON: {e}")))?;
     let Value::Object(asked) = body else {
         return Err(refused("body", "no JSON object"));
     };
@@ -38,7 +40,7 @@ pub fn request(from: Dialect, body: &[u8]) -> Result<Translated, Invalid> {
     }
     Ok(Translated {
         body: Value::Object(out.body).to_string().into_bytes(),
-        dropped: out.dropped,
+        dropped: out.dropped.into_iter().collect(),
     })
 }
 
@@ -46,7 +48,7 @@ pub fn request(from: Dialect, body: &[u8]) -> Result<Translated, Invalid> {
 #[derive(Default)]
 pub(super) struct Out {
     pub body: Map<String, Value>,
-    dropped: Vec<String>,
+    dropped: BTreeSet<String>,
 }
 
 impl Out {
@@ -62,8 +64,18 @@ impl Out {
     }
 
     pub fn drop(&mut self, name: &str) {
-        if !self.dropped.iter().any(|other| other == name) {
-            self.dropped.push(name.to_owned());
+        if !self.dropped.contains(name) {
+            self.dropped.insert(name.to_owned());
+        }
+    }
+
+    /// Says that of an object, whose place is told without indices, no other members than these are taken over.
+    pub fn only(&mut self, object: &Value, place: &str, known: &[&str]) {
+        let members = object.as_object().into_iter().flatten();
+        for (name, value) in members {
+            if !value.is_null() && !known.contains(&name.as_str()) {
+                self.drop(&format!("{place}.{name}"));
+            }
         }
     }
 }
@@ -73,6 +85,15 @@ pub(super) fn refused(param: &str, why: &str) -> Invalid {
         message: format!("`{param}` cannot be translated for this model: {why}"),
         param: Some(param.to_owned()),
     }
+}
+
+/// The items of an array that is a parameter; none of anything else.
+pub(super) fn items<'v>(
+    asked: &'v Map<String, Value>,
+    name: &str,
+) -> impl Iterator<Item = (usize, &'v Value)> {
+    let items = asked.get(name).and_then(Value::as_array);
+    items.into_iter().flatten().enumerate()
 }
 
 /// Whether a parameter that is refused asks for what happens anyway.

@@ -5,6 +5,7 @@ mod chat;
 mod messages;
 
 use super::answer::Malformed;
+use super::strict;
 use crate::dialect::Dialect;
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ impl Stream {
         }
         match &mut self.0 {
             To::Chat(chat) => chat.event(&parsed(data)?, out),
-            To::Messages(messages) if data == b"[DONE]" => messages.finish(out),
+            To::Messages(messages) if data.trim_ascii() == b"[DONE]" => messages.finish(out),
             To::Messages(messages) => messages.event(&parsed(data)?, out),
         }
     }
@@ -78,7 +79,7 @@ impl Stream {
 }
 
 fn parsed(data: &[u8]) -> Result<Value, Malformed> {
-    serde_json::from_slice(data).map_err(|_| Malformed("an event is no JSON"))
+    strict::parse(data).map_err(|_| Malformed("an event is no JSON"))
 }
 
 /// Writes one event.

@@ -10,7 +10,7 @@ fn translated(from: Dialect, body: &Value) -> (Value, Vec<String>) {
 fn base(from: Dialect) -> Value {
     match from {
         Dialect::Messages => {
-            json!({"model": "m", "max_tokens": 50, "messages": [{"role": "user", "content": "hi"}]})
+            json!({"model": "m", "max_tokens": 5000, "messages": [{"role": "user", "content": "hi"}]})
         }
         _ => json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]}),
     }
@@ -18,7 +18,7 @@ fn base(from: Dialect) -> Value {
 
 /// A value of each parameter that asks for something.
 fn example(name: &str) -> Value {
-    let function = json!({"name": "f", "parameters": {"type": "object"}, "input_schema": {"type": "object"}});
+    let function = json!({"name": "f", "parameters": {"type": "object"}});
     match name {
         "model" => json!("m"),
         "messages" => json!([{"role": "user", "content": "hi"}]),
@@ -43,33 +43,40 @@ fn example(name: &str) -> Value {
     }
 }
 
+/// A request that asks for something by this parameter.
+fn asking(from: Dialect, name: &str) -> Value {
+    let mut body = base(from);
+    body[name] = example(name);
+    let is_choice = name == "tool_choice" || name == "parallel_tool_calls";
+    match from {
+        Dialect::Messages => {
+            if name == "tools" || is_choice {
+                body["tools"] = json!([{"name": "f", "input_schema": {"type": "object"}}]);
+            }
+            if is_choice {
+                body["tool_choice"] = json!({"type": "auto", "disable_parallel_tool_use": true});
+            }
+        }
+        _ => {
+            if is_choice {
+                body["tools"] = example("tools");
+                body["tool_choice"] = json!("auto");
+            }
+            if name == "messages" {
+                body["messages"] =
+                    json!([{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}]);
+            }
+        }
+    }
+    body
+}
+
 /// Each row of the table is what happens.
 #[test]
 fn the_table_is_true() {
     for from in [Dialect::Chat, Dialect::Messages] {
         for row in of(from) {
-            let mut body = base(from);
-            body[row.name] = example(row.name);
-            if from == Dialect::Messages && row.name == "tools" {
-                body["tools"] = json!([{"name": "f", "input_schema": {"type": "object"}}]);
-            }
-            if from == Dialect::Chat && row.name == "messages" {
-                body["messages"] =
-                    json!([{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}]);
-            }
-            if row.name == "tool_choice" || row.name == "parallel_tool_calls" {
-                let chat = from == Dialect::Chat;
-                body["tools"] = if chat {
-                    example("tools")
-                } else {
-                    json!([{"name": "f", "input_schema": {}}])
-                };
-                body["tool_choice"] = if chat {
-                    json!("auto")
-                } else {
-                    json!({"type": "auto", "disable_parallel_tool_use": true})
-                };
-            }
+            let mut body = asking(from, row.name);
             let made = request(from, body.to_string().as_bytes());
             match row.fate {
                 Fate::Refused => {
@@ -97,6 +104,25 @@ fn the_table_is_true() {
                 "{} absent",
                 row.name
             );
+        }
+    }
+}
+
+/// Whatever a row says in the other dialect, it says after it was there and back. What comes back is in other words, but means
+/// the same.
+#[test]
+fn each_row_survives_a_round_trip() {
+    for from in [Dialect::Chat, Dialect::Messages] {
+        let to = if from == Dialect::Chat {
+            Dialect::Messages
+        } else {
+            Dialect::Chat
+        };
+        for row in of(from).iter().filter(|row| matches!(row.fate, Fate::Mapped(_))) {
+            let (there, _) = translated(from, &asking(from, row.name));
+            let (back, dropped) = translated(to, &there);
+            assert!(dropped.is_empty(), "{}: {dropped:?} of {there}", row.name);
+            assert_eq!(translated(from, &back).0, there, "{}", row.name);
         }
     }
 }
@@ -129,7 +155,7 @@ fn chat_history() -> Value {
         {"role": "assistant", "content": null, "tool_calls": [call("x"), call("y")]},
         {"role": "tool", "tool_call_id": "x", "content": "1"},
         {"role": "tool", "tool_call_id": "y", "content": "2"},
-        {"role": "user", "content": [{"type": "text", "text": "go on"}]},
+        {"role": "user", "content": "go on"},
     ]})
 }
 
@@ -150,6 +176,73 @@ fn histories_are_translated() {
             {"role": "user", "content": [result("x", "1"), result("y", "2"), text("go on")]},
         ])
     );
+}
+
+/// What stands deeper and has no place is told like what stands on top.
+#[test]
+fn nested_members_are_told_when_they_are_dropped() {
+    let check = |from, at: &str, more: Value, want: &[&str]| {
+        let mut body = base(from);
+        body["messages"] = chat_history()["messages"].clone();
+        if from == Dialect::Messages {
+            let (there, _) = translated(Dialect::Chat, &chat_history());
+            body = there;
+        }
+        body["tools"] = match from {
+            Dialect::Messages => json!([{"name": "f", "input_schema": {}}]),
+            _ => example("tools"),
+        };
+        let object = body.pointer_mut(at).unwrap().as_object_mut().unwrap();
+        object.extend(more.as_object().unwrap().clone());
+        assert_eq!(translated(from, &body).1, want, "{at}");
+    };
+    let cache = json!({"cache_control": {"type": "ephemeral"}});
+    use Dialect::{Chat, Messages};
+    check(Chat, "/messages/1", json!({"name": "ann"}), &["messages.name"]);
+    let detail = json!({"detail": "low"});
+    check(
+        Chat,
+        "/messages/1/content/1/image_url",
+        detail,
+        &["messages.content.image_url.detail"],
+    );
+    check(
+        Chat,
+        "/messages/2",
+        json!({"reasoning_content": "hm"}),
+        &["messages.reasoning_content"],
+    );
+    let thought =
+        json!({"reasoning_content": "hm", "thinking_blocks": [{"type": "thinking", "thinking": "hm"}]});
+    check(Chat, "/messages/2", thought, &[]);
+    check(
+        Chat,
+        "/tools/0/function",
+        json!({"strict": true}),
+        &["tools.function.strict"],
+    );
+    check(Messages, "/system/0", cache.clone(), &["system.cache_control"]);
+    check(
+        Messages,
+        "/messages/0/content/0",
+        cache.clone(),
+        &["messages.content.cache_control"],
+    );
+    check(
+        Messages,
+        "/messages/2/content/0",
+        json!({"is_error": true}),
+        &["messages.content.is_error"],
+    );
+    check(Messages, "/tools/0", cache, &["tools.cache_control"]);
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_refused() {
+    let body = br#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"a","url":"b"}}]}]}"#;
+    assert!(request(Dialect::Chat, body).is_err());
+    let told = br#"{"content":[],"content":[{"type":"text","text":"b"}],"stop_reason":"end_turn"}"#;
+    assert!(answer(Dialect::Chat, told, 7).is_err());
 }
 
 #[test]

@@ -1,40 +1,36 @@
 //! A request of Messages in the words of Chat Completions.
 
-use super::request::{Out, refused};
+use super::request::{Out, items, refused};
 use crate::dialect::Invalid;
 use serde_json::{Map, Value, json};
 
 /// Stop sequences that Chat Completions takes.
 const MAX_STOPS: usize = 4;
+/// Where blocks stand, for what is dropped of them.
+const BLOCK: &str = "messages.content";
 
 pub(super) fn build(asked: &Map<String, Value>, out: &mut Out) -> Result<(), Invalid> {
     out.copy(asked, "model", "model");
     let mut messages = Vec::new();
     if let Some(system) = asked.get("system").filter(|system| !system.is_null()) {
-        messages.push(json!({"role": "system", "content": text(system, "system", out)?}));
+        messages.push(json!({"role": "system", "content": text(system, "system", "system", out)?}));
     }
-    for (n, message) in asked
-        .get("messages")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
-        let place = format!("messages[{n}]");
+    for (n, message) in items(asked, "messages") {
+        let (content, place) = (&message["content"], format!("messages[{n}].content"));
+        out.only(message, "messages", &["role", "content"]);
         match message["role"].as_str() {
-            Some("assistant") => messages.push(assistant(&message["content"], &place, out)?),
-            _ => user(&message["content"], &place, &mut messages, out)?,
+            Some("assistant") => messages.push(assistant(content, &place, out)?),
+            Some("system") => {
+                messages.push(json!({"role": "system", "content": text(content, &place, BLOCK, out)?}))
+            }
+            _ => user(content, &place, &mut messages, out)?,
         }
     }
     out.set("messages", messages);
     out.copy(asked, "max_tokens", "max_completion_tokens");
     out.copy(asked, "temperature", "temperature");
     out.copy(asked, "top_p", "top_p");
-    if asked
-        .get("stop_sequences")
-        .and_then(Value::as_array)
-        .is_some_and(|stops| stops.len() > MAX_STOPS)
-    {
+    if items(asked, "stop_sequences").count() > MAX_STOPS {
         return Err(refused("stop_sequences", "it takes four"));
     }
     out.copy(asked, "stop_sequences", "stop");
@@ -42,14 +38,17 @@ pub(super) fn build(asked: &Map<String, Value>, out: &mut Out) -> Result<(), Inv
         out.set("stream", true);
         out.set("stream_options", json!({"include_usage": true}));
     }
-    if let Some(effort) = asked.get("thinking").and_then(effort) {
-        out.set("reasoning_effort", effort);
+    if let Some(thinking) = asked.get("thinking") {
+        out.only(thinking, "thinking", &["type", "budget_tokens"]);
+        if let Some(effort) = effort(thinking) {
+            out.set("reasoning_effort", effort);
+        }
     }
-    if let Some(user) = asked
-        .get("metadata")
-        .and_then(|metadata| metadata["user_id"].as_str())
-    {
-        out.set("safety_identifier", user);
+    if let Some(metadata) = asked.get("metadata") {
+        out.only(metadata, "metadata", &["user_id"]);
+        if let Some(user) = metadata["user_id"].as_str() {
+            out.set("safety_identifier", user);
+        }
     }
     tools(asked, out)
 }
@@ -63,14 +62,14 @@ fn effort(thinking: &Value) -> Option<&'static str> {
     }
 }
 
-/// A text, or the texts of blocks.
-fn text(content: &Value, place: &str, out: &mut Out) -> Result<String, Invalid> {
+/// A text, or the texts of blocks. `within` is the place without indices.
+fn text(content: &Value, place: &str, within: &str, out: &mut Out) -> Result<String, Invalid> {
     let mut all = String::new();
     match content {
         Value::String(text) => all.push_str(text),
         _ => {
             for (n, block) in content.as_array().into_iter().flatten().enumerate() {
-                note_cache(block, out);
+                out.only(block, within, &["type", "text"]);
                 match block["text"].as_str().filter(|_| block["type"] == "text") {
                     Some(text) => all.push_str(text),
                     None => return Err(refused(&format!("{place}[{n}]"), "only texts are")),
@@ -81,13 +80,6 @@ fn text(content: &Value, place: &str, out: &mut Out) -> Result<String, Invalid> 
     Ok(all)
 }
 
-/// Marks for a cache have no place; whoever set them is told.
-fn note_cache(block: &Value, out: &mut Out) {
-    if !block["cache_control"].is_null() {
-        out.drop("cache_control");
-    }
-}
-
 /// A turn of the user: results of tools first, each a message of its own, then what was said.
 fn user(content: &Value, place: &str, messages: &mut Vec<Value>, out: &mut Out) -> Result<(), Invalid> {
     let Value::Array(blocks) = content else {
@@ -96,25 +88,35 @@ fn user(content: &Value, place: &str, messages: &mut Vec<Value>, out: &mut Out) 
     };
     let mut parts = Vec::new();
     for (n, block) in blocks.iter().enumerate() {
-        let place = format!("{place}.content[{n}]");
-        note_cache(block, out);
+        let place = format!("{place}[{n}]");
         match block["type"].as_str() {
-            Some("text") => parts.push(json!({"type": "text", "text": block["text"]})),
-            Some("image") => parts.push(image(&block["source"], &place)?),
-            Some("tool_result") => {
-                if block["is_error"] == true {
-                    out.drop("is_error");
-                }
-                let told = text(&block["content"], &format!("{place}.content"), out)?;
-                messages.push(json!({"role": "tool", "tool_call_id": block["tool_use_id"], "content": told}));
+            Some("text") => {
+                out.only(block, BLOCK, &["type", "text"]);
+                parts.push(json!({"type": "text", "text": block["text"]}));
             }
+            Some("image") => {
+                out.only(block, BLOCK, &["type", "source"]);
+                parts.push(image(&block["source"], &place)?);
+            }
+            Some("tool_result") => messages.push(tool_result(block, &place, out)?),
             _ => return Err(refused(&place, "only texts, images and results of tools are")),
         }
     }
-    if !parts.is_empty() {
-        messages.push(json!({"role": "user", "content": parts}));
+    match &mut parts[..] {
+        [] => {}
+        // Not every server takes parts where a text will do.
+        [one] if one["type"] == "text" => {
+            messages.push(json!({"role": "user", "content": one["text"].take()}))
+        }
+        _ => messages.push(json!({"role": "user", "content": parts})),
     }
     Ok(())
+}
+
+fn tool_result(block: &Value, place: &str, out: &mut Out) -> Result<Value, Invalid> {
+    out.only(block, BLOCK, &["type", "tool_use_id", "content"]);
+    let told = text(&block["content"], &format!("{place}.content"), BLOCK, out)?;
+    Ok(json!({"role": "tool", "tool_call_id": block["tool_use_id"], "content": told}))
 }
 
 fn image(source: &Value, place: &str) -> Result<Value, Invalid> {
@@ -134,17 +136,20 @@ fn assistant(content: &Value, place: &str, out: &mut Out) -> Result<Value, Inval
     };
     let (mut said, mut calls) = (String::new(), Vec::new());
     for (n, block) in blocks.iter().enumerate() {
-        note_cache(block, out);
         match block["type"].as_str() {
-            Some("text") => said.push_str(block["text"].as_str().unwrap_or_default()),
-            Some("thinking" | "redacted_thinking") => out.drop("thinking"),
+            Some("text") => {
+                out.only(block, BLOCK, &["type", "text"]);
+                said.push_str(block["text"].as_str().unwrap_or_default());
+            }
+            Some("thinking" | "redacted_thinking") => out.drop("messages.content.thinking"),
             Some("tool_use") => {
+                out.only(block, BLOCK, &["type", "id", "name", "input"]);
                 let function = json!({"name": block["name"], "arguments": block["input"].to_string()});
                 calls.push(json!({"id": block["id"], "type": "function", "function": function}));
             }
             _ => {
                 return Err(refused(
-                    &format!("{place}.content[{n}]"),
+                    &format!("{place}[{n}]"),
                     "only texts and calls of tools are",
                 ));
             }
@@ -162,20 +167,14 @@ fn assistant(content: &Value, place: &str, out: &mut Out) -> Result<Value, Inval
 
 fn tools(asked: &Map<String, Value>, out: &mut Out) -> Result<(), Invalid> {
     let mut tools = Vec::new();
-    for (n, tool) in asked
-        .get("tools")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
+    for (n, tool) in items(asked, "tools") {
         if !matches!(tool["type"].as_str(), None | Some("custom")) {
             return Err(refused(
                 &format!("tools[{n}]"),
                 "tools of the server are not there",
             ));
         }
-        note_cache(tool, out);
+        out.only(tool, "tools", &["type", "name", "description", "input_schema"]);
         let mut function = json!({"name": tool["name"]});
         if tool["description"].is_string() {
             function["description"] = tool["description"].clone();

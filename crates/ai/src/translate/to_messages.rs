@@ -1,6 +1,7 @@
 //! A request of Chat Completions in the words of Messages.
 
-use super::request::{Out, refused};
+use super::request::{Out, items, refused};
+use super::strict;
 use crate::dialect::Invalid;
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,7 @@ const MAX_TOKENS: u64 = 4096;
 
 pub(super) fn build(asked: &Map<String, Value>, out: &mut Out) -> Result<(), Invalid> {
     out.copy(asked, "model", "model");
-    let (system, messages) = messages(asked)?;
+    let (system, messages) = messages(asked, out)?;
     limits(asked, out);
     if !system.is_empty() {
         out.set("system", system);
@@ -17,6 +18,9 @@ pub(super) fn build(asked: &Map<String, Value>, out: &mut Out) -> Result<(), Inv
     out.set("messages", messages);
     out.copy(asked, "stream", "stream");
     out.copy(asked, "top_p", "top_p");
+    if let Some(options) = asked.get("stream_options") {
+        out.only(options, "stream_options", &["include_usage"]);
+    }
     match asked.get("stop") {
         Some(Value::String(one)) => out.set("stop_sequences", json!([one])),
         _ => out.copy(asked, "stop", "stop_sequences"),
@@ -41,9 +45,19 @@ fn limits(asked: &Map<String, Value>, out: &mut Out) {
         Some("minimal" | "low") => 1024,
         Some("medium") => 4096,
         Some("high" | "xhigh") => 16384,
-        _ => 0,
+        Some("none") | None => 0,
+        Some(_) => {
+            out.drop("reasoning_effort");
+            0
+        }
     };
-    out.set("max_tokens", limit.saturating_add(budget));
+    // Thoughts are among what is limited, and something has to be left to say.
+    let room = if limit > budget {
+        limit
+    } else {
+        limit.saturating_add(budget)
+    };
+    out.set("max_tokens", room);
     if budget > 0 {
         out.set("thinking", json!({"type": "enabled", "budget_tokens": budget}));
     }
@@ -56,31 +70,27 @@ fn limits(asked: &Map<String, Value>, out: &mut Out) {
     }
 }
 
-fn messages(asked: &Map<String, Value>) -> Result<(Vec<Value>, Vec<Value>), Invalid> {
+fn messages(asked: &Map<String, Value>, out: &mut Out) -> Result<(Vec<Value>, Vec<Value>), Invalid> {
     let (mut system, mut messages) = (Vec::new(), Vec::<Value>::new());
-    for (n, message) in asked
-        .get("messages")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
+    for (n, message) in items(asked, "messages") {
         let place = format!("messages[{n}]");
         let (role, blocks) = match message["role"].as_str() {
             Some("system" | "developer") => {
-                system.extend(content(&message["content"], &place)?);
+                out.only(message, "messages", &["role", "content"]);
+                system.extend(content(&message["content"], &place, out)?);
                 continue;
             }
-            Some("user") => ("user", content(&message["content"], &place)?),
-            Some("assistant") => ("assistant", assistant(message, &place)?),
+            Some("user") => {
+                out.only(message, "messages", &["role", "content"]);
+                ("user", content(&message["content"], &place, out)?)
+            }
+            Some("assistant") => ("assistant", assistant(message, &place, out)?),
             Some("tool") => {
-                let blocks = content(&message["content"], &place)?;
-                (
-                    "user",
-                    vec![
-                        json!({"type": "tool_result", "tool_use_id": message["tool_call_id"], "content": blocks}),
-                    ],
-                )
+                out.only(message, "messages", &["role", "content", "tool_call_id"]);
+                let told = content(&message["content"], &place, out)?;
+                let result =
+                    json!({"type": "tool_result", "tool_use_id": message["tool_call_id"], "content": told});
+                ("user", vec![result])
             }
             _ => return Err(refused(&place, "its role is not known")),
         };
@@ -97,23 +107,26 @@ fn messages(asked: &Map<String, Value>) -> Result<(Vec<Value>, Vec<Value>), Inva
 }
 
 /// A content's parts as blocks. Empty texts are left out: Messages does not take them.
-fn content(content: &Value, place: &str) -> Result<Vec<Value>, Invalid> {
+fn content(content: &Value, place: &str, out: &mut Out) -> Result<Vec<Value>, Invalid> {
+    const PLACE: &str = "messages.content";
     let mut blocks = Vec::new();
     match content {
         Value::String(text) => blocks.extend(text_block(text)),
         Value::Array(parts) => {
             for (n, part) in parts.iter().enumerate() {
                 match part["type"].as_str() {
-                    Some("text" | "refusal") => {
-                        let text = part["text"].as_str().or(part["refusal"].as_str());
-                        blocks.extend(text_block(text.unwrap_or_default()));
+                    Some(kind @ ("text" | "refusal")) => {
+                        out.only(part, PLACE, &["type", kind]);
+                        blocks.extend(text_block(part[kind].as_str().unwrap_or_default()));
                     }
-                    Some("image_url") => blocks.push(image(&part["image_url"])),
+                    Some("image_url") => {
+                        out.only(part, PLACE, &["type", "image_url"]);
+                        out.only(&part["image_url"], "messages.content.image_url", &["url"]);
+                        blocks.push(image(&part["image_url"]));
+                    }
                     _ => {
-                        return Err(refused(
-                            &format!("{place}.content[{n}]"),
-                            "only texts and images are",
-                        ));
+                        let place = format!("{place}.content[{n}]");
+                        return Err(refused(&place, "only texts and images are"));
                     }
                 }
             }
@@ -139,21 +152,33 @@ fn image(image: &Value) -> Value {
     json!({"type": "image", "source": source})
 }
 
-/// Thoughts with their signatures, as they were given out. Nothing else comes in by that door: guards do not look behind it.
+/// Thoughts with their signatures, as they were given out. Nothing else comes in by that door.
 fn thoughts(message: &Value, place: &str) -> Result<Vec<Value>, Invalid> {
-    let blocks = message["thinking_blocks"].as_array();
     let is_thought = |block: &Value| matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"));
-    match blocks {
+    match message["thinking_blocks"].as_array() {
         Some(blocks) if blocks.iter().all(is_thought) => Ok(blocks.clone()),
         Some(_) => Err(refused(&format!("{place}.thinking_blocks"), "only thoughts are")),
         None => Ok(Vec::new()),
     }
 }
 
-fn assistant(message: &Value, place: &str) -> Result<Vec<Value>, Invalid> {
+fn assistant(message: &Value, place: &str, out: &mut Out) -> Result<Vec<Value>, Invalid> {
+    for name in ["audio", "function_call"] {
+        if !message[name].is_null() {
+            return Err(refused(&format!("{place}.{name}"), "it has no place there"));
+        }
+    }
     let mut blocks = thoughts(message, place)?;
-    blocks.extend(content(&message["content"], place)?);
+    let mut known = vec!["role", "content", "refusal", "tool_calls"];
+    if !blocks.is_empty() {
+        // They say the same; without a signature, thoughts are nothing that a model takes back.
+        known.extend(["thinking_blocks", "reasoning_content", "reasoning"]);
+    }
+    out.only(message, "messages", &known);
+    blocks.extend(content(&message["content"], place, out)?);
+    blocks.extend(message["refusal"].as_str().and_then(text_block));
     for (n, call) in message["tool_calls"].as_array().into_iter().flatten().enumerate() {
+        out.only(call, "messages.tool_calls", &["id", "type", "function", "index"]);
         let function = &call["function"];
         let Some(input) = arguments(function["arguments"].as_str().unwrap_or_default()) else {
             return Err(refused(
@@ -171,22 +196,18 @@ pub(super) fn arguments(text: &str) -> Option<Value> {
     if text.trim().is_empty() {
         return Some(json!({}));
     }
-    serde_json::from_str(text).ok().filter(Value::is_object)
+    strict::parse(text.as_bytes()).ok().filter(Value::is_object)
 }
 
 fn tools(asked: &Map<String, Value>, out: &mut Out) -> Result<(), Invalid> {
     let mut tools = Vec::new();
-    for (n, tool) in asked
-        .get("tools")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
+    for (n, tool) in items(asked, "tools") {
         if tool["type"] != "function" {
             return Err(refused(&format!("tools[{n}]"), "only functions are"));
         }
         let function = &tool["function"];
+        out.only(tool, "tools", &["type", "function"]);
+        out.only(function, "tools.function", &["name", "description", "parameters"]);
         let mut made = json!({"name": function["name"]});
         if function["description"].is_string() {
             made["description"] = function["description"].clone();

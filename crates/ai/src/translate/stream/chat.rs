@@ -1,19 +1,23 @@
 //! Events of Messages as chunks of Chat Completions.
 
-use super::super::answer::{Malformed, chat_usage, finish_reason};
+use super::super::answer::{Malformed, called, chat_usage, finish_reason, name};
 use super::{error_message, write};
 use serde_json::{Map, Value, json};
 
 /// Blocks that a stream may have.
 const MAX_BLOCKS: usize = 1024;
+/// Bytes of one thought, which is kept to be told once more with its signature.
+const MAX_THOUGHT: usize = 4 << 20;
 
 pub struct Encoder {
     created: u64,
     tells_usage: bool,
-    id: Value,
-    model: Value,
+    id: String,
+    model: String,
     /// Blocks that call a tool, in their order: their place is the call's index.
     tools: Vec<u64>,
+    /// The thought that is under way.
+    thought: String,
     usage: Map<String, Value>,
     finished: bool,
     pub is_over: bool,
@@ -24,9 +28,10 @@ impl Encoder {
         Encoder {
             created,
             tells_usage,
-            id: Value::Null,
-            model: Value::Null,
+            id: String::new(),
+            model: String::new(),
             tools: Vec::new(),
+            thought: String::new(),
             usage: Map::new(),
             finished: false,
             is_over: false,
@@ -37,7 +42,7 @@ impl Encoder {
         match event["type"].as_str() {
             Some("message_start") => {
                 let message = &event["message"];
-                (self.id, self.model) = (message["id"].clone(), message["model"].clone());
+                (self.id, self.model) = (name(&message["id"]), name(&message["model"]));
                 self.count(&message["usage"]);
                 self.delta(json!({"role": "assistant", "content": ""}), out);
             }
@@ -62,18 +67,22 @@ impl Encoder {
 
     fn start(&mut self, event: &Value, out: &mut Vec<u8>) -> Result<(), Malformed> {
         let block = &event["content_block"];
+        self.thought.clear();
         match block["type"].as_str() {
             Some("tool_use") => {
                 let index = event["index"].as_u64().ok_or(Malformed("a block has no index"))?;
                 if self.tools.len() == MAX_BLOCKS {
                     return Err(Malformed("the stream has too many blocks"));
                 }
-                let function = json!({"name": block["name"], "arguments": ""});
-                let call = json!({"index": self.tools.len(), "id": block["id"], "type": "function", "function": function});
+                let (id, name) = called(&block["id"], &block["name"])?;
+                let function = json!({"name": name, "arguments": whole_input(&block["input"])});
+                let call =
+                    json!({"index": self.tools.len(), "id": id, "type": "function", "function": function});
                 self.tools.push(index);
                 self.delta(json!({"tool_calls": [call]}), out);
             }
             Some("redacted_thinking") => self.delta(json!({"thinking_blocks": [block]}), out),
+            Some("thinking") => self.think(block["thinking"].as_str().unwrap_or_default(), out)?,
             Some("text") if block["text"].as_str().is_some_and(|text| !text.is_empty()) => {
                 self.delta(json!({"content": block["text"]}), out);
             }
@@ -84,21 +93,39 @@ impl Encoder {
 
     fn piece(&mut self, event: &Value, out: &mut Vec<u8>) -> Result<(), Malformed> {
         let delta = &event["delta"];
+        let text = |name: &str| {
+            delta[name]
+                .as_str()
+                .ok_or(Malformed("a piece of a block is no text"))
+        };
         match delta["type"].as_str() {
-            Some("text_delta") => self.delta(json!({"content": delta["text"]}), out),
-            Some("thinking_delta") => self.delta(json!({"reasoning_content": delta["thinking"]}), out),
+            Some("text_delta") => self.delta(json!({"content": text("text")?}), out),
+            Some("thinking_delta") => self.think(text("thinking")?, out)?,
+            // The thought once more, whole: signed, it can be given back.
             Some("signature_delta") => {
-                let block = json!({"type": "thinking", "signature": delta["signature"]});
+                let block =
+                    json!({"type": "thinking", "thinking": self.thought, "signature": text("signature")?});
                 self.delta(json!({"thinking_blocks": [block]}), out);
             }
             Some("input_json_delta") => {
                 let index = event["index"].as_u64();
                 let place = self.tools.iter().position(|one| Some(*one) == index);
                 let place = place.ok_or(Malformed("arguments of a tool that was not called"))?;
-                let call = json!({"index": place, "function": {"arguments": delta["partial_json"]}});
+                let call = json!({"index": place, "function": {"arguments": text("partial_json")?}});
                 self.delta(json!({"tool_calls": [call]}), out);
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn think(&mut self, piece: &str, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        if self.thought.len() + piece.len() > MAX_THOUGHT {
+            return Err(Malformed("a thought is too long"));
+        }
+        if !piece.is_empty() {
+            self.thought.push_str(piece);
+            self.delta(json!({"reasoning_content": piece}), out);
         }
         Ok(())
     }
@@ -150,5 +177,13 @@ impl Encoder {
             json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}});
         write(None, &error.to_string(), out);
         self.is_over = true;
+    }
+}
+
+/// A tool's input where a server tells it at once; mostly it comes in pieces, and is empty here.
+fn whole_input(input: &Value) -> String {
+    match input.as_object() {
+        Some(members) if !members.is_empty() => input.to_string(),
+        _ => String::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! Chunks of Chat Completions as events of Messages.
 
-use super::super::answer::{Malformed, messages_usage, stop_reason, thought};
+use super::super::answer::{Malformed, called, messages_usage, name, stop_reason, thought, words};
 use super::{error_message, write};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ impl Encoder {
     fn start(&mut self, chunk: &Value, out: &mut Vec<u8>) {
         self.started = true;
         let message = json!({
-            "id": chunk["id"], "type": "message", "role": "assistant", "model": chunk["model"], "content": [],
+            "id": name(&chunk["id"]), "type": "message", "role": "assistant", "model": name(&chunk["model"]), "content": [],
             "stop_reason": null, "stop_sequence": null, "usage": messages_usage(&Value::Null),
         });
         event("message_start", json!({"message": message}), out);
@@ -74,10 +74,7 @@ impl Encoder {
             );
             self.piece(json!({"type": "thinking_delta", "thinking": text}), out);
         }
-        for text in [&delta["content"], &delta["refusal"]]
-            .into_iter()
-            .filter_map(Value::as_str)
-        {
+        for text in [&delta["content"], &delta["refusal"]].map(words) {
             if !text.is_empty() {
                 self.open(Open::Text, || json!({"type": "text", "text": ""}), out);
                 self.piece(json!({"type": "text_delta", "text": text}), out);
@@ -96,11 +93,9 @@ impl Encoder {
             if index < self.next_tool || index > MAX_TOOLS {
                 return Err(Malformed("calls of tools come mixed up"));
             }
-            if !call["id"].is_string() || !call["function"]["name"].is_string() {
-                return Err(Malformed("the call of a tool has no id or name"));
-            }
+            let (id, name) = called(&call["id"], &call["function"]["name"])?;
             self.next_tool = index + 1;
-            let block = || json!({"type": "tool_use", "id": call["id"], "name": call["function"]["name"], "input": {}});
+            let block = || json!({"type": "tool_use", "id": id, "name": name, "input": {}});
             self.open(tool, block, out);
         }
         if let Some(piece) = call["function"]["arguments"]

@@ -184,19 +184,39 @@ fn errors_and_nonsense_end_it() {
 }
 
 #[test]
-fn signatures_pass() {
+fn signed_thoughts_are_told_whole() {
     let piece = |delta: Value| json!({"type": "content_block_delta", "index": 0, "delta": delta});
     let events = [
-        piece(json!({"type": "thinking_delta", "thinking": "hm"})),
+        piece(json!({"type": "thinking_delta", "thinking": "h"})),
+        piece(json!({"type": "thinking_delta", "thinking": "m"})),
         piece(json!({"type": "signature_delta", "signature": "c2ln"})),
     ];
     let (chunks, _) = run(Dialect::Chat, &events, false);
     assert_eq!(
         chunks[0]["choices"][0]["delta"],
-        json!({"reasoning_content": "hm"})
+        json!({"reasoning_content": "h"})
     );
     assert_eq!(
-        chunks[1]["choices"][0]["delta"]["thinking_blocks"][0]["signature"],
-        "c2ln"
+        chunks[2]["choices"][0]["delta"]["thinking_blocks"],
+        json!([{"type": "thinking", "thinking": "hm", "signature": "c2ln"}])
     );
+}
+
+/// What is told with each event is short, whatever the upstream calls itself.
+#[test]
+fn names_are_bounded() {
+    let start =
+        json!({"type": "message_start", "message": {"id": "x".repeat(10_000), "model": "é".repeat(10_000)}});
+    let (chunks, _) = run(Dialect::Chat, &[start], false);
+    assert_eq!(chunks[0]["id"], "x".repeat(256));
+    assert_eq!(chunks[0]["model"], "é".repeat(256));
+}
+
+/// A guard could have read the one, and the client the other.
+#[test]
+fn what_is_said_twice_ends_it() {
+    let mut stream = Stream::new(Dialect::Chat, 7, true).unwrap();
+    let twice =
+        br#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a","text":"b"}}"#;
+    assert!(stream.event(twice, &mut Vec::new()).is_err());
 }
