@@ -154,6 +154,34 @@ impl Frame {
         Cow::Owned(all)
     }
 
+    /// The frame with other data, which holds no CR: one line where the first of the old ones stood, or as many as it has.
+    pub fn with_data(&self, frame: &[u8], data: &[u8]) -> Vec<u8> {
+        let (Some(first), Some(last)) = (self.data.first(), self.data.last()) else {
+            return frame.to_vec();
+        };
+        let mut out = Vec::with_capacity(frame.len() + data.len());
+        out.extend_from_slice(frame.get(..first.start).unwrap_or_default());
+        if out.ends_with(b"data") {
+            out.push(b':');
+        }
+        for (i, line) in data.split(|b| *b == b'\n').enumerate() {
+            out.extend_from_slice(if i > 0 { b"\ndata:" } else { b"" });
+            out.extend_from_slice(line);
+        }
+        // What stands between lines of data stays: other fields.
+        for pair in self.data.windows(2) {
+            let between = frame.get(pair[0].end..pair[1].start).unwrap_or_default();
+            let line = between
+                .iter()
+                .rposition(|b| matches!(b, b'\r' | b'\n'))
+                .unwrap_or(0);
+            let kept = between.get(..line).unwrap_or_default();
+            out.extend_from_slice(kept.strip_suffix(b"\r").unwrap_or(kept));
+        }
+        out.extend_from_slice(frame.get(last.end..).unwrap_or_default());
+        out
+    }
+
     /// Where a part of the data that lies within one line stands in the frame. No string of JSON goes over a line.
     pub fn place(&self, part: Range<usize>) -> Option<Range<usize>> {
         let mut start = 0;
@@ -248,6 +276,31 @@ mod tests {
         let at = data.windows(2).position(|w| w == b"bc").unwrap();
         assert_eq!(&raw[frame.place(at..at + 2).unwrap()], b"bc");
         assert_eq!(frame.place(0..data.len()), None, "it goes over two lines");
+    }
+
+    #[test]
+    fn data_is_replaced_where_it_stood() {
+        let check = |raw: &str, data: &str, want: &str| {
+            let frame = Frames::new(100).next(raw.as_bytes()).unwrap().unwrap();
+            let got = frame.with_data(raw.as_bytes(), data.as_bytes());
+            assert_eq!(String::from_utf8(got).unwrap(), want, "{raw:?}");
+        };
+        check("id: 1\ndata: old\n\n", "new", "id: 1\ndata: new\n\n");
+        check("data:old\r\nid: 1\r\n\r\n", "new", "data:new\r\nid: 1\r\n\r\n");
+        check("data: a\ndata: b\n\n", "new", "data: new\n\n");
+        check(
+            "data: a\nid: 1\nretry: 2\ndata: b\ndata\n\n",
+            "new",
+            "data: new\nid: 1\nretry: 2\n\n",
+        );
+        check(
+            "data: a\r\nid: 1\r\ndata: b\r\n\r\n",
+            "new",
+            "data: new\r\nid: 1\r\n\r\n",
+        );
+        check("data\n\n", "new", "data:new\n\n");
+        check("data: a\n\n", "x\ny", "data: x\ndata:y\n\n");
+        check(": ping\n\n", "new", ": ping\n\n");
     }
 
     #[test]

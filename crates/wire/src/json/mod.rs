@@ -2,6 +2,7 @@
 //! [`Value`] is a range of the document, so that what nobody changes stays as it was written.
 
 mod check;
+mod i_json;
 mod name;
 mod splice;
 mod text;
@@ -10,6 +11,7 @@ mod walk;
 use std::fmt;
 use std::ops::Range;
 
+pub use name::alike;
 pub use splice::{Overlap, Splice, quote};
 pub use text::{Decoded, Text};
 pub use walk::{Items, Members};
@@ -53,6 +55,10 @@ pub enum Fault {
     Depth,
     /// An object has a name twice, or in two spellings that some readers take for one.
     Twice,
+    /// A number that readers with doubles take for another.
+    Number,
+    /// Half of a surrogate pair: readers replace it, each by its own.
+    Surrogate,
 }
 
 impl fmt::Display for Error {
@@ -65,6 +71,8 @@ impl fmt::Display for Error {
             Fault::Encoding => "it is not UTF-8",
             Fault::Depth => "nested too deeply",
             Fault::Twice => "a name is there twice",
+            Fault::Number => "a number that is not the same to all readers; write it as a string",
+            Fault::Surrogate => "half of a surrogate pair",
         };
         write!(f, "{what} at byte {}", self.at)
     }
@@ -158,7 +166,7 @@ impl<'j> Value<'j> {
     pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<[Option<Value<'j>>; N], Error> {
         let mut found = [const { None }; N];
         for (name, value) in self.members() {
-            let Some(i) = names.iter().position(|n| name::alike(&name, n)) else {
+            let Some(i) = names.iter().position(|n| name::reads_as(&name, n)) else {
                 continue;
             };
             if found[i].is_some() || !name.is(names[i]) {
@@ -170,6 +178,15 @@ impl<'j> Value<'j> {
             found[i] = Some(value);
         }
         Ok(found)
+    }
+
+    /// Whether all readers take the same from it, however lenient: I-JSON (RFC 7493 §2), names also told apart without their case.
+    /// One pass, however deep.
+    ///
+    /// # Errors
+    /// An object has a name twice or in two cases; a number is none that a double holds; a string holds half of a pair.
+    pub fn check_alike(&self) -> Result<(), Error> {
+        i_json::check(self.doc, self.range())
     }
 
     /// The first member of this name. What decides something is read with [`Value::fields`].

@@ -99,7 +99,7 @@ fn past_value(doc: &[u8], start: usize) -> usize {
     }
 }
 
-fn past_string(doc: &[u8], start: usize) -> usize {
+pub(super) fn past_string(doc: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     loop {
         at = special(doc, at);
