@@ -238,7 +238,7 @@ pub fn finish(worker: &Worker, cx: &mut Exchange, status: u16, response_bytes: u
     if let Some(count) = cx.origin_streamed.take() {
         cx.record.origin_bytes = count.get();
     }
-    cx.settle_model_call();
+    cx.settle_calls();
     cx.told = true;
     let record = &mut cx.record;
     record.status = status;

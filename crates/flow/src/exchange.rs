@@ -1,7 +1,8 @@
 //! One request and the facts known of it beside the message itself.
 
+use crate::mcp_call::Asked;
 use crate::model_call::Tariff;
-use crate::{Headers, Identity, Record, Request, SharedCall};
+use crate::{Headers, Identity, Record, Request, SharedCall, SharedMcpCall};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -107,6 +108,10 @@ pub struct Exchange {
     /// The call of a model that this is, once a middleware has made it out. Shared with the answer's body; at the end of
     /// the exchange it belongs into [`Record::model_call`].
     pub model_call: Option<SharedCall>,
+    /// What the message to a server of tools asks for, once a middleware has read it.
+    pub mcp: Option<Rc<Asked>>,
+    /// The same message, for the record: shared with the answer's body, and moved into [`Record::mcp_call`] at the end.
+    pub mcp_call: Option<SharedMcpCall>,
     /// Whether the observers were told of it.
     pub told: bool,
     /// Who knows what that call costs.
@@ -132,6 +137,8 @@ impl Exchange {
             last_head: None,
             origin_streamed: None,
             model_call: None,
+            mcp: None,
+            mcp_call: None,
             told: false,
             tariff: None,
         }
@@ -175,8 +182,14 @@ impl Exchange {
         }
     }
 
-    /// Moves what became of a model's call into the record. The body that shares it has ended by then, or is about to.
-    pub fn settle_model_call(&mut self) {
+    /// Moves what became of a call of a model or of tools into the record. The body that shares it has ended by then, or is
+    /// about to.
+    pub fn settle_calls(&mut self) {
+        if let Some(call) = self.mcp_call.take() {
+            let call =
+                Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
+            self.record.mcp_call = Some(Box::new(call));
+        }
         if let Some(call) = self.model_call.take() {
             let mut call =
                 Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);

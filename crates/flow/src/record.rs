@@ -1,6 +1,6 @@
 //! What happened in one exchange: written once at its end, read by the access log, the metrics and whatever comes to watch.
 
-use crate::{Decision, Fault, Headers, Identity, ModelCall, TlsInfo, Trace, Tracer, Version};
+use crate::{Decision, Fault, Headers, Identity, McpCall, ModelCall, TlsInfo, Trace, Tracer, Version};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -91,6 +91,8 @@ pub struct Record {
     pub fault: Option<Fault>,
     /// What was asked of a language model, and what came of it.
     pub model_call: Option<Box<ModelCall>>,
+    /// What was asked of a server of tools, and what came of it.
+    pub mcp_call: Option<Box<McpCall>>,
 
     /// Whether this exchange is for the access log, the metrics and the traces (entry point and router `observability`).
     pub access_log: bool,

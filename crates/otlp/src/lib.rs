@@ -9,6 +9,7 @@ mod attribute;
 mod collector;
 mod exports;
 mod log;
+mod mcp_call;
 mod metrics;
 mod model_call;
 mod queue;

@@ -3,10 +3,10 @@
 use crate::attribute::{int, named, scope, text, texts};
 use crate::collector::Collector;
 use crate::exports::{Exports, Sender, export};
-use crate::model_call;
 use crate::queue::Queue;
 use crate::resource;
 use crate::signal::Signal;
+use crate::{mcp_call, model_call};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 use trilithon_flow::record::Name;
 use trilithon_flow::trace::{Call, Capture, Captured, Copies, Propagators, Recording, SpanId, TraceId, What};
-use trilithon_flow::{ModelCall, Observer, Record, Tracer, Version};
+use trilithon_flow::{McpCall, ModelCall, Observer, Record, Tracer, Version};
 use trilithon_model::install::{Hub, Tracing};
 
 /// How exchanges become traces. Names in `OTEL_PROPAGATORS` that are not known are said in the log.
@@ -66,6 +66,7 @@ struct Finished {
     state: Option<Box<str>>,
     recording: Box<Recording>,
     model_call: Option<Box<ModelCall>>,
+    mcp_call: Option<Box<McpCall>>,
     entry_point: Option<Name>,
     method: String,
     host: String,
@@ -122,6 +123,7 @@ impl Finished {
         Some(Finished {
             recording: trace.take()?,
             model_call: record.model_call.clone(),
+            mcp_call: record.mcp_call.clone(),
             trace: trace.id,
             span: trace.span,
             parent: trace.parent,
@@ -220,6 +222,7 @@ impl Words {
             let (name, kind, attributes, status): Told<'_> = match &span.what {
                 What::Call(call) => self.call(call),
                 What::ModelCall => model_call::told(f.model_call.as_deref()),
+                What::McpCall => mcp_call::told(f.mcp_call.as_deref()),
                 what => inner(what),
             };
             Span {
@@ -356,6 +359,7 @@ fn inner(what: &What) -> Told<'_> {
         }
         What::Call(call) => call.name,
         What::ModelCall => "chat",
+        What::McpCall => "mcp",
     };
     (span.into(), SpanKind::Internal, all, None)
 }

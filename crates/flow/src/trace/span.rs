@@ -59,12 +59,14 @@ pub enum What {
     Call(Box<Call>),
     /// A call of a language model; what there is to tell of it is in the record at the end.
     ModelCall,
+    /// A message to a server of tools; likewise.
+    McpCall,
 }
 
 impl What {
     fn verbosity(&self) -> Verbosity {
         match self {
-            What::Call(_) | What::ModelCall => Verbosity::Minimal,
+            What::Call(_) | What::ModelCall | What::McpCall => Verbosity::Minimal,
             _ => Verbosity::Detailed,
         }
     }

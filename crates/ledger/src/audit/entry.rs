@@ -76,6 +76,8 @@ pub struct Request {
     decisions: Vec<Decision>,
     /// What was asked of a language model.
     model: Option<Value>,
+    /// What was asked of a server of tools.
+    mcp: Option<Value>,
     request_bytes: u64,
     response_bytes: u64,
     trace: Option<(TraceId, SpanId)>,
@@ -103,6 +105,7 @@ impl Request {
             fault: record.fault.as_ref().map(|f| format!("{:?}", f.kind)),
             decisions: record.decisions.iter().take(MAX_DECISIONS).cloned().collect(),
             model: record.model_call.as_ref().map(|call| call.told()),
+            mcp: record.mcp_call.as_ref().map(|call| call.told()),
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
             trace: record.trace.as_ref().map(|t| (t.id, t.span)),
@@ -134,6 +137,9 @@ struct RequestEntry<'a> {
     /// What was asked of a language model, and what guards saw of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<&'a Value>,
+    /// What was asked of a server of tools, and how it went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mcp: Option<Value>,
     sizes: Sizes,
     milliseconds: f64,
     /// Where the exchange stands in a trace, sampled or not.
@@ -260,6 +266,7 @@ impl Writer {
                 short.request.headers.clear();
                 short.outcome.decisions.clear();
                 short.model = None;
+                short.mcp = None;
                 short.cut = true;
                 json(&short)
             }
@@ -303,6 +310,7 @@ impl Writer {
                 decisions: request.decisions.iter().map(|d| self.decided(d)).collect(),
             },
             model: request.model.as_ref(),
+            mcp: request.mcp.as_ref().map(|told| self.redacted(told)),
             sizes: Sizes {
                 request: request.request_bytes,
                 response: request.response_bytes,
@@ -315,6 +323,16 @@ impl Writer {
             configuration: request.configuration,
             cut: false,
         }
+    }
+
+    /// The same with what must not be read taken out of its texts.
+    fn redacted(&self, told: &Value) -> Value {
+        let text = |value: &Value| match value {
+            Value::String(text) => Value::String(self.redactor.text(text).into_owned()),
+            other => other.clone(),
+        };
+        let members = told.as_object().into_iter().flatten();
+        Value::Object(members.map(|(name, value)| (name.clone(), text(value))).collect())
     }
 
     fn actor<'a>(&self, request: &'a Request) -> Actor<'a> {

@@ -15,6 +15,7 @@ pub enum Field {
     DownstreamStatus,
     Duration,
     GzipRatio,
+    McpCall,
     ModelCall,
     OriginContentSize,
     OriginDuration,
@@ -45,7 +46,7 @@ pub enum Field {
 }
 
 /// Their names, in the order of [`Field`].
-const NAMES: [&str; 36] = [
+const NAMES: [&str; 37] = [
     "ClientAddr",
     "ClientHost",
     "ClientPort",
@@ -55,6 +56,7 @@ const NAMES: [&str; 36] = [
     "DownstreamStatus",
     "Duration",
     "GzipRatio",
+    "McpCall",
     "ModelCall",
     "OriginContentSize",
     "OriginDuration",

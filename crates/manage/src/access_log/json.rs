@@ -127,6 +127,16 @@ impl Object<'_> {
         }
     }
 
+    /// What was asked of a server of tools; likewise.
+    fn mcp_call(&mut self) {
+        if let Some(call) = &self.line.record.mcp_call
+            && self.key(Field::McpCall)
+        {
+            self.out.extend_from_slice(call.told().to_string().as_bytes());
+            self.out.push(b',');
+        }
+    }
+
     fn sizes_and_times(&mut self) {
         let record = self.line.record;
         self.number(Field::DownstreamContentSize, record.response_bytes);
@@ -137,6 +147,7 @@ impl Object<'_> {
             float(self.out, origin_bytes as f64 / record.response_bytes as f64);
             self.out.push(b',');
         }
+        self.mcp_call();
         self.model_call();
         self.number(Field::OriginContentSize, origin_bytes);
         self.nanos(Field::OriginDuration, record.origin_duration);

@@ -5,6 +5,7 @@
 
 mod exemplar;
 mod families;
+mod mcp_calls;
 mod model_calls;
 mod names;
 mod open;
@@ -18,6 +19,7 @@ pub use exemplar::Exemplar;
 pub use families::{Families, Family, Histogram, Kind, LabelSet, Sample};
 
 use arc_swap::ArcSwapOption;
+use mcp_calls::McpCalls;
 use model_calls::ModelCalls;
 use semconv::Semconv;
 use shard::{Labels, Shards};
@@ -34,6 +36,7 @@ pub struct Metrics {
     shards: Shards,
     /// Histograms by OpenTelemetry's conventions, for a collector.
     semconv: Option<Semconv>,
+    mcp_calls: McpCalls,
     model_calls: ModelCalls,
     /// Routers and services of the current configuration; series of others are not shown. `None`: all are.
     shown: ArcSwapOption<Shown>,
@@ -99,6 +102,7 @@ impl Metrics {
         Arc::new(Metrics {
             shards: Shards::new(settings.header_labels.len()),
             semconv: settings.semconv.then(Semconv::new),
+            mcp_calls: McpCalls::default(),
             model_calls: ModelCalls::default(),
             settings,
             shown: ArcSwapOption::empty(),

@@ -10,8 +10,8 @@ use trilithon_flow::record::Name;
 use trilithon_flow::{ModelCall, Record};
 
 /// Series beyond which further models are [`OTHER`].
-const MAX_SERIES: usize = 500;
-const OTHER: &str = "_other";
+pub(super) const MAX_SERIES: usize = 500;
+pub(super) const OTHER: &str = "_other";
 
 /// Powers of four.
 const TOKENS: &[f64] = &[
@@ -31,7 +31,7 @@ const TOKENS: &[f64] = &[
     67_108_864.0,
 ];
 /// Seconds, doubling.
-const SECONDS: &[f64] = &[
+pub(super) const SECONDS: &[f64] = &[
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
 
@@ -61,7 +61,7 @@ struct Series {
 
 /// One histogram.
 #[derive(Clone, Default)]
-struct Counts {
+pub(super) struct Counts {
     buckets: Vec<u64>,
     count: u64,
     /// In billionths of the unit.
@@ -69,7 +69,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, bounds: &[f64], value: f64) {
+    pub fn add(&mut self, bounds: &[f64], value: f64) {
         self.buckets.resize(bounds.len(), 0);
         if let Some(bucket) = bounds
             .iter()
@@ -206,7 +206,7 @@ impl Key {
 }
 
 impl Counts {
-    fn histogram(&self, bounds: &'static [f64]) -> Histogram {
+    pub fn histogram(&self, bounds: &'static [f64]) -> Histogram {
         Histogram {
             buckets: self.buckets.clone(),
             count: self.count,

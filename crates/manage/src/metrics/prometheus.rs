@@ -42,6 +42,7 @@ pub fn families(metrics: &Metrics, certificates: &[Expiry]) -> Families {
         semconv.write(&mut families);
     }
     metrics.model_calls.write(&mut families, metrics.settings.semconv);
+    metrics.mcp_calls.write(&mut families, metrics.settings.semconv);
     families
 }
 

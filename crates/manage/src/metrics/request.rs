@@ -18,6 +18,7 @@ pub fn count(metrics: &Metrics, record: &Record) {
         semconv.count(&settings.bounds, record);
     }
     metrics.model_calls.count(record);
+    metrics.mcp_calls.count(record);
     let nanos = u64::try_from(record.duration.as_nanos()).unwrap_or(u64::MAX);
     let router = record.router.as_ref().filter(|_| settings.routers);
     let service = router.and(record.service.as_ref());
