@@ -58,6 +58,7 @@ fn main() {
         exchange: &exchange,
         client_ip: "127.0.0.1",
         now: 1_796_042_096,
+        mcp: None,
     };
     for (name, text) in EXPRESSIONS {
         let program = Program::compile(text).expect("it compiles");

@@ -7,6 +7,7 @@
 use crate::cel::Program;
 use crate::claims::Claims;
 use crate::fact::{self, Facts, Named};
+use crate::matching::Match;
 use crate::value::Failure;
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +16,7 @@ use trilithon_model::dynamic::http::{Effect, Policy as Config, PolicyRule as Rul
 
 /// A compiled policy.
 pub struct Policy {
-    /// Rules that deny, then rules that allow, each in the order they are written in.
+    /// In the order they are asked in: as they are written, or those that deny first.
     rules: Vec<Rule>,
     default: Effect,
     /// What a decision by the default is named after.
@@ -29,11 +30,27 @@ struct Rule {
     message: Box<str>,
 }
 
-/// When a rule applies, in either language.
+/// When a rule applies, in one of the languages.
 enum Condition {
     Cel(Program),
     /// The expression, and the claims that it looks at.
     Claims(Claims, Vec<Named>),
+    /// The expression, and the facts that it looks at.
+    Match(Match, Vec<Named>),
+}
+
+/// A rule of a list that is asked in order.
+pub struct Ordered<'c> {
+    /// What logs call it; its place when empty.
+    pub name: &'c str,
+    /// What it decides; required.
+    pub effect: Option<Effect>,
+    /// When it applies, in Traefik Hub's language over the facts; this or `expression`.
+    pub matches: &'c str,
+    /// When it applies, in CEL.
+    pub expression: &'c str,
+    /// The names of the option that says what it decides, and of its values.
+    pub words: [&'static str; 3],
 }
 
 /// What a policy decided.
@@ -102,16 +119,35 @@ impl Policy {
         if config.rules.is_empty() {
             return Err(Mistake::new("`rules` is empty", "write at least one rule"));
         }
-        if config.rules.len() > MAX_RULES {
+        let rules = config
+            .rules
+            .iter()
+            .enumerate()
+            .map(|(i, written)| rule(i, written));
+        let mut policy = Policy::of(rules.collect::<Result<_, _>>()?, config.default)?;
+        policy.rules.sort_by_key(|r| r.effect == Effect::Allow);
+        Ok(policy)
+    }
+
+    /// Compiles rules of which the first that applies decides, as Traefik Hub's `mcp` has them.
+    ///
+    /// # Errors
+    /// Too many, two of one name; a rule that does not say what it decides, or without exactly one condition; an expression
+    /// that does not compile.
+    pub fn in_order(rules: &[Ordered<'_>], default: Effect) -> Result<Policy, Mistake> {
+        let rules = rules.iter().enumerate().map(|(i, written)| written.rule(i));
+        Policy::of(rules.collect::<Result<_, _>>()?, default)
+    }
+
+    fn of(rules: Vec<Rule>, default: Effect) -> Result<Policy, Mistake> {
+        if rules.len() > MAX_RULES {
             return Err(Mistake::new(
-                format!("{} rules; at most {MAX_RULES} are read", config.rules.len()),
+                format!("{} rules; at most {MAX_RULES} are read", rules.len()),
                 "make several policies of it",
             ));
         }
-        let mut rules: Vec<Rule> = Vec::with_capacity(config.rules.len());
-        for (i, written) in config.rules.iter().enumerate() {
-            let rule = rule(i, written)?;
-            if rule.name.as_ref() == DEFAULT || rules.iter().any(|r| r.name == rule.name) {
+        for (i, rule) in rules.iter().enumerate() {
+            if rule.name.as_ref() == DEFAULT || rules[..i].iter().any(|r| r.name == rule.name) {
                 return Err(Mistake {
                     at: Some((rule.name.to_string(), 0)),
                     ..Mistake::new(
@@ -120,12 +156,10 @@ impl Policy {
                     )
                 });
             }
-            rules.push(rule);
         }
-        rules.sort_by_key(|r| r.effect == Effect::Allow);
         Ok(Policy {
             rules,
-            default: config.default,
+            default,
             default_name: DEFAULT.into(),
         })
     }
@@ -191,11 +225,65 @@ impl Policy {
     }
 }
 
-fn rule(index: usize, written: &RuleConfig) -> Result<Rule, Mistake> {
-    let name = match written.name.as_str() {
+fn named(index: usize, name: &str) -> String {
+    match name {
         "" => format!("rule-{}", index + 1),
         name => name.to_owned(),
-    };
+    }
+}
+
+impl Ordered<'_> {
+    fn rule(&self, index: usize) -> Result<Rule, Mistake> {
+        let name = named(index, self.name);
+        let [option, yes, no] = self.words;
+        let Some(effect) = self.effect else {
+            return Err(Mistake::new(
+                format!("rule `{name}` has no `{option}`"),
+                &format!("write `{option}: {yes}` or `{option}: {no}`"),
+            ));
+        };
+        let condition = match (self.matches, self.expression) {
+            (text, "") if !text.is_empty() => Match::parse(text)
+                .map(|matches| {
+                    let facts = matches.facts();
+                    Condition::Match(matches, facts)
+                })
+                .map_err(|error| Mistake {
+                    message: format!("`match` of rule `{name}`: {}", error.message),
+                    help: None,
+                    at: Some((text.to_owned(), error.at)),
+                }),
+            ("", text) if !text.is_empty() => cel(&name, text),
+            ("", _) => Err(Mistake::new(
+                format!("rule `{name}` has neither `match` nor `expression`"),
+                "write when it applies, such as ``match: Equals(`mcp.method`, `tools/list`)``",
+            )),
+            _ => Err(Mistake::new(
+                format!("rule `{name}` has both `match` and `expression`"),
+                "make two rules of it, or write it all in one",
+            )),
+        };
+        Ok(Rule {
+            condition: condition?,
+            name: name.into(),
+            effect,
+            message: "".into(),
+        })
+    }
+}
+
+fn cel(rule: &str, text: &str) -> Result<Condition, Mistake> {
+    Program::compile(text)
+        .map(Condition::Cel)
+        .map_err(|mistake| Mistake {
+            message: format!("`expression` of rule `{rule}`: {}", mistake.message),
+            help: mistake.help,
+            at: Some((text.to_owned(), mistake.at)),
+        })
+}
+
+fn rule(index: usize, written: &RuleConfig) -> Result<Rule, Mistake> {
+    let name = named(index, &written.name);
     let Some(effect) = written.effect else {
         return Err(Mistake::new(
             format!("rule `{name}` has no `effect`"),
@@ -216,14 +304,7 @@ fn condition(rule: &str, written: &RuleConfig) -> Result<Condition, Mistake> {
             format!("rule `{rule}` has neither `expression` nor `claims`"),
             "write when it applies, such as `expression: http.method == \"GET\"`; for always, `expression: \"true\"`",
         )),
-        (text, "") => match Program::compile(text) {
-            Ok(program) => Ok(Condition::Cel(program)),
-            Err(mistake) => Err(Mistake {
-                message: format!("`expression` of rule `{rule}`: {}", mistake.message),
-                help: mistake.help,
-                at: Some((text.to_owned(), mistake.at)),
-            }),
-        },
+        (text, "") => cel(rule, text),
         ("", text) => match Claims::parse(text) {
             Ok(claims) => Ok(Condition::of_claims(claims)),
             Err(error) => Err(Mistake {
@@ -254,13 +335,14 @@ impl Condition {
         match self {
             Condition::Cel(program) => program.holds(facts),
             Condition::Claims(claims, _) => Ok(claims.holds(fact::jwt::all(facts))),
+            Condition::Match(matches, _) => matches.holds(facts),
         }
     }
 
     fn facts(&self) -> &[Named] {
         match self {
             Condition::Cel(program) => program.facts(),
-            Condition::Claims(_, named) => named,
+            Condition::Claims(_, named) | Condition::Match(_, named) => named,
         }
     }
 }

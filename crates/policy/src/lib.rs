@@ -4,10 +4,13 @@
 pub mod cel;
 pub mod claims;
 pub mod decide;
+mod expression;
 pub mod fact;
+pub mod matching;
 #[cfg(test)]
 mod testing;
 pub mod token;
 pub mod value;
 
 pub use claims::Claims;
+pub use matching::Match;

@@ -4,6 +4,7 @@ use crate::fact::Facts;
 use serde_json::{Map, Value as Json};
 use std::rc::Rc;
 use std::sync::Arc;
+use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::{Connection, Credential, Exchange, Identity, Method, Request, Target};
 
 /// One request at one moment.
@@ -11,6 +12,7 @@ pub struct World {
     request: Request,
     exchange: Exchange,
     now: i64,
+    asked: Option<Asked>,
 }
 
 impl World {
@@ -28,6 +30,7 @@ impl World {
             request,
             exchange,
             now: 1_796_042_096,
+            asked: None,
         }
         .host("shop.test")
     }
@@ -65,12 +68,22 @@ impl World {
         self
     }
 
+    /// A message to a server of tools.
+    pub fn asked(mut self, method: &str, params: Json) -> World {
+        self.asked = Some(Asked {
+            method: method.into(),
+            params: params.as_object().cloned().unwrap_or_default(),
+        });
+        self
+    }
+
     pub fn facts(&self) -> Facts<'_> {
         Facts {
             request: &self.request,
             exchange: &self.exchange,
             client_ip: &self.exchange.connection.peer_ip,
             now: self.now,
+            mcp: self.asked.as_ref(),
         }
     }
 }

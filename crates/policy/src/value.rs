@@ -61,6 +61,8 @@ impl Kind {
 pub enum Failure {
     #[error("there is no `{0}`")]
     Absent(String),
+    #[error("`{0}` is there in another spelling")]
+    Misspelt(String),
     #[error("`{0}` comes more than once")]
     Repeated(String),
     #[error("`{0}` is not text in UTF-8")]

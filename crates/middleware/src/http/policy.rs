@@ -6,7 +6,7 @@ mod counters;
 use super::idle;
 use super::ip_strategy::IpStrategy;
 use super::rollout::rollout;
-use counters::Counters;
+pub(super) use counters::Counters;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use trilithon_flow::{
     Build, BuildError, Decision, Edit, Exchange, Mode, Request, Response, Rollout, Step, status,
 };
 use trilithon_model::dynamic::http::Policy as Config;
-use trilithon_policy::decide::{Mistake, Policy, Why};
+use trilithon_policy::decide::{Mistake, Policy, Verdict, Why};
 use trilithon_policy::fact::Facts;
 
 /// Builds the step. The rules are compiled once, however many routers use the policy, and again when they change.
@@ -97,32 +97,11 @@ impl Gate {
             exchange: cx,
             client_ip: std::str::from_utf8(&ip).unwrap_or_default(),
             now: seconds(cx.record.started_at.unwrap_or_else(SystemTime::now)),
+            mcp: cx.mcp.as_deref(),
         };
         let verdict = policy.decide(&facts);
-        tracing::debug!(
-            policy = &*self.name,
-            rule = &**verdict.rule,
-            allowed = verdict.allowed,
-            mode = mode.as_str(),
-            why = %verdict.why,
-            "policy decided"
-        );
         self.counters.count(&verdict, mode);
-        // Facts cost text: they are told of denials, which somebody will ask about.
-        let mut told = Vec::new();
-        if !verdict.allowed || cx.record.tell_facts {
-            told = policy.used(&verdict, &facts);
-        }
-        if let Why::Failed(failure) = &verdict.why {
-            told.push((Cow::Borrowed("error"), failure.to_string()));
-        }
-        let decision = Decision {
-            policy: self.name.clone(),
-            rule: verdict.rule.clone(),
-            allowed: verdict.allowed,
-            mode,
-            facts: told,
-        };
+        let decision = recorded(&self.name, policy, &verdict, mode, &facts);
         (decision, verdict.message)
     }
 
@@ -136,7 +115,41 @@ impl Gate {
     }
 }
 
-fn seconds(time: SystemTime) -> i64 {
+/// The decision, as the record has it.
+pub(super) fn recorded(
+    name: &Arc<str>,
+    policy: &Policy,
+    verdict: &Verdict<'_>,
+    mode: Mode,
+    facts: &Facts<'_>,
+) -> Decision {
+    tracing::debug!(
+        policy = &**name,
+        rule = &**verdict.rule,
+        allowed = verdict.allowed,
+        mode = mode.as_str(),
+        why = %verdict.why,
+        "policy decided"
+    );
+    // Facts cost text: they are told of denials, which somebody will ask about.
+    let mut told = Vec::new();
+    if !verdict.allowed || facts.exchange.record.tell_facts {
+        told = policy.used(verdict, facts);
+    }
+    if let Why::Failed(failure) = &verdict.why {
+        told.push((Cow::Borrowed("error"), failure.to_string()));
+    }
+    Decision {
+        policy: name.clone(),
+        rule: verdict.rule.clone(),
+        allowed: verdict.allowed,
+        mode,
+        facts: told,
+    }
+}
+
+/// A moment as facts have it.
+pub(super) fn seconds(time: SystemTime) -> i64 {
     let seconds = |d: std::time::Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => seconds(after),

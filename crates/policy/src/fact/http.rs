@@ -16,6 +16,7 @@ const fn plain(
         kind: Kind::Text,
         doc,
         sensitive: false,
+        from_caller: false,
         read: Read::Plain(read),
     }
 }
@@ -49,6 +50,7 @@ pub const NAMESPACE: Namespace = Namespace {
             kind: Kind::Text,
             doc: "A parameter of the query, decoded. One that comes twice is an error: two readers would disagree on it.",
             sensitive: true,
+            from_caller: false,
             read: Read::Named(query),
         },
         Fact {
@@ -56,6 +58,7 @@ pub const NAMESPACE: Namespace = Namespace {
             kind: Kind::Text,
             doc: "A header of the request, by its name in any case; several of one name are joined by `, `.",
             sensitive: true,
+            from_caller: false,
             read: Read::Named(header),
         },
         plain(

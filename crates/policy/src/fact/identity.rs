@@ -15,6 +15,7 @@ const fn fact(
         kind,
         doc,
         sensitive: false,
+        from_caller: false,
         read: Read::Plain(read),
     }
 }

@@ -12,6 +12,7 @@ pub const NAMESPACE: Namespace = Namespace {
         kind: Kind::Map,
         doc: "Everything the token claims, by name: `jwt.sub`, `jwt.realm_access.roles`, `jwt[\"https://example.com/tier\"]`. No claims without a token.",
         sensitive: true,
+        from_caller: false,
         read: Read::Plain(claims),
     }],
 };

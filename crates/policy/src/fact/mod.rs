@@ -4,11 +4,16 @@
 pub mod http;
 pub mod identity;
 pub mod jwt;
+pub mod mcp;
 pub mod time;
 
 use crate::value::{Failure, Kind, Value};
+use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
+use std::fmt;
+use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::{Exchange, Request};
+use trilithon_wire::json::alike;
 
 /// What a decision is a function of. The clock is a part of it: nothing here asks the machine.
 pub struct Facts<'a> {
@@ -19,6 +24,8 @@ pub struct Facts<'a> {
     pub client_ip: &'a str,
     /// Seconds since 1970.
     pub now: i64,
+    /// The message to a server of tools, or the item of a list that is looked at.
+    pub mcp: Option<&'a Asked>,
 }
 
 /// One fact of the table.
@@ -31,6 +38,9 @@ pub struct Fact {
     pub doc: &'static str,
     /// Whether values whose name sounds like a secret are hidden in logs and explanations.
     pub sensitive: bool,
+    /// Whether its members are the caller's own words: one that is there in another spelling only, which a lenient server takes for
+    /// it, is neither there nor absent.
+    pub from_caller: bool,
     pub read: Read,
 }
 
@@ -53,6 +63,7 @@ pub const NAMESPACES: &[Namespace] = &[
     http::NAMESPACE,
     identity::NAMESPACE,
     jwt::NAMESPACE,
+    mcp::NAMESPACE,
     time::NAMESPACE,
 ];
 
@@ -109,7 +120,7 @@ impl Named {
     pub fn read<'a>(&'a self, facts: &'a Facts<'a>) -> Result<Value<'a>, Failure> {
         let mut value = self.whole(facts)?.ok_or_else(|| self.absent())?;
         for member in &self.members {
-            value = value.member(member).map_err(|f| self.placed(f))?;
+            value = self.member(&value, member)?;
         }
         Ok(value)
     }
@@ -126,9 +137,10 @@ impl Named {
             return Ok(matches!(self.fact.read, Read::Named(_)) || !value.is_empty());
         };
         for member in before {
-            value = value.member(member).map_err(|f| self.placed(f))?;
+            value = self.member(&value, member)?;
         }
         match value {
+            Value::Map(map) if self.is_misspelt(map, last) => Err(self.misspelt()),
             Value::Map(map) => Ok(map.contains_key(&**last)),
             other => Err(Failure::mismatch("has", &[&other])),
         }
@@ -139,6 +151,24 @@ impl Named {
             Read::Plain(read) => read(facts).map(Some),
             Read::Named(read) => read(facts, &self.key),
         }
+    }
+
+    fn member<'a>(&self, value: &Value<'a>, name: &str) -> Result<Value<'a>, Failure> {
+        if let Value::Map(map) = value
+            && self.is_misspelt(map, name)
+        {
+            return Err(self.misspelt());
+        }
+        value.member(name).map_err(|failure| self.placed(failure))
+    }
+
+    /// Whether the caller wrote a member so that only a lenient reader finds it.
+    fn is_misspelt(&self, map: &Map<String, Json>, name: &str) -> bool {
+        self.fact.from_caller && !map.contains_key(name) && map.keys().any(|key| alike(key, name))
+    }
+
+    fn misspelt(&self) -> Failure {
+        Failure::Misspelt(self.text.to_string())
     }
 
     fn absent(&self) -> Failure {
@@ -157,10 +187,25 @@ impl Named {
     pub fn shown(&self, facts: &Facts<'_>) -> String {
         match self.read(facts) {
             Ok(_) if self.secret => HIDDEN.to_owned(),
+            // Any of its members may be one.
+            Ok(Value::Map(_)) if self.fact.sensitive => HIDDEN.to_owned(),
             Ok(value) => cut(value.to_string()),
             Err(Failure::Absent(_)) => ABSENT.to_owned(),
             Err(failure) => failure.to_string(),
         }
+    }
+}
+
+/// Two are the same when they name the same.
+impl PartialEq for Named {
+    fn eq(&self, other: &Named) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Debug for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }
 

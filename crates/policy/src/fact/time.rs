@@ -13,6 +13,7 @@ const fn fact(
         kind: Kind::Number,
         doc,
         sensitive: false,
+        from_caller: false,
         read: Read::Plain(read),
     }
 }

@@ -1,6 +1,8 @@
 //! Text into an expression. `||` binds least, then `&&`, then `!`; arguments stand in back-quotes.
 
-use super::{Kind, Node, Path, Test};
+use super::call::{Call, FUNCTIONS, OF_CLAIMS, Piece, Wanted, number};
+use super::{Kind, Node, Place};
+use std::marker::PhantomData;
 use trilithon_rule::{Cursor, SyntaxError};
 
 /// Longest expression, in bytes.
@@ -8,10 +10,11 @@ const MAX_LENGTH: usize = 16 * 1024;
 /// Deepest nesting: the parser recurses.
 const MAX_DEPTH: usize = 32;
 
-pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
+pub(super) fn parse<P: Place>(text: &str) -> Result<Node<P>, SyntaxError> {
     let mut parser = Parser {
         cursor: Cursor::new(text),
         depth: 0,
+        place: PhantomData,
     };
     if text.len() > MAX_LENGTH {
         return Err(parser
@@ -25,17 +28,27 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     }
 }
 
-struct Parser<'a> {
+struct Parser<'a, P> {
     cursor: Cursor<'a>,
     depth: usize,
+    place: PhantomData<P>,
 }
 
-impl<'a> Parser<'a> {
-    fn any(&mut self) -> Result<Node, SyntaxError> {
+/// A part of an expression, or why there is none.
+type Parsed<P> = Result<Node<P>, SyntaxError>;
+
+impl<'a, P: Place> Parser<'a, P> {
+    /// The functions of this language.
+    const KNOWN: &'static [(&'static str, usize, usize)] = match P::OF_CALLS {
+        true => &FUNCTIONS,
+        false => FUNCTIONS.split_at(OF_CLAIMS).0,
+    };
+
+    fn any(&mut self) -> Parsed<P> {
         self.joined("||", Self::all, Kind::Any)
     }
 
-    fn all(&mut self) -> Result<Node, SyntaxError> {
+    fn all(&mut self) -> Parsed<P> {
         self.joined("&&", Self::not, Kind::All)
     }
 
@@ -43,9 +56,9 @@ impl<'a> Parser<'a> {
     fn joined(
         &mut self,
         sign: &str,
-        part: fn(&mut Self) -> Result<Node, SyntaxError>,
-        kind: fn(Vec<Node>) -> Kind,
-    ) -> Result<Node, SyntaxError> {
+        part: fn(&mut Self) -> Parsed<P>,
+        kind: fn(Vec<Node<P>>) -> Kind<P>,
+    ) -> Parsed<P> {
         let start = self.cursor.here();
         let mut parts = vec![part(self)?];
         let mut end = self.cursor.at;
@@ -59,7 +72,7 @@ impl<'a> Parser<'a> {
         Ok(self.node(start, end, kind(parts)))
     }
 
-    fn not(&mut self) -> Result<Node, SyntaxError> {
+    fn not(&mut self) -> Parsed<P> {
         let start = self.cursor.here();
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -79,7 +92,7 @@ impl<'a> Parser<'a> {
         Ok(node)
     }
 
-    fn call(&mut self) -> Result<Node, SyntaxError> {
+    fn call(&mut self) -> Parsed<P> {
         let start = self.cursor.here();
         let rest = self.cursor.rest();
         let length = rest
@@ -89,34 +102,40 @@ impl<'a> Parser<'a> {
         if name.is_empty() {
             return Err(self.cursor.expected("a function, `!` or `(`"));
         }
-        let Some(function) = Test::FUNCTIONS.iter().position(|f| f.0 == name) else {
-            let known: Vec<String> = Test::FUNCTIONS.iter().map(|f| format!("`{}`", f.0)).collect();
+        let Some(function) = Self::KNOWN.iter().position(|f| f.0 == name) else {
+            let known: Vec<String> = Self::KNOWN.iter().map(|f| format!("`{}`", f.0)).collect();
             return Err(self
                 .cursor
                 .error(format!("no function `{name}`; known are {}", known.join(", "))));
         };
         self.cursor.at += length;
         self.cursor.expect("(")?;
-        let (at, path) = self.argument()?;
-        let path = Path::parse(path).map_err(|(offset, why)| SyntaxError {
-            message: why.to_owned(),
-            at: at + offset,
-        })?;
+        let (at, place) = self.argument()?;
+        let place = placed(at, place)?;
         let mut values = Vec::new();
         while self.cursor.take(",") {
-            values.push(self.argument()?.1.into());
+            values.push(self.argument()?);
         }
         self.cursor.expect(")")?;
         self.count(function, values.len() + 1, start)?;
-        Ok(self.node(
-            start,
-            self.cursor.at,
-            Kind::Test(Test::of(function, path, values)),
-        ))
+        let separator = match name {
+            "SplitContains" => values.remove(0).1,
+            _ => "",
+        };
+        let values = values.into_iter().map(|(at, text)| wanted(at, text));
+        let values: Vec<Wanted<P>> = values.collect::<Result<_, _>>()?;
+        if let (true, Some(Wanted::Text(text))) = (function >= OF_CLAIMS, values.first())
+            && number(text).is_none()
+        {
+            let message = format!("`{name}` compares with a number, and `{text}` is none");
+            return Err(SyntaxError { message, at: start });
+        }
+        let call = Call::of(function, place, separator.into(), values);
+        Ok(self.node(start, self.cursor.at, Kind::Call(call)))
     }
 
     fn count(&self, function: usize, given: usize, at: usize) -> Result<(), SyntaxError> {
-        let (name, least, most) = Test::FUNCTIONS[function];
+        let (name, least, most) = FUNCTIONS[function];
         if (least..=most).contains(&given) {
             return Ok(());
         }
@@ -148,7 +167,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn node(&self, start: usize, end: usize, kind: Kind) -> Node {
+    fn node(&self, start: usize, end: usize, kind: Kind<P>) -> Node<P> {
         Node {
             text: self.cursor.text[start..end].into(),
             kind,
@@ -156,9 +175,47 @@ impl<'a> Parser<'a> {
     }
 }
 
+fn placed<P: Place>(at: usize, text: &str) -> Result<P, SyntaxError> {
+    P::parse(text).map_err(|(offset, message)| SyntaxError {
+        message,
+        at: at + offset,
+    })
+}
+
+/// A value; of a call, with facts as `${name}`.
+fn wanted<P: Place>(at: usize, text: &str) -> Result<Wanted<P>, SyntaxError> {
+    if !P::OF_CALLS || !text.contains("${") {
+        return Ok(Wanted::Text(text.into()));
+    }
+    let (mut pieces, mut rest, mut at) = (Vec::new(), text, at);
+    while let Some(start) = rest.find("${") {
+        let (before, fact) = (&rest[..start], &rest[start + 2..]);
+        let Some(end) = fact.find('}') else {
+            return Err(SyntaxError {
+                message: "the `${` is not closed".to_owned(),
+                at: at + start,
+            });
+        };
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before.into()));
+        }
+        pieces.push(Piece::Fact(placed(at + start + 2, &fact[..end])?));
+        (rest, at) = (&fact[end + 1..], at + start + 2 + end + 1);
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest.into()));
+    }
+    Ok(Wanted::Made(pieces))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Path;
     use super::*;
+
+    fn parse(text: &str) -> Parsed<Path> {
+        super::parse(text)
+    }
 
     fn check(text: &str, at: usize, message: &str) {
         let error = parse(text).expect_err(text);
