@@ -1,0 +1,230 @@
+//! One message of JSON-RPC 2.0 as MCP takes it, read where it lies. Whoever decides by it must read what the server will read: what
+//! two readers could take for two messages is refused.
+
+use crate::{Era, error};
+use std::borrow::Cow;
+use std::fmt;
+use trilithon_flow::mcp_call::{Asked, McpCall, Subject};
+use trilithon_flow::model_call::name as cut;
+use trilithon_flow::record::Name;
+use trilithon_wire::json::{self, Kind, Value};
+
+/// Where each request of the second era says which revision it follows.
+const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// A message of a client.
+#[derive(Debug)]
+pub struct Message<'j> {
+    /// `None` for an answer to something that the server asked.
+    pub method: Option<Cow<'j, str>>,
+    /// `None` for a notification.
+    pub id: Option<Value<'j>>,
+    params: Option<Value<'j>>,
+    /// What names the thing that is asked for, where the method has such a thing.
+    name: Option<Cow<'j, str>>,
+    version: Option<Cow<'j, str>>,
+}
+
+/// Why a text is not taken for a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// JSON-RPC's code.
+    pub code: i64,
+    pub message: String,
+    /// The message's `id`, as it is written, where it could be read.
+    pub id: Option<String>,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+fn invalid(message: impl Into<String>) -> Invalid {
+    Invalid {
+        code: error::INVALID_REQUEST,
+        message: message.into(),
+        id: None,
+    }
+}
+
+/// The parameter that names what a method is about; the headers of the second era repeat it (`Mcp-Name`).
+fn naming(method: &str) -> Option<&'static str> {
+    match method {
+        "tools/call" | "prompts/get" => Some("name"),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some("uri"),
+        "tasks/get" | "tasks/update" | "tasks/cancel" | "tasks/result" => Some("taskId"),
+        _ => None,
+    }
+}
+
+impl<'j> Message<'j> {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// It is no JSON, or not the same JSON to all readers ([`json::Value::check_alike`]); several messages at once; no message
+    /// of JSON-RPC 2.0; parameters that are no object; something without the name that its method needs.
+    pub fn read(body: &'j [u8]) -> Result<Message<'j>, Invalid> {
+        let root = json::parse(body).map_err(|error| Invalid {
+            code: error::PARSE_ERROR,
+            ..invalid(format!("no JSON: {error}"))
+        })?;
+        match root.kind() {
+            Kind::Object => {}
+            Kind::Array => return Err(invalid("several messages at once are not taken: send each alone")),
+            _ => return Err(invalid("a message is an object")),
+        }
+        let ambiguous = |error: json::Error| invalid(format!("not the same to all readers: {error}"));
+        root.check_alike().map_err(ambiguous)?;
+        let names = ["jsonrpc", "id", "method", "params", "result", "error"];
+        let [jsonrpc, id, method, params, result, error] = root.fields(names).map_err(ambiguous)?;
+        if let Some(id) = &id
+            && !is_id(id)
+        {
+            return Err(invalid("`id` is neither text nor a whole number"));
+        }
+        let known = id.as_ref().map(|id| id.raw().to_owned());
+        let refuse = |message: &str| Invalid {
+            id: known.clone(),
+            ..invalid(message)
+        };
+        if !jsonrpc.and_then(|v| v.text()).is_some_and(|t| t.is("2.0")) {
+            return Err(refuse("`jsonrpc` is not \"2.0\""));
+        }
+        let Some(method) = method else {
+            return match (result, error, &id) {
+                (Some(_), None, Some(_)) | (None, Some(_), _) => Ok(Message {
+                    method: None,
+                    id,
+                    params: None,
+                    name: None,
+                    version: None,
+                }),
+                _ => Err(refuse("neither a request nor an answer: there is no `method`")),
+            };
+        };
+        if result.is_some() || error.is_some() {
+            return Err(refuse("`method` stands beside `result` or `error`"));
+        }
+        let method = method.text().map(|t| t.to_str()).filter(|m| !m.is_empty());
+        let method = method.ok_or_else(|| refuse("`method` is no text"))?;
+        if params.as_ref().is_some_and(|p| p.kind() != Kind::Object) {
+            return Err(refuse("`params` is no object"));
+        }
+        let (name, version) = match &params {
+            Some(params) => about(&method, params).map_err(|invalid| Invalid {
+                id: known.clone(),
+                ..invalid
+            })?,
+            None => (None, None),
+        };
+        if let (Some(wanted), None) = (naming(&method), &name) {
+            return Err(Invalid {
+                code: error::INVALID_PARAMS,
+                ..refuse(&format!("`params.{wanted}` is no text"))
+            });
+        }
+        Ok(Message {
+            method: Some(method),
+            id,
+            params,
+            name,
+            version,
+        })
+    }
+
+    /// The method; empty for an answer.
+    pub fn method(&self) -> &str {
+        self.method.as_deref().unwrap_or_default()
+    }
+
+    /// What names the thing that is asked for: a tool, a prompt, the address of a resource, a task.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The revision that it says to follow: of each request of the second era, and of `initialize`.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The era, by what it says of itself, or else by the header's revision.
+    pub fn era(&self, header: Option<&str>) -> Era {
+        // A client of both eras may offer any revision to `initialize`, which only the first has.
+        match self.method() {
+            "initialize" => Era::Legacy,
+            _ => Era::of(self.version().or(header).unwrap_or_default()),
+        }
+    }
+
+    /// What it asks for, as policies see it.
+    pub fn asked(&self) -> Asked {
+        let params = self.params.as_ref().map(|p| serde_json::from_str(p.raw()));
+        Asked {
+            method: Name::from(self.method()),
+            // What was checked is read.
+            params: params.and_then(Result::ok).unwrap_or_default(),
+        }
+    }
+
+    /// What the record says of it.
+    pub fn call(&self) -> McpCall {
+        let named = |name: &str| cut(name);
+        let subject = match (self.method(), self.name()) {
+            ("tools/call", Some(name)) => Subject::Tool(named(name)),
+            ("prompts/get", Some(name)) => Subject::Prompt(named(name)),
+            (method, Some(uri)) if method.starts_with("resources/") => Subject::Resource(named(uri)),
+            _ => Subject::None,
+        };
+        McpCall {
+            method: named(self.method()),
+            subject,
+            id: self.id.as_ref().map(|id| named(id.raw())),
+            version: self.version().map(named),
+            ..McpCall::default()
+        }
+    }
+}
+
+/// Text or a whole number, as it is written.
+fn is_id(id: &Value<'_>) -> bool {
+    match id.kind() {
+        Kind::String => true,
+        Kind::Number => id.raw().parse::<i64>().is_ok(),
+        _ => false,
+    }
+}
+
+type About<'j> = (Option<Cow<'j, str>>, Option<Cow<'j, str>>);
+
+/// The name and the revision in the parameters.
+fn about<'j>(method: &str, params: &Value<'j>) -> Result<About<'j>, Invalid> {
+    let ambiguous = |error: json::Error| invalid(format!("not the same to all readers: {error}"));
+    let fields = ["name", "uri", "taskId", "arguments", "_meta", "protocolVersion"];
+    let [name, uri, task, _, meta, offered] = params.fields(fields).map_err(ambiguous)?;
+    let text = |value: Option<Value<'j>>| value.and_then(|v| v.text()).map(|t| t.to_str());
+    let name = match naming(method) {
+        Some("name") => text(name),
+        Some("uri") => text(uri),
+        Some(_) => text(task),
+        None => None,
+    };
+    let version = match meta {
+        Some(meta) => meta
+            .fields([VERSION])
+            .map_err(ambiguous)?
+            .map(text)
+            .into_iter()
+            .flatten()
+            .next(),
+        None => None,
+    };
+    let offered = (method == "initialize").then(|| text(offered)).flatten();
+    Ok((name, version.or(offered)))
+}
+
+#[cfg(test)]
+mod tests;

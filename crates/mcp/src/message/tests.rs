@@ -1,0 +1,199 @@
+//! What is a message, and what is refused because two readers could take it for two.
+
+use super::*;
+use serde_json::json;
+
+fn refusal(body: &str) -> Option<(i64, String)> {
+    Message::read(body.as_bytes()).err().map(|e| (e.code, e.message))
+}
+
+#[track_caller]
+fn refused(body: &str, code: i64, message: &str) {
+    assert_eq!(refusal(body), Some((code, message.to_owned())), "{body}");
+}
+
+#[test]
+fn messages() {
+    let check = |body: &str, method: &str, id: Option<&str>, name: Option<&str>| {
+        let message = Message::read(body.as_bytes()).unwrap_or_else(|e| panic!("{body}: {e}"));
+        let got = (
+            message.method(),
+            message.id.as_ref().map(|v| v.raw()),
+            message.name(),
+        );
+        assert_eq!(got, (method, id, name), "{body}");
+    };
+    check(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+        "tools/list",
+        Some("1"),
+        None,
+    );
+    check(
+        r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"add","arguments":{"name":"x"}}}"#,
+        "tools/call",
+        Some("\"a\""),
+        Some("add"),
+    );
+    check(
+        r#"{"jsonrpc":"2.0","id":2,"method":"resources/read","params":{"uri":"file:\/\/a"}}"#,
+        "resources/read",
+        Some("2"),
+        Some("file://a"),
+    );
+    check(
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
+        "notifications/initialized",
+        None,
+        None,
+    );
+    check(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#, "", Some("3"), None);
+    check(
+        r#"{"jsonrpc":"2.0","error":{"code":-1,"message":"x"}}"#,
+        "",
+        None,
+        None,
+    );
+}
+
+#[test]
+fn what_is_no_message() {
+    refused("", -32700, "no JSON: it ends too early at byte 0");
+    refused("{]", -32700, "no JSON: unexpected character at byte 1");
+    refused("7", -32600, "a message is an object");
+    refused("{}", -32600, "`jsonrpc` is not \"2.0\"");
+    refused(
+        r#"{"jsonrpc":2.0,"method":"ping"}"#,
+        -32600,
+        "`jsonrpc` is not \"2.0\"",
+    );
+    refused(
+        r#"{"jsonrpc":"2.0","id":1}"#,
+        -32600,
+        "neither a request nor an answer: there is no `method`",
+    );
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#,
+        -32600,
+        "`method` stands beside `result` or `error`",
+    );
+    for id in ["null", "1.5", "[]", "true", "{}", "1e3"] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        refused(&body, -32600, "`id` is neither text nor a whole number");
+    }
+    for method in ["7", "null", "\"\"", "[\"ping\"]"] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":{method}}}"#);
+        refused(&body, -32600, "`method` is no text");
+    }
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":["x"]}"#,
+        -32600,
+        "`params` is no object",
+    );
+}
+
+#[test]
+fn nothing_gets_around_a_policy_by_how_it_is_written() {
+    let batch = r#"[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}]"#;
+    refused(
+        batch,
+        -32600,
+        "several messages at once are not taken: send each alone",
+    );
+    let alike = |body: &str, why: &str| {
+        let (code, message) = refusal(body).unwrap_or_else(|| panic!("{body} is taken"));
+        assert_eq!(code, -32600, "{body}");
+        assert!(
+            message.starts_with("not the same to all readers: ") && message.contains(why),
+            "{message}"
+        );
+    };
+    let twice = "a name is there twice";
+    alike(
+        r#"{"jsonrpc":"2.0","method":"ping","id":1,"method":"tools/call"}"#,
+        twice,
+    );
+    alike(
+        r#"{"jsonrpc":"2.0","Method":"tools/call","id":1,"method":"ping"}"#,
+        twice,
+    );
+    alike(r#"{"jsonrpc":"2.0","id":1,"Method":"tools/call"}"#, twice);
+    alike(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","n\u0061me":"drop"}}"#,
+        twice,
+    );
+    alike(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","Arguments":{}}}"#,
+        twice,
+    );
+    alike(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"amount":1,"amount":9}}}"#,
+        twice,
+    );
+    alike(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"amount":1e999}}}"#,
+        "a number that is not the same to all readers",
+    );
+    alike(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"pay","arguments":{"id":9007199254740993}}}"#,
+        "a number that is not the same to all readers",
+    );
+    alike(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\ud800"}}"#,
+        "half of a surrogate pair",
+    );
+    let deep = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":{}}}}}"#,
+        "[".repeat(200)
+    );
+    assert_eq!(refusal(&deep).map(|r| r.0), Some(-32700));
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":["x"]}}"#,
+        -32602,
+        "`params.name` is no text",
+    );
+    refused(
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/read"}"#,
+        -32602,
+        "`params.uri` is no text",
+    );
+    assert!(refusal("\u{feff}{}").is_some(), "a byte order mark is no JSON");
+}
+
+#[test]
+fn a_refusal_has_the_id_that_could_be_read() {
+    let error = Message::read(br#"{"jsonrpc":"1.0","id":"a\"b","method":"ping"}"#).unwrap_err();
+    assert_eq!(error.id.as_deref(), Some(r#""a\"b""#));
+}
+
+#[test]
+fn eras() {
+    let check = |body: &str, header: Option<&str>, want: Era| {
+        assert_eq!(
+            Message::read(body.as_bytes()).unwrap().era(header),
+            want,
+            "{body}"
+        );
+    };
+    let modern = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
+    check(modern, None, Era::Modern);
+    let plain = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    check(plain, None, Era::Legacy);
+    check(plain, Some("2025-06-18"), Era::Legacy);
+    check(plain, Some("2026-07-28"), Era::Modern);
+    let initialize =
+        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2026-07-28"}}"#;
+    check(initialize, None, Era::Legacy);
+}
+
+#[test]
+fn what_policies_and_the_record_are_told() {
+    let body =
+        br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"add","arguments":{"a":1}}}"#;
+    let message = Message::read(body).unwrap();
+    let asked = message.asked();
+    assert_eq!((&*asked.method, asked.tool()), ("tools/call", Some("add")));
+    assert_eq!(json!(asked.params), json!({"name": "add", "arguments": {"a": 1}}));
+    let told = message.call().told().to_string();
+    assert_eq!(told, r#"{"method":"tools/call","tool":"add","id":"7"}"#);
+}
