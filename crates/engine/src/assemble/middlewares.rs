@@ -26,26 +26,41 @@ impl ServiceTable<'_> {
         Ok(steps)
     }
 
-    /// Whether one of `names`, as `owner` lists them, says that requests are calls of language models.
-    pub fn call_models(&self, names: &[String], owner: &str) -> bool {
-        self.any_calls_models(names, owner, MAX_STEPS)
+    /// Whether one of `names`, as `owner` lists them, says that requests are calls of language models or of tools.
+    pub fn call_models_or_tools(&self, names: &[String], owner: &str) -> bool {
+        let called = |kind: &MiddlewareKind<'_>| is_called(kind).then_some(());
+        self.find(names, owner, MAX_STEPS, &called).is_some()
     }
 
-    /// Chains go down so many times at most: one that holds itself is reported where it is built.
-    fn any_calls_models(&self, names: &[String], owner: &str, depth: usize) -> bool {
-        names.iter().any(|name| {
+    /// The step that tells those who are refused by one of `names` where they get a token, where one of them knows.
+    pub fn challenge(&self, names: &[String], owner: &str) -> Option<Step> {
+        self.find(names, owner, MAX_STEPS, &|kind| match kind {
+            MiddlewareKind::Mcp(c) => mw::mcp::challenge(c),
+            _ => None,
+        })
+    }
+
+    /// What `pick` makes of the first of `names` that it takes. Chains go down so many times at most: one that holds itself is
+    /// reported where it is built.
+    fn find<T>(
+        &self,
+        names: &[String],
+        owner: &str,
+        depth: usize,
+        pick: &dyn Fn(&MiddlewareKind<'_>) -> Option<T>,
+    ) -> Option<T> {
+        names.iter().find_map(|name| {
             let name = qualify(name, owner);
             let config = self
                 .report()
                 .middlewares
                 .get(&name)
-                .map(|e| e.config.value.clone());
-            match config.as_ref().map(|c| c.kind()) {
-                Some(Ok(MiddlewareKind::Chain(chain))) => {
-                    depth > 0 && self.any_calls_models(&chain.middlewares, &name, depth - 1)
+                .map(|e| e.config.value.clone())?;
+            match config.kind().ok()? {
+                MiddlewareKind::Chain(chain) if depth > 0 => {
+                    self.find(&chain.middlewares, &name, depth - 1, pick)
                 }
-                Some(Ok(kind)) => is_model_api(&kind),
-                _ => false,
+                kind => pick(&kind),
             }
         })
     }
@@ -152,6 +167,7 @@ impl ServiceTable<'_> {
             MiddlewareKind::GrpcWeb(c) => mw::grpc_web::build(c, cx),
             MiddlewareKind::ApiKey(c) => mw::api_key::build(c, cx),
             MiddlewareKind::Jwt(c) => mw::jwt::build(c, cx),
+            MiddlewareKind::Mcp(c) => mw::mcp::build(c, cx),
             MiddlewareKind::Policy(c) => mw::policy::build(c, cx),
             MiddlewareKind::ChatCompletion(c) => mw::chat_completion::build(c, cx),
             MiddlewareKind::ResponsesApi(c) => mw::responses_api::build(c, cx),
@@ -190,10 +206,13 @@ impl ServiceTable<'_> {
     }
 }
 
-/// The kinds that know what follows for calls of language models.
-fn is_model_api(kind: &MiddlewareKind<'_>) -> bool {
+/// The kinds that know what follows for calls of language models or of tools.
+fn is_called(kind: &MiddlewareKind<'_>) -> bool {
     matches!(
         kind,
-        MiddlewareKind::ChatCompletion(_) | MiddlewareKind::ResponsesApi(_) | MiddlewareKind::MessagesApi(_)
+        MiddlewareKind::ChatCompletion(_)
+            | MiddlewareKind::ResponsesApi(_)
+            | MiddlewareKind::MessagesApi(_)
+            | MiddlewareKind::Mcp(_)
     )
 }

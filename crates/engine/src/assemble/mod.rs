@@ -2,6 +2,7 @@
 //! the first start and at every reload.
 
 mod layers;
+mod metadata;
 mod middlewares;
 mod models;
 mod routers;
@@ -80,6 +81,7 @@ impl Settings {
 /// Builds everything.
 pub fn assemble(settings: &Settings, merged: &Merged, keep: &Keep) -> Snapshot {
     let mut routers = models::apply(&merged.routers, &settings.models, &settings.default_entry_points);
+    metadata::serve(&mut routers, &merged.middlewares);
     let layers = Layers::of(&routers);
     layers.hidden.iter().for_each(|name| drop(routers.remove(name)));
     let resolved = tls::resolve(&mut routers, &|r| syntax(r, settings.default_syntax));

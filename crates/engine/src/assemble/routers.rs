@@ -78,7 +78,10 @@ impl RouterBuilder<'_> {
             )));
         }
         self.check_tls(name, router)?;
-        let steps = self.services.steps(&router.middlewares, name)?;
+        let mut steps = self.services.steps(&router.middlewares, name)?;
+        if let Some(challenge) = self.services.challenge(&router.middlewares, name) {
+            steps.insert(0, challenge);
+        }
         let target = self.target(name, router)?;
         let rule = parse(router, self.settings.default_syntax)?;
         let priority = if router.priority == 0 {
@@ -162,7 +165,7 @@ impl RouterBuilder<'_> {
             metrics: said.and_then(|o| o.metrics).unwrap_or(true),
             audit: said
                 .and_then(|o| o.audit)
-                .unwrap_or_else(|| self.services.call_models(&router.middlewares, name)),
+                .unwrap_or_else(|| self.services.call_models_or_tools(&router.middlewares, name)),
             tracing: traced && said.and_then(|o| o.tracing).unwrap_or(true),
             verbosity: if detailed {
                 Verbosity::Detailed

@@ -40,6 +40,9 @@ pub mod messages_api;
 pub mod parallel_llm_guard;
 pub mod responses_api;
 
+// Calls of tools.
+pub mod mcp;
+
 // Bodies, failures and repetition.
 pub mod buffering;
 pub mod circuit_breaker;

@@ -19,7 +19,7 @@ use trilithon_engine::live::Snapshot;
 use trilithon_engine::merge::qualify;
 use trilithon_engine::report::Report;
 use trilithon_engine::route::{Muxer, RequestFacts, Route};
-use trilithon_flow::{Connection, Exchange, Known, Method, Request, Target, TlsInfo};
+use trilithon_flow::{Body, Connection, Exchange, Known, Method, Request, Target, TlsInfo};
 use trilithon_model::Span;
 use trilithon_rule::{Explained, canonical_host, routing_path};
 
@@ -34,12 +34,14 @@ pub struct Options {
     entry_point: Option<String>,
     client: IpAddr,
     caller: Caller,
+    /// What the request carries, for those who decide by it.
+    body: Option<String>,
     json: bool,
     args: Vec<String>,
 }
 
 impl Options {
-    /// Takes the request, `-H`, `--entry-point`, `--client`, what is said of the caller, and `-o` out of the flags.
+    /// Takes the request, `-H`, `--entry-point`, `--client`, `--body`, what is said of the caller, and `-o` out of the flags.
     ///
     /// # Errors
     /// No request, a header without colon, claims that are no object, a form of output that does not exist.
@@ -52,6 +54,7 @@ impl Options {
             entry_point: None,
             client: Ipv4Addr::LOCALHOST.into(),
             caller: Caller::default(),
+            body: None,
             json: false,
             args: Vec::new(),
         };
@@ -74,6 +77,9 @@ impl Options {
                     let ip = text.parse();
                     options.client = ip.map_err(|_| anyhow::anyhow!("`{text}` is no IP address"))?;
                 }
+                "--body" => {
+                    options.body = Some(value("what the request carries, such as a message of JSON-RPC")?)
+                }
                 "-o" | "--output" => {
                     options.json = match value("`text` or `json`")?.as_str() {
                         "text" => false,
@@ -93,6 +99,9 @@ impl Options {
         match request.trim().split_once(' ') {
             Some((method, url)) => (options.method, options.url) = (method.to_owned(), url.trim().to_owned()),
             None => options.url = request.trim().to_owned(),
+        }
+        if options.body.is_some() && !request.trim().contains(' ') {
+            "POST".clone_into(&mut options.method);
         }
         Ok(options)
     }
@@ -176,6 +185,9 @@ fn request(options: &Options, host: &str, target: &str) -> Request {
         ..Request::default()
     };
     req.headers.append(Known::Host.name(), host);
+    if let Some(body) = &options.body {
+        req.body = Body::from(body.clone());
+    }
     for (name, value) in &options.headers {
         if name.eq_ignore_ascii_case("host") {
             req.headers.set(name, value)

@@ -21,6 +21,7 @@ mod history;
 mod http2;
 mod layers;
 mod limits;
+mod mcp;
 mod model_failover;
 mod models;
 mod passwords;

@@ -7,7 +7,7 @@ use trilithon_engine::merge::qualify;
 use trilithon_engine::report::Report;
 use trilithon_flow::{Build, BuildError, Decision, Exchange, Keep, Request, Service, Services, Step};
 use trilithon_middleware::http as mw;
-use trilithon_model::dynamic::http::MiddlewareKind;
+use trilithon_model::dynamic::http::{Mcp, MiddlewareKind};
 
 /// One policy's decision.
 pub struct Decided {
@@ -36,6 +36,7 @@ pub fn decide(
     let mut walk = Walk {
         report,
         req: req.clone_head(),
+        body: req.body.bytes().map(|body| body.to_vec()),
         cx,
         decided: Vec::new(),
         keep: Keep::default(),
@@ -53,6 +54,7 @@ const MAX_DEPTH: usize = 16;
 struct Walk<'a> {
     report: &'a Report,
     req: Request,
+    body: Option<Vec<u8>>,
     cx: &'a mut Exchange,
     decided: Vec<Decided>,
     keep: Keep,
@@ -73,15 +75,40 @@ impl Walk<'_> {
             Ok(MiddlewareKind::Policy(policy)) => {
                 let before = self.cx.record.decisions.len();
                 self.run(name, |cx| mw::policy::build(policy, cx));
-                let made = self.cx.record.decisions.get(before).cloned();
-                self.decided.push(Decided {
-                    below: below.to_owned(),
-                    decision: made,
-                    policy: name.to_owned(),
-                });
+                self.tell(name, below, before);
+            }
+            // Without a message there is nothing to decide on.
+            Ok(MiddlewareKind::Mcp(mcp)) if self.body.is_some() => {
+                let before = self.cx.record.decisions.len();
+                self.judge(name, mcp);
+                self.tell(name, below, before);
             }
             Ok(kind) => self.rewrite(name, kind),
             Err(_) => {}
+        }
+    }
+
+    /// Notes what was decided since there were `before` decisions.
+    fn tell(&mut self, name: &str, below: &str, before: usize) {
+        self.decided.push(Decided {
+            below: below.to_owned(),
+            decision: self.cx.record.decisions.get(before).cloned(),
+            policy: name.to_owned(),
+        });
+    }
+
+    fn judge(&mut self, name: &str, mcp: &Mcp) {
+        let mut warnings = Vec::new();
+        let surroundings = &mut Build {
+            name,
+            owner: name,
+            keep: &self.keep,
+            services: &NoServices,
+            warnings: &mut warnings,
+        };
+        let body = self.body.as_deref().unwrap_or_default();
+        if let Err(why) = mw::mcp::judge(mcp, body, &self.req, self.cx, surroundings) {
+            eprintln!("`{name}` cannot read the message: {why}");
         }
     }
 

@@ -3,7 +3,7 @@
 use trilithon_model_derive::Config;
 
 use super::{
-    AiQuota, AiRateLimit, ApiKey, ChatCompletion, ContentGuard, Jwt, Limit, LlmGuard, MessagesApi,
+    AiQuota, AiRateLimit, ApiKey, ChatCompletion, ContentGuard, Jwt, Limit, LlmGuard, Mcp, MessagesApi,
     ParallelLlmGuard, Policy, ResponsesApi,
 };
 
@@ -23,6 +23,9 @@ pub struct Extra {
     pub jwt: Option<Box<Jwt>>,
     /// Limits how much each caller may take.
     pub limit: Option<Box<Limit>>,
+    /// Governs calls of tools by the Model Context Protocol.
+    #[config(allow_empty)]
+    pub mcp: Option<Box<Mcp>>,
     /// Decides by rules over the request and the identity.
     pub policy: Option<Box<Policy>>,
     /// Governs calls of models in OpenAI's Chat Completions format.

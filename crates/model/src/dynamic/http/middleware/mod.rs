@@ -27,6 +27,7 @@ mod ip_allow_list;
 mod jwt;
 mod limit;
 mod llm_guard;
+mod mcp;
 mod messages_api;
 mod model_api;
 mod on_deny_response;
@@ -77,6 +78,7 @@ pub use ip_allow_list::{IpAllowList, IpWhiteList};
 pub use jwt::{Jwt, TrustedIssuer};
 pub use limit::{Limit, LimitCost, LimitRule};
 pub use llm_guard::{CustomFormat, GuardCondition, JudgeModel, LlmFormat, LlmGuard, LlmPhase};
+pub use mcp::{Mcp, McpListPolicy, McpPolicy, McpResourceMetadata, Visibility};
 pub use messages_api::MessagesApi;
 pub use model_api::{ModelMetrics, ModelObservability, ModelParams};
 pub use on_deny_response::OnDenyResponse;
@@ -213,6 +215,7 @@ kinds! { "middleware",
             ChatCompletionLlmGuardCustom: chat_completion_llm_guard_custom = "chat-completion-llm-guard-custom",
             Jwt: jwt = "jwt",
             Limit: limit = "limit",
+            Mcp: mcp = "mcp",
             Policy: policy = "policy",
             ChatCompletion: chat_completion = "chat-completion",
             ResponsesApi: responses_api = "responses-api",

@@ -1,0 +1,148 @@
+//! `mcp`: governs calls of tools by the Model Context Protocol. What a message says is `trilithon_mcp`, how rules decide is crate
+//! `policy`; here a message is read, decided on, recorded, passed on as it came, and lists are shortened on their way back.
+
+mod access;
+mod denial;
+mod hosts;
+mod listing;
+mod metadata;
+mod open;
+mod outcome;
+mod stream;
+
+pub use metadata::{challenge, well_known};
+
+use super::rollout::rollout;
+use access::Access;
+use denial::Denial;
+use hosts::Hosts;
+use listing::Listing;
+use metadata::Metadata;
+use open::Opened;
+use trilithon_flow::trace::What;
+use trilithon_flow::{
+    Build, BuildError, Exchange, Known, McpCall, Method, Mode, Next, Reply, Request, Rollout, Step, Wrap,
+};
+use trilithon_mcp::List;
+use trilithon_model::dynamic::http::Mcp as Config;
+
+/// Builds the middleware.
+///
+/// # Errors
+/// Rules that do not compile; addresses of `resourceMetadata` that are none; a status that no refusal has; a size that is none.
+pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
+    let limit = u64::try_from(config.max_request_body_size)
+        .ok()
+        .filter(|n| *n > 0);
+    let limit = limit.ok_or_else(|| {
+        let size = config.max_request_body_size;
+        BuildError::new(format!("`maxRequestBodySize` {size} is no size"))
+            .help("write a number of bytes, such as 1048576")
+    })?;
+    Ok(Step::wrap(Mcp {
+        access: Access::build(config, cx)?,
+        rollout: rollout(config.mode, config.percent),
+        denial: Denial::build(config)?,
+        metadata: Metadata::build(config)?,
+        hosts: Hosts::build(config)?,
+        limit,
+    }))
+}
+
+/// What the rules decide on a message: told to the record of `cx`, as when it is served.
+///
+/// # Errors
+/// It is no message, or the rules do not compile.
+pub fn judge(
+    config: &Config,
+    message: &[u8],
+    req: &Request,
+    cx: &mut Exchange,
+    build: &mut Build<'_>,
+) -> Result<(), String> {
+    let access = Access::build(config, build).map_err(|e| e.message)?;
+    let message = trilithon_mcp::Message::read(message).map_err(|e| e.message)?;
+    cx.mcp = Some(message.asked().into());
+    let mode = rollout(config.mode, config.percent).of(cx.caller());
+    access.admits(mode, req, cx);
+    Ok(())
+}
+
+struct Mcp {
+    access: Access,
+    rollout: Rollout,
+    denial: Denial,
+    metadata: Option<Metadata>,
+    hosts: Hosts,
+    /// Bytes of the largest message.
+    limit: u64,
+}
+
+impl Wrap for Mcp {
+    fn call<'a>(&'a self, mut req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
+        Box::pin(async move {
+            if let Some(answer) = self.metadata.as_ref().and_then(|m| m.answer(&req)) {
+                return answer;
+            }
+            if let Err(refusal) = self.hosts.check(&req) {
+                return refusal;
+            }
+            let mode = self.rollout.of(cx.caller());
+            let strict = self.access.governs() && mode == Mode::Enforce;
+            let opened = match open::open(&mut req, cx, self.limit, strict).await {
+                Ok(opened) => opened,
+                Err(refusal) => return refusal,
+            };
+            if let Some(opened) = &opened
+                && !self.access.admits(mode, &req, cx)
+            {
+                return self.denial.answer(opened, self.access.name(), cx);
+            }
+            let listing = self.listing(opened.as_ref(), mode, &mut req, cx);
+            let told = opened.is_some();
+            let span = told.then(|| cx.record.enter(|| What::McpCall));
+            let res = next.run(req, cx).await;
+            if let Some(span) = &span {
+                cx.record.leave(span);
+            }
+            let res = match cx.mcp_call.as_ref().filter(|_| told) {
+                Some(call) => outcome::watch(call, res),
+                None => res,
+            };
+            match listing {
+                Some(listing) => listing.shorten(res).await,
+                None => res,
+            }
+        })
+    }
+}
+
+impl Mcp {
+    /// What shortens the lists in the answer, where there can be any: in that to a question for one, and in a stream that is listened
+    /// to, which repeats what was missed.
+    fn listing(
+        &self,
+        opened: Option<&Opened>,
+        mode: Mode,
+        req: &mut Request,
+        cx: &mut Exchange,
+    ) -> Option<Listing> {
+        let lists = match opened {
+            Some(opened) => List::of(&opened.asked.method).is_some(),
+            None => req.method == Method::Get,
+        };
+        let rules = self.access.lists().filter(|_| lists && mode != Mode::Off)?;
+        if mode == Mode::Enforce {
+            // Lists are read on their way: they have to come as they are.
+            req.headers.remove_known(Known::AcceptEncoding);
+        }
+        let call = cx
+            .mcp_call
+            .get_or_insert_with(|| McpCall::default().shared())
+            .clone();
+        Some(Listing::new(rules, mode, req, cx, call))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Reading a message: whole, within its limit, and where rules decide by it strictly.
+
+use super::denial::error;
+use std::rc::Rc;
+use trilithon_flow::mcp_call::Asked;
+use trilithon_flow::{Body, Exchange, FaultKind, Known, McpCall, Method, Request, Response};
+use trilithon_mcp::{Era, Invalid, Message, error as code, header};
+use trilithon_wire::Headers;
+
+/// A message that was read.
+pub struct Opened {
+    pub asked: Rc<Asked>,
+    pub era: Era,
+    /// Its `id`, as it is written.
+    pub id: Option<Box<str>>,
+}
+
+/// Reads the message that a request carries, and tells the exchange of it; `None` for a request without one. Its bytes stay as they
+/// are.
+///
+/// `strict`: what cannot be read does not pass, whatever the content type says. Otherwise it passes unread.
+///
+/// # Errors
+/// The answer: 413 for more than `limit` bytes; where it is strict, 400 for what is no message, or one that its headers contradict,
+/// 405 for a method that the protocol does not have, 415 for a coded body, 501 for leaving HTTP.
+pub async fn open(
+    req: &mut Request,
+    cx: &mut Exchange,
+    limit: u64,
+    strict: bool,
+) -> Result<Option<Opened>, Response> {
+    if req.upgrade.is_some() || req.method != Method::Post {
+        return if strict {
+            bodiless(req).map(|()| None)
+        } else {
+            Ok(None)
+        };
+    }
+    cx.mcp_call = Some(McpCall::default().shared());
+    let coding = req.headers.known(Known::ContentEncoding);
+    if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+        return match strict {
+            true => Err(refused(415, "the body must not be compressed")),
+            false => Ok(None),
+        };
+    }
+    let body = match req.body.collect(limit).await {
+        Ok(body) => body,
+        Err(fault) if fault.kind == FaultKind::TooLarge => {
+            return Err(refused(413, &format!("the message is larger than {limit} bytes")));
+        }
+        Err(fault) => return Err(Response::from(fault)),
+    };
+    req.body = Body::from(body.clone());
+    match read(&body, &req.headers, strict) {
+        Ok((message, era)) => Ok(Some(tell(&message, era, cx))),
+        Err(invalid) if strict => {
+            tracing::debug!(%invalid, "no message of the Model Context Protocol");
+            Err(error(400, invalid.id.as_deref(), invalid.code, &invalid.message))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// A request without a message, of a method that the protocol has.
+fn bodiless(req: &Request) -> Result<(), Response> {
+    if req.upgrade.is_some() {
+        return Err(refused(501, "calls of tools are not governed after an upgrade"));
+    }
+    match req.method {
+        Method::Get | Method::Head | Method::Delete | Method::Options if req.body.is_empty() => Ok(()),
+        Method::Get | Method::Head | Method::Delete | Method::Options => {
+            Err(refused(400, "only a POST carries a message"))
+        }
+        _ => {
+            let mut res = refused(405, "the protocol has GET, POST and DELETE");
+            res.headers.append("Allow", "GET, POST, DELETE");
+            Err(res)
+        }
+    }
+}
+
+fn read<'j>(body: &'j [u8], headers: &Headers, strict: bool) -> Result<(Message<'j>, Era), Invalid> {
+    let message = Message::read(body)?;
+    if strict && let Err(header::Mismatch(name)) = header::verify(headers, &message) {
+        return Err(Invalid {
+            code: code::HEADER_MISMATCH,
+            message: format!("header mismatch: `{name}` does not say what the message says"),
+            id: message.id.as_ref().map(|id| id.raw().to_owned()),
+        });
+    }
+    let version = headers.get(header::PROTOCOL_VERSION);
+    let era = message.era(version.and_then(|v| std::str::from_utf8(v).ok()));
+    Ok((message, era))
+}
+
+fn tell(message: &Message<'_>, era: Era, cx: &mut Exchange) -> Opened {
+    let asked = Rc::new(message.asked());
+    cx.mcp = Some(asked.clone());
+    cx.mcp_call = Some(message.call().shared());
+    Opened {
+        asked,
+        era,
+        id: message.id.as_ref().map(|id| id.raw().into()),
+    }
+}
+
+fn refused(status: u16, message: &str) -> Response {
+    error(status, None, code::INVALID_REQUEST, message)
+}
