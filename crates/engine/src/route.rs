@@ -22,6 +22,8 @@ pub struct Routes {
     pub tls_options: HostOptions,
     /// TCP routers, where there are any: they are asked before HTTP.
     pub tcp: Option<Arc<crate::tcp::Table>>,
+    /// Bytes of the largest body that is read where a rule asks for the model.
+    pub body_limit: u64,
 }
 
 /// Routers by rule and priority.
@@ -261,6 +263,8 @@ impl Route {
 /// The routers below a parent router: the service of its chain.
 pub struct Layer {
     pub muxer: Muxer,
+    /// Bytes of the largest body that is read where a rule asks for the model.
+    pub body_limit: u64,
 }
 
 impl Service for Layer {
@@ -269,7 +273,7 @@ impl Service for Layer {
             let mut found = self.muxer.find(&req, &cx.connection, &Model::Unread);
             if matches!(found, Err(Unmatched::Unread)) {
                 let model;
-                (req, model) = match Model::read(req).await {
+                (req, model) = match Model::read(req, self.body_limit).await {
                     Ok(read) => read,
                     Err(fault) => return Response::from(fault),
                 };

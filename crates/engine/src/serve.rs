@@ -169,15 +169,17 @@ struct Unread {
 
 impl Unread {
     async fn respond(self, req: Request, cx: &mut Exchange) -> Response {
-        let (req, model) = match Model::read(req).await {
+        let Some(routes) = self.snapshot.entry_points.get(self.index) else {
+            return crate::route::not_found();
+        };
+        let (req, model) = match Model::read(req, routes.body_limit).await {
             Ok(read) => read,
             Err(fault) => return Response::from(fault),
         };
-        let routes = self.snapshot.entry_points.get(self.index);
-        match routes.map(|routes| routes.find(&req, cx, &model)) {
-            Some(Ok(route)) => route.run(req, cx).await,
-            Some(Err(Some(refusal))) => refused(&self.entry_point, refusal),
-            Some(Err(None)) | None => crate::route::not_found(),
+        match routes.find(&req, cx, &model) {
+            Ok(route) => route.run(req, cx).await,
+            Err(Some(refusal)) => refused(&self.entry_point, refusal),
+            Err(None) => crate::route::not_found(),
         }
     }
 }

@@ -3,7 +3,10 @@
 //! A [`ModelCall`] is made by the first middleware that knows a body for one, is told more while the answer streams, and
 //! goes into the [`Record`](crate::Record) at the end.
 
+mod body_limit;
 mod told;
+
+pub use body_limit::BodyLimit;
 
 use crate::record::Name;
 use crate::{Mode, Record};

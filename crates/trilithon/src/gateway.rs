@@ -19,6 +19,7 @@ use trilithon_engine::reload::{self, Cause, Inlets, Journal, Ordered, Reloader, 
 use trilithon_engine::report::Status;
 use trilithon_engine::worker::Workers;
 use trilithon_engine::{drain, listener, udp};
+use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::{Keep, Observer, Telemetry};
 use trilithon_ledger::audit::entry::Other;
 use trilithon_ledger::{AuditLog, Folder};
@@ -50,6 +51,7 @@ pub struct Gateway {
     _store: Option<Folder>,
     book: Arc<Book>,
     _prices: Arc<Prices>,
+    _body_limit: Arc<BodyLimit>,
 }
 
 impl Gateway {
@@ -90,6 +92,7 @@ impl Gateway {
         let table = prices::load(&config)?;
         prices::announce(&table);
         let prices = Prices::start(&keep, table);
+        let body_limit = BodyLimit::start(&keep, settings::model_body_limit(&config));
         let mut reloader = Reloader::new(settings, keep, settings::throttle(&config));
 
         let place = config
@@ -149,6 +152,7 @@ impl Gateway {
             _store: store,
             book,
             _prices: prices,
+            _body_limit: body_limit,
         })
     }
 

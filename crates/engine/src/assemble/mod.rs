@@ -25,6 +25,7 @@ use routers::{RouterBuilder, muxer, parse, syntax};
 use services::ServiceTable;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::{BuildError, Keep};
 use trilithon_model::spanned::Map;
 use trilithon_rule::Syntax;
@@ -183,6 +184,7 @@ fn routes(
         secure: muxer(secure),
         tls_options: options.unwrap_or_default(),
         tcp: None,
+        body_limit: BodyLimit::of(builder.services.keep),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::merge::qualify;
 use crate::route::{DeniedCharacters, Layer, Muxer, Observe, Route};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::trace::Verbosity;
 use trilithon_flow::{BuildError, Chain, Service};
 use trilithon_model::dynamic::http::Router;
@@ -133,7 +134,10 @@ impl RouterBuilder<'_> {
                 .collect();
             let label: Arc<str> = format!("{name}-muxer").into();
             return Ok(Target {
-                service: Arc::new(Layer { muxer: muxer(below) }),
+                service: Arc::new(Layer {
+                    muxer: muxer(below),
+                    body_limit: BodyLimit::of(self.services.keep),
+                }),
                 label: Some(label),
                 internal: false,
             });

@@ -1,7 +1,6 @@
 //! The model that a request's body names, for rules that ask for it (`Model`). A body is read for them alone, and only when a
 //! rule gets as far as asking.
 
-use trilithon_flow::limits::MAX_MODEL_BODY;
 use trilithon_flow::{Fault, Request};
 use trilithon_upstream::replay::{Held, Replay};
 use trilithon_wire::json;
@@ -24,12 +23,17 @@ impl Model {
         }
     }
 
-    /// Reads the body of a request, which stays whole.
+    /// The model that a whole body names.
+    pub fn of(body: &[u8]) -> Model {
+        Model::Read(named(body))
+    }
+
+    /// Reads the body of a request, which stays whole, up to `limit` bytes.
     ///
     /// # Errors
     /// The body breaks off.
-    pub async fn read(req: Request) -> Result<(Request, Model), Fault> {
-        match Replay::of(req, Some(MAX_MODEL_BODY)).await? {
+    pub async fn read(req: Request, limit: u64) -> Result<(Request, Model), Fault> {
+        match Replay::of(req, Some(limit)).await? {
             Held::Larger(req) => Ok((req, Model::Read(None))),
             Held::Whole(whole) => {
                 let req = whole.request();

@@ -9,7 +9,8 @@ use trilithon_model::dynamic::http::ContentGuard as Config;
 /// # Errors
 /// No engine, no rules, patterns that do not compile.
 pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
-    Ok(guard::step(vec![guard::content(config, None, cx)?]))
+    let guard = guard::content(config, None, cx)?;
+    Ok(guard::step(vec![guard], cx))
 }
 
 /// Builds it under its former name, `chat-completion-content-guard`.
@@ -17,5 +18,6 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
 /// # Errors
 /// As [`build`].
 pub fn build_chat_completion(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
-    Ok(guard::step(vec![guard::content(config, Some(Format::Ccr), cx)?]))
+    let guard = guard::content(config, Some(Format::Ccr), cx)?;
+    Ok(guard::step(vec![guard], cx))
 }

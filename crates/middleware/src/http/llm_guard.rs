@@ -9,7 +9,8 @@ use trilithon_model::dynamic::http::LlmGuard as Config;
 /// # Errors
 /// No endpoint, templates or conditions that do not parse.
 pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
-    Ok(guard::step(vec![guard::llm(config, None, None, cx)?]))
+    let guard = guard::llm(config, None, None, cx)?;
+    Ok(guard::step(vec![guard], cx))
 }
 
 /// Builds it under a former name, which says the client's format and the question's.
@@ -22,5 +23,6 @@ pub fn build_former(
     form: Form,
     cx: &mut Build<'_>,
 ) -> Result<Step, BuildError> {
-    Ok(guard::step(vec![guard::llm(config, format, Some(form), cx)?]))
+    let guard = guard::llm(config, format, Some(form), cx)?;
+    Ok(guard::step(vec![guard], cx))
 }

@@ -43,5 +43,5 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
         };
         guards.push(guard::llm(one, None, None, &mut inner)?);
     }
-    Ok(guard::step(guards))
+    Ok(guard::step(guards, cx))
 }

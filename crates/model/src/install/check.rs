@@ -51,6 +51,7 @@ pub(super) fn check(config: &Static, node: &Node) -> Problems {
     cx.otlp(config);
     cx.grpc(config);
     cx.words(config);
+    cx.ai_gateway(config);
     cx.trace_headers(config);
     cx.problems
 }
@@ -113,6 +114,18 @@ impl Checks<'_> {
         for (path, code, what, help) in found {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             self.error(code, &path, &what, help);
+        }
+    }
+
+    fn ai_gateway(&mut self, config: &Static) {
+        let gateway = config.hub.as_ref().and_then(|hub| hub.ai_gateway.as_ref());
+        if let Some(size) = gateway.map(|g| g.max_request_body_size).filter(|size| *size < 1) {
+            self.error(
+                code::INVALID,
+                &["hub", "aigateway", "maxRequestBodySize"],
+                &format!("is `{size}`, which is no size"),
+                "write a number of bytes, such as `1048576`",
+            );
         }
     }
 

@@ -10,8 +10,20 @@ use trilithon_model_derive::Config;
 #[config(removed("platformURL", "remove it: Trilithon calls no platform"))]
 #[config(removed("sendlogs", "remove it: Trilithon calls no platform"))]
 pub struct Hub {
+    /// What holds for calls of language models. They are governed wherever a middleware for them stands; this switches nothing on.
+    #[config(rename = "aigateway", allow_empty)]
+    pub ai_gateway: Option<AiGateway>,
     /// Further headers for traces.
     pub tracing: Option<HubTracing>,
+}
+
+/// What holds for calls of language models.
+#[derive(Clone, Debug, PartialEq, Config)]
+pub struct AiGateway {
+    /// Largest request, in bytes, that is read whole: by guards, by rules with `Model`, and by middlewares that have no
+    /// `maxRequestBodySize` of their own. Middlewares answer a larger one with 413. At least 1.
+    #[config(default = 1_048_576)]
+    pub max_request_body_size: i64,
 }
 
 /// Further headers for traces.

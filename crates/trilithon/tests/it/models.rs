@@ -67,3 +67,47 @@ fn a_body_in_pieces_is_read_to_its_end() {
     client.send(":\"own\"}");
     assert_eq!(client.response().backend(), "b2");
 }
+
+#[test]
+fn the_install_option_bounds_what_is_read_whole() {
+    let upstream = Upstream::echo();
+    let routing = "\
+http:
+  routers:
+    own: {rule: 'Model(`own`)', service: b1, priority: 1000}
+    chat: {rule: 'Path(`/chat`)', service: b1, middlewares: [chat]}
+    wide: {rule: 'Path(`/wide`)', service: b1, middlewares: [wide]}
+    guard: {rule: 'Path(`/guard`)', service: b1, middlewares: [guard]}
+    tokens: {rule: 'Path(`/tokens`)', service: b1, middlewares: [tokens]}
+  middlewares:
+    chat: {chat-completion: {}}
+    wide: {chat-completion: {maxRequestBodySize: 1000}}
+    guard: {content-guard: {engine: {builtin: {}}, clientRequestFormat: ccr, request: {rules: [{entities: [JWT], block: true}]}}}
+    tokens: {ai-quota: {clientRequestFormat: ccr, totalTokenLimit: {limit: 100000, period: 1m}}}
+  services: {b1: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}}}
+";
+    let gateway = gateway()
+        .install(&format!(
+            "{INSTALL}hub: {{aigateway: {{maxRequestBodySize: 100}}}}\n"
+        ))
+        .routing(routing)
+        .upstream("b1", &upstream)
+        .start();
+    let call = |model: &str, length: usize| {
+        let head = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":""#);
+        let text = "x".repeat(length - head.len() - 4);
+        format!(r#"{head}{text}"}}]}}"#)
+    };
+    let check = |path: &str, body: &str, status: u16| {
+        assert_eq!(body.len(), if body.len() > 100 { 101 } else { 100 });
+        let answer = gateway.post("a.test", path, body);
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+    };
+    for path in ["/chat", "/guard", "/tokens"] {
+        check(path, &call("m", 100), 200);
+        check(path, &call("m", 101), 413);
+    }
+    check("/wide", &call("m", 101), 200);
+    check("/other", &call("own", 100), 200);
+    check("/other", &call("own", 101), 404);
+}

@@ -29,8 +29,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 use trilithon_ai::dialect::{Dialect, Slot};
-use trilithon_flow::limits::{MAX_MODEL_ANSWER, MAX_MODEL_BODY};
-use trilithon_flow::model_call::{Phase, Verdict};
+use trilithon_flow::limits::MAX_MODEL_ANSWER;
+use trilithon_flow::model_call::{BodyLimit, Phase, Verdict};
 use trilithon_flow::{
     Body, Build, BuildError, Channel, Connection, Exchange, FaultKind, Format, Known, Mode, ModelCall, Next,
     Reply, Request, Response, Rollout, SharedCall, Step, Wrap,
@@ -197,17 +197,20 @@ fn format_of(format: ClientRequestFormat) -> Format {
 }
 
 /// The step that asks these guards.
-pub fn step(guards: Vec<Guard>) -> Step {
+pub fn step(guards: Vec<Guard>, cx: &Build<'_>) -> Step {
     if guards.iter().all(|guard| guard.rollout.mode == Mode::Off) {
         return idle::step();
     }
     Step::wrap(Guards {
         guards: guards.into_iter().map(Arc::new).collect(),
+        body_limit: BodyLimit::of(cx.keep),
     })
 }
 
 struct Guards {
     guards: Vec<Arc<Guard>>,
+    /// Bytes of the largest request that nobody in front has read.
+    body_limit: u64,
 }
 
 /// What a request turned out to be.
@@ -269,7 +272,7 @@ impl Guards {
         // What somebody in front has read within a limit of its own is not measured again.
         let limit = match req.body.bytes() {
             Some(_) if known.is_some() => u64::MAX,
-            _ => MAX_MODEL_BODY,
+            _ => self.body_limit,
         };
         let (body, slots, opaque, shared) = match dialect {
             Some(dialect) => match open(dialect, req, cx, limit).await? {

@@ -3,7 +3,7 @@
 
 use super::credentials::Credentials;
 use super::enforce::{Enforce, Enforced, Model, Param};
-use super::{Opened, Reckoner, answer, meter, open, strip};
+use super::{Opened, Reckoner, answer, body_limit, meter, open, strip};
 use std::sync::Arc;
 use trilithon_ai::dialect::Dialect;
 use trilithon_flow::model_call::{Leg, LegOutcome, Tariff, name};
@@ -24,7 +24,7 @@ pub struct Settings<'a> {
     pub params: Option<&'a ModelParams>,
     pub observability: Option<&'a ModelObservability>,
     pub provider: &'a str,
-    pub max_request_body_size: i64,
+    pub max_request_body_size: Option<i64>,
     pub anthropic_version: &'a str,
     pub system: &'a str,
     pub prompt_caching: bool,
@@ -44,21 +44,11 @@ pub fn build(dialect: Dialect, settings: &Settings<'_>, cx: &mut Build<'_>) -> R
         );
     }
     let params = Param::all(dialect, settings.params)?;
-    let limit = u64::try_from(settings.max_request_body_size)
-        .ok()
-        .filter(|n| *n > 0)
-        .ok_or_else(|| {
-            BuildError::new(format!(
-                "`maxRequestBodySize` {} is no size",
-                settings.max_request_body_size
-            ))
-            .help("write a number of bytes, such as 1048576")
-        })?;
     let metrics = settings.observability.and_then(|o| o.metrics.as_ref());
     Ok(Step::wrap(ModelApi {
         dialect,
         credentials: Credentials::build(dialect, settings.token, settings.anthropic_version)?,
-        limit,
+        limit: body_limit(settings.max_request_body_size, cx.keep)?,
         provider: settings.provider.into(),
         tariff: Reckoner::of(cx.keep),
         detailed: metrics.is_some_and(|m| m.level == "detailed"),

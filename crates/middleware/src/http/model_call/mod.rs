@@ -17,6 +17,6 @@ mod tap;
 
 pub use answer::OnDeny;
 pub use meter::meter;
-pub use open::{Opened, open};
+pub use open::{Opened, body_limit, open};
 pub use reckon::Reckoner;
 pub use tap::Tap;

@@ -3,8 +3,10 @@
 use super::answer;
 use bytes::Bytes;
 use trilithon_ai::dialect::{self, Dialect};
-use trilithon_flow::model_call::name;
-use trilithon_flow::{Body, Exchange, FaultKind, Known, ModelCall, Request, Response, SharedCall};
+use trilithon_flow::model_call::{BodyLimit, name};
+use trilithon_flow::{
+    Body, BuildError, Exchange, FaultKind, Keep, Known, ModelCall, Request, Response, SharedCall,
+};
 
 /// A request to a model.
 pub struct Opened {
@@ -13,6 +15,21 @@ pub struct Opened {
     /// What it says.
     pub request: dialect::Request,
     pub call: SharedCall,
+}
+
+/// Bytes of the largest request: what is written, or what holds for the process.
+///
+/// # Errors
+/// What is written is no size.
+pub fn body_limit(written: Option<i64>, keep: &Keep) -> Result<u64, BuildError> {
+    let Some(written) = written else {
+        return Ok(BodyLimit::of(keep));
+    };
+    let bytes = u64::try_from(written).ok().filter(|n| *n > 0);
+    bytes.ok_or_else(|| {
+        BuildError::new(format!("`maxRequestBodySize` {written} is no size"))
+            .help("write a number of bytes, such as 1048576")
+    })
 }
 
 /// Reads the request's body, up to `limit` bytes; `None` for a request without one, which asks nothing of a model.

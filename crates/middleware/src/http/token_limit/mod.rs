@@ -8,7 +8,7 @@ mod settle;
 
 use super::ip_strategy::IpStrategy;
 use super::limit_headers;
-use super::model_call::{OnDeny, Opened, Reckoner, meter, open};
+use super::model_call::{OnDeny, Opened, Reckoner, body_limit, meter, open};
 use super::rollout::rollout;
 use super::source_criterion::SourceCriterion;
 use custom::Queries;
@@ -107,10 +107,6 @@ pub(super) fn build(
         cost: config.cost_limit.as_ref(),
     };
     let rules = rules::rules(&own, criterion, &config.levels, shape, cx)?;
-    let body_limit = u64::try_from(config.max_request_body_size).map_err(|_| {
-        BuildError::new("`maxRequestBodySize` is less than 0")
-            .help("write the bytes of the largest body that is read")
-    })?;
     let labels = [("policy", cx.name)];
     let learned = Learned {
         forecasts: cx
@@ -127,7 +123,7 @@ pub(super) fn build(
         queries: config.usage.as_ref().map(Queries::build).transpose()?,
         reserve: reserve(&config.reserve),
         refuses_unpriced: config.unpriced != "allow",
-        body_limit,
+        body_limit: body_limit(config.max_request_body_size, cx.keep)?,
         deny: OnDeny::build(
             config.on_deny_response.as_ref(),
             429,

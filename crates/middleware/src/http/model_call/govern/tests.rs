@@ -74,7 +74,7 @@ fn requests_that_are_none_are_refused_in_the_dialect() {
     let check = |req: Request, status: u16, part: &str| {
         let mut bench = Bench::new(|_| json(SAID));
         let config = ChatCompletion {
-            max_request_body_size: 1000,
+            max_request_body_size: Some(1000),
             ..ChatCompletion::default()
         };
         let chain = bench.around(|cx| chat_completion::build(&config, cx));
@@ -194,7 +194,7 @@ fn configurations_that_cannot_work_are_refused() {
     );
     check(
         ChatCompletion {
-            max_request_body_size: 0,
+            max_request_body_size: Some(0),
             ..plain()
         },
         "maxRequestBodySize",

@@ -24,7 +24,7 @@ pub struct ResponsesApi {
     /// Who is asked, as telemetry and prices name it (`gen_ai.provider.name`). Not in Traefik Hub.
     #[config(default = "openai".to_owned())]
     pub provider: String,
-    /// Largest request in bytes; larger ones get 413. Not in Traefik Hub, where it is an install option.
-    #[config(default = 1_048_576)]
-    pub max_request_body_size: i64,
+    /// Largest request in bytes; larger ones get 413. When absent, what the install option
+    /// `hub.aigateway.maxRequestBodySize` says. Not in Traefik Hub.
+    pub max_request_body_size: Option<i64>,
 }

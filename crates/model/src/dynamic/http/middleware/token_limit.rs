@@ -38,9 +38,9 @@ pub struct TokenLimits {
     /// them. Not in Hub.
     #[config(default = "refuse".to_owned(), one_of("refuse", "allow"))]
     pub unpriced: String,
-    /// The largest body of a request that is read, in bytes; a larger one is answered 413.
-    #[config(default = 1_048_576)]
-    pub max_request_body_size: i64,
+    /// The largest body of a request that is read, in bytes; a larger one is answered 413. When absent, what the install
+    /// option `hub.aigateway.maxRequestBodySize` says. Not in Hub.
+    pub max_request_body_size: Option<i64>,
     /// What is answered when nothing is left; 429 when absent.
     pub on_deny_response: Option<OnDenyResponse>,
     /// How seriously it is taken. Not in Hub.
