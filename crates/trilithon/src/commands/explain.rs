@@ -1,14 +1,20 @@
-//! `trilithon explain 'GET https://host/path' [-H 'Name: value'] [flags]`: which router takes a request, why no other, and what
-//! the policies on its way decide.
+//! `trilithon explain 'GET https://host/path' [-H 'Name: value'] [flags]`: which router takes a request, why no other, what
+//! the policies on its way decide, and what becomes of a call of a model.
 
+mod body;
 mod caller;
+mod calls;
+mod follow;
 mod json;
 mod policies;
 mod tcp;
 
-use super::state;
+use super::state::{self, State};
+use body::Body;
 use caller::Caller;
-use policies::Decided;
+use calls::Calls;
+use follow::{follow, written_at};
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -16,10 +22,9 @@ use std::sync::Arc;
 use trilithon_engine::entry_point::EntryPoint;
 use trilithon_engine::intake;
 use trilithon_engine::live::Snapshot;
-use trilithon_engine::merge::qualify;
 use trilithon_engine::report::Report;
-use trilithon_engine::route::{Muxer, RequestFacts, Route};
-use trilithon_flow::{Body, Connection, Exchange, Known, Method, Request, Target, TlsInfo};
+use trilithon_engine::route::{Model, Muxer, RequestFacts, Route};
+use trilithon_flow::{Connection, Exchange, Known, Method, Request, Target, TlsInfo};
 use trilithon_model::Span;
 use trilithon_rule::{Explained, canonical_host, routing_path};
 
@@ -34,17 +39,18 @@ pub struct Options {
     entry_point: Option<String>,
     client: IpAddr,
     caller: Caller,
-    /// What the request carries, for those who decide by it.
-    body: Option<String>,
+    body: Body,
     json: bool,
     args: Vec<String>,
 }
 
 impl Options {
-    /// Takes the request, `-H`, `--entry-point`, `--client`, `--body`, what is said of the caller, and `-o` out of the flags.
+    /// Takes the request, `-H`, `--entry-point`, `--client`, what is said of the caller and of the body, and `-o` out of the
+    /// flags.
     ///
     /// # Errors
-    /// No request, a header without colon, claims that are no object, a form of output that does not exist.
+    /// No request, a header without colon, claims that are no object, a body that cannot be read, a form of output that
+    /// does not exist.
     pub fn parse(args: Vec<String>) -> anyhow::Result<Options> {
         let mut request = None;
         let mut options = Options {
@@ -54,7 +60,7 @@ impl Options {
             entry_point: None,
             client: Ipv4Addr::LOCALHOST.into(),
             caller: Caller::default(),
-            body: None,
+            body: Body::default(),
             json: false,
             args: Vec::new(),
         };
@@ -77,9 +83,6 @@ impl Options {
                     let ip = text.parse();
                     options.client = ip.map_err(|_| anyhow::anyhow!("`{text}` is no IP address"))?;
                 }
-                "--body" => {
-                    options.body = Some(value("what the request carries, such as a message of JSON-RPC")?)
-                }
                 "-o" | "--output" => {
                     options.json = match value("`text` or `json`")?.as_str() {
                         "text" => false,
@@ -87,6 +90,7 @@ impl Options {
                         other => anyhow::bail!("`{other}` is no form of output; there are `text` and `json`"),
                     }
                 }
+                option if Body::knows(option) => options.body.take(option, value("a value")?)?,
                 option if Caller::knows(option) => options.caller.take(option, value("a value")?)?,
                 other if other.starts_with('-') => options.args.push(arg),
                 _ if request.is_none() => request = Some(arg),
@@ -98,10 +102,12 @@ impl Options {
         })?;
         match request.trim().split_once(' ') {
             Some((method, url)) => (options.method, options.url) = (method.to_owned(), url.trim().to_owned()),
-            None => options.url = request.trim().to_owned(),
-        }
-        if options.body.is_some() && !request.trim().contains(' ') {
-            "POST".clone_into(&mut options.method);
+            None => {
+                options.url = request.trim().to_owned();
+                if options.body.is_given() {
+                    options.method = "POST".into();
+                }
+            }
         }
         Ok(options)
     }
@@ -136,11 +142,11 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         cx.record.started_at = Some(std::time::SystemTime::now());
         cx.record.tell_facts = true;
         if options.json {
-            let way = json::way(snapshot, entry_point, &mut req, &mut cx, &options.caller);
+            let way = json::way(&state, snapshot, entry_point, &mut req, &mut cx, &options.caller);
             taken |= way["router"].is_object();
             ways.push(way);
         } else {
-            taken |= explain(snapshot, entry_point, &mut req, &mut cx, &options.caller);
+            taken |= explain(&state, snapshot, entry_point, &mut req, &mut cx, &options.caller);
         }
     }
     if options.json {
@@ -182,12 +188,10 @@ fn request(options: &Options, host: &str, target: &str) -> Request {
     let mut req = Request {
         method: Method::of(options.method.as_bytes()),
         target: Target::new(target),
+        body: options.body.of_request(),
         ..Request::default()
     };
     req.headers.append(Known::Host.name(), host);
-    if let Some(body) = &options.body {
-        req.body = Body::from(body.clone());
-    }
     for (name, value) in &options.headers {
         if name.eq_ignore_ascii_case("host") {
             req.headers.set(name, value)
@@ -218,6 +222,10 @@ struct Asked<'s> {
     muxer: &'s Muxer,
     host: Vec<u8>,
     path: Vec<u8>,
+    /// The model that the body names, as far as it is given.
+    model: Model,
+    /// Some rule asked for it.
+    asked_model: bool,
 }
 
 /// Takes the request through the intake; `Err` says why no router is asked.
@@ -246,26 +254,31 @@ fn ask<'s>(
         muxer,
         host: canonical_host(req.host()).into_owned(),
         path: path.into_owned(),
+        model: body::model(req, routes.body_limit),
+        asked_model: false,
     })
 }
 
 impl<'s> Asked<'s> {
     /// Every router with whether it matches, in order of priority.
-    fn routers(&self, req: &Request, cx: &Exchange) -> Vec<Explained<'s, Arc<Route>>> {
+    fn routers(&mut self, req: &Request, cx: &Exchange) -> Vec<Explained<'s, Arc<Route>>> {
         let facts = RequestFacts {
             req,
             path: &self.path,
             host: &self.host,
             ip: cx.connection.ip(),
-            model: None,
-            asked_model: std::cell::Cell::default(),
+            model: self.model.name(),
+            asked_model: Cell::default(),
         };
-        self.muxer.index().explain(&facts).collect()
+        let all = self.muxer.index().explain(&facts).collect();
+        self.asked_model = facts.asked_model.get();
+        all
     }
 }
 
 /// Tells one entry point's part; true when a router takes the request.
 fn explain(
+    state: &State,
     snapshot: &Snapshot,
     entry_point: &EntryPoint,
     req: &mut Request,
@@ -273,7 +286,7 @@ fn explain(
     caller: &Caller,
 ) -> bool {
     say!("entry point {}:", entry_point.name);
-    let asked = match ask(snapshot, entry_point, req, cx) {
+    let mut asked = match ask(snapshot, entry_point, req, cx) {
         Ok(asked) => asked,
         Err(why) => {
             say!("  {why}");
@@ -286,6 +299,9 @@ fn explain(
         String::from_utf8_lossy(&asked.path)
     );
     let all = asked.routers(req, cx);
+    if asked.asked_model && asked.model == Model::Unread {
+        say!("  rules here look at the model that the body names: say it with `--model` or `--body`");
+    }
     let report = &snapshot.report;
     let winner = all.iter().position(Explained::matched);
     match winner {
@@ -293,7 +309,8 @@ fn explain(
             say!("  taken by router {}", describe(report, &all[at]));
             let router = &all[at].route.value.name;
             let decided = policies::decide(report, router, req, cx, caller);
-            follow(report, router, "    ", &decided);
+            let calls = Calls::new(state, report, asked.model.name());
+            follow(report, router, &decided, calls);
         }
         None if all.is_empty() => say!(
             "  no router here serves {}: 404",
@@ -348,53 +365,5 @@ fn misses<T>(explained: &Explained<'_, T>) -> String {
         "it does not match".to_owned()
     } else {
         said.join("; ")
-    }
-}
-
-/// The middlewares and the service behind a router, with their places.
-fn follow(report: &Report, router: &str, indent: &str, decided: &[Decided]) {
-    let Some(entry) = report.routers.get(router) else {
-        return;
-    };
-    for name in entry.config.middlewares.iter().map(|m| qualify(m, router)) {
-        if let Some(middleware) = report.middlewares.get(&name) {
-            let kinds = middleware.config.kind_names().join(", ");
-            say!(
-                "{indent}through middleware `{name}` ({kinds}, {})",
-                middleware.config.span
-            );
-            decided
-                .iter()
-                .filter(|d| d.below == name)
-                .for_each(|d| d.tell(indent));
-        }
-    }
-    if entry.config.service.is_empty() {
-        return say!("{indent}on to the routers that name it as parent");
-    }
-    let name = qualify(&entry.config.service, router);
-    match report.services.get(&name) {
-        Some(service) => {
-            let kinds = match service.config.kind_names() {
-                kinds if kinds.is_empty() => "the gateway's own".to_owned(),
-                kinds => kinds.join(", "),
-            };
-            say!(
-                "{indent}to service `{name}` ({kinds}{})",
-                written_at(&service.config.span)
-            );
-            for (url, up) in service.backend.iter().flat_map(|b| b.server_status()) {
-                say!("{indent}  {url} {}", if up { "up" } else { "down" });
-            }
-        }
-        None => say!("{indent}to service `{name}`"),
-    }
-}
-
-fn written_at(span: &Span) -> String {
-    if span.is_none() {
-        String::new()
-    } else {
-        format!(", {span}")
     }
 }

@@ -2,11 +2,14 @@
 
 use super::locate;
 use crate::{install, prices, settings};
+use std::sync::Arc;
+use trilithon_ai::price::Table;
 use trilithon_engine::assemble::Internals;
 use trilithon_engine::live::Snapshot;
 use trilithon_engine::merge::Message;
 use trilithon_engine::reload::Reloader;
 use trilithon_engine::report::Status;
+use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::{Exchange, Keep, Reply, Request, Response, Service};
 use trilithon_ledger::audit::redact::Redactor;
 use trilithon_model::install::Static;
@@ -26,6 +29,8 @@ pub struct State {
     pub problems: Problems,
     /// `None` when the install configuration has errors.
     pub snapshot: Option<Snapshot>,
+    /// `None` when they cannot be read.
+    pub prices: Option<Arc<Table>>,
 }
 
 /// Loads and compiles everything that `args` lead to.
@@ -38,6 +43,7 @@ pub fn load(args: &[String]) -> State {
             config,
             problems,
             snapshot: None,
+            prices: None,
         };
     }
     let mut messages = vec![Message {
@@ -63,11 +69,9 @@ pub fn load(args: &[String]) -> State {
     }
     let snapshot = match settings::settings(&config, internals(), true) {
         Ok(settings) => {
-            let mut reloader = Reloader::new(
-                settings.into(),
-                Keep::default().into(),
-                settings::throttle(&config),
-            );
+            let keep = Arc::new(Keep::default());
+            let _limit = BodyLimit::start(&keep, settings::model_body_limit(&config));
+            let mut reloader = Reloader::new(settings.into(), keep, settings::throttle(&config));
             Some(reloader.first(messages, None))
         }
         Err(error) => {
@@ -82,13 +86,13 @@ pub fn load(args: &[String]) -> State {
     if let Err(error) = Redactor::new(&config.audit.clone().unwrap_or_default()) {
         problems.push(Problem::error(NOTE, trilithon_model::Span::none(), error));
     }
-    if let Err(error) = prices::load(&config) {
+    let prices = prices::load(&config).map_err(|error| {
         problems.push(Problem::error(
             NOTE,
             trilithon_model::Span::none(),
             format!("{error:#}"),
         ));
-    }
+    });
     if let Err(error) = settings::entry_points(&config) {
         problems.push(Problem::error(
             NOTE,
@@ -105,6 +109,7 @@ pub fn load(args: &[String]) -> State {
         config,
         problems,
         snapshot,
+        prices: prices.ok(),
     }
 }
 
@@ -162,12 +167,7 @@ fn internals() -> Internals {
     ];
     names
         .iter()
-        .map(|n| {
-            (
-                format!("{n}@internal"),
-                std::sync::Arc::new(Named) as std::sync::Arc<dyn Service>,
-            )
-        })
+        .map(|n| (format!("{n}@internal"), Arc::new(Named) as Arc<dyn Service>))
         .collect()
 }
 

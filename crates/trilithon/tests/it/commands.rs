@@ -519,3 +519,100 @@ fn explain_as_json() {
     let answer: Value = serde_json::from_str(&out).expect("JSON");
     assert!(answer["entryPoints"][0]["router"].is_null());
 }
+
+const CALLS: &str = "\
+http:
+  routers:
+    chat: {rule: 'PathPrefix(`/v1`)', service: vendors, middlewares: [gate]}
+    small: {rule: 'PathPrefix(`/v1`) && Model(`small`)', service: first, priority: 100}
+  middlewares:
+    gate: {chain: {middlewares: [private, judge, budget]}}
+    private: {content-guard: {engine: {builtin: {}}, clientRequestFormat: ccr, mode: shadow, request: {rules: [{entities: [EMAIL_ADDRESS, JWT], mask: {}}]}}}
+    judge:
+      llm-guard:
+        endpoint: 'http://me:secret@judge.test/guard?key=secret'
+        clientRequestFormat: ccr
+        format: {custom: {}}
+        request: {template: '{}', blockConditions: [{condition: 'Contains(\"no\")', reason: unsafe}]}
+    budget: {ai-quota: {clientRequestFormat: ccr, costLimit: {limit: '25', calendar: month}, sourceCriterion: {identity: application}}}
+    as-first: {chat-completion: {token: sk, provider: first, model: gpt-4o}}
+    as-second: {chat-completion: {provider: second}}
+  services:
+    vendors: {models: {targets: [{service: second}, {service: first, priority: 1, weight: 3}]}}
+    first: {middlewares: [as-first], loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}
+    second: {middlewares: [as-second], loadBalancer: {servers: [{url: 'http://127.0.0.1:2'}]}}
+";
+
+#[test]
+fn explain_a_call_of_a_model() {
+    let bench = Bench::new(CALLS);
+    let url = "https://host.test/v1/chat/completions".replace("https", "http");
+    bench.check(
+        &["explain", &url, "--model", "own"],
+        0,
+        "\
+entry point web:
+  asks for host `host.test`, path `/v1/chat/completions`
+  taken by router `chat@file` (@FILE@:3:5), priority 17, rule PathPrefix(`/v1`)
+    through middleware `gate@file` (chain, @FILE@:6:5)
+      `private@file` in requests masks EMAIL_ADDRESS, JWT, in shadow: nothing changes
+      `judge@file` asks http://judge.test/guard about requests and refuses on Contains(\"no\") (unsafe)
+      `budget@file` lets through 25 US dollars each month for each application; `own` has no price, so it refuses this call
+    to service `vendors@file` (models, @FILE@:18:5)
+      priority 1, weight 3:
+        through middleware `as-first@file` (chat-completion, @FILE@:15:5)
+          `as-first@file` asks `gpt-4o` of first, with the gateway's key
+        to service `first@file` (loadBalancer, @FILE@:19:5)
+          http://127.0.0.1:1 up
+      priority 0, weight 1:
+        through middleware `as-second@file` (chat-completion, @FILE@:16:5)
+          `as-second@file` asks `own` of second, with the client's key
+        to service `second@file` (loadBalancer, @FILE@:20:5)
+          http://127.0.0.1:2 up
+  not `small@file` (@FILE@:4:5), priority 100, rule PathPrefix(`/v1`) && Model(`small`): Model(`small`) wants model `small`, got model `own`
+",
+    );
+    bench
+        .folder
+        .write("body.json", r#"{"messages":[],"model":"small"}"#);
+    let body = format!("@{}", bench.folder.path().join("body.json").display());
+    let (code, out, err) = bench.run(&["explain", &url, "-d", &body]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("taken by router `small@file`"), "{out}");
+    let (_, out, _) = bench.run(&["explain", &format!("POST {url}")]);
+    assert!(out.contains("say it with `--model` or `--body`"), "{out}");
+    assert!(
+        out.contains("asks the model that the client names of second"),
+        "{out}"
+    );
+}
+
+#[test]
+fn explain_a_call_as_json() {
+    let bench = Bench::new(CALLS);
+    let (code, out, err) = bench.run(&["explain", "http://host.test/v1/x", "--model", "own", "-o", "json"]);
+    assert_eq!(code, 0, "{err}");
+    let answer: Value = serde_json::from_str(&out).expect("JSON");
+    let call = &answer["entryPoints"][0]["call"];
+    assert_eq!(call["model"], "own");
+    let kinds: Vec<&Value> = call["does"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|d| &d["kind"])
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "content-guard",
+            "llm-guard",
+            "ai-quota",
+            "chat-completion",
+            "chat-completion"
+        ]
+    );
+    assert_eq!(
+        call["targets"],
+        serde_json::json!([{"service": "first@file", "model": "gpt-4o"}, {"service": "second@file", "model": "own"}])
+    );
+}

@@ -1,7 +1,8 @@
 //! The answer of `explain` as JSON, for programs.
 
+use super::calls::Calls;
 use super::policies::{self, Decided};
-use super::{Caller, ask, misses};
+use super::{Caller, State, ask, misses};
 use serde_json::{Value, json};
 use trilithon_engine::entry_point::EntryPoint;
 use trilithon_engine::live::Snapshot;
@@ -12,6 +13,7 @@ use trilithon_rule::Explained;
 
 /// One entry point's part; `router` is an object when one takes the request.
 pub fn way(
+    state: &State,
     snapshot: &Snapshot,
     entry_point: &EntryPoint,
     req: &mut Request,
@@ -19,7 +21,7 @@ pub fn way(
     caller: &Caller,
 ) -> Value {
     let name = &*entry_point.name;
-    let asked = match ask(snapshot, entry_point, req, cx) {
+    let mut asked = match ask(snapshot, entry_point, req, cx) {
         Ok(asked) => asked,
         Err(why) => return json!({ "name": name, "router": null, "refused": why }),
     };
@@ -51,7 +53,12 @@ pub fn way(
             "priority": all[at].route.priority,
             "rule": all[at].route.rule.text(),
         });
-        way["middlewares"] = middlewares(&snapshot.report, router).into();
+        let middlewares = middlewares(&snapshot.report, router);
+        let calls = Calls::new(state, &snapshot.report, asked.model.name());
+        if let Some(call) = calls.json(&middlewares, service(&snapshot.report, router).as_str()) {
+            way["call"] = call;
+        }
+        way["middlewares"] = middlewares.into();
         way["service"] = service(&snapshot.report, router);
         way["decisions"] = decided.iter().map(decision).collect();
     }
