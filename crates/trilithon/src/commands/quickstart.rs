@@ -6,9 +6,9 @@ use super::{run, sample};
 use crate::install;
 use anyhow::Context;
 use issuer::Issuer;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tokio::net::TcpListener;
 use trilithon_engine::merge::Message;
 use trilithon_model::install::Static;
 use trilithon_model::node::Source;
@@ -65,7 +65,8 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let text = text
             .replace("@store@", &store.display().to_string())
             .replace("@keys@", &issuer.keys)
-            .replace("@token@", &issuer.token);
+            .replace("@token@", &issuer.token)
+            .replace("@trilithon@", &own_name());
         let filled = ports
             .iter()
             .fold(text, |t, (mark, port)| t.replace(mark, &port.to_string()));
@@ -92,7 +93,19 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
 
 /// A store of its own, so that samples are not in anybody's history.
 fn store() -> PathBuf {
-    std::env::temp_dir().join(format!("trilithon-quickstart-{}", std::process::id()))
+    std::env::temp_dir().join(format!("trilithon-{}", std::process::id()))
+}
+
+/// What the shell finds this program by: its name where it is on the path, else where it lies.
+fn own_name() -> String {
+    const NAME: &str = "trilithon";
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let this = std::env::current_exe().and_then(std::fs::canonicalize).ok();
+    let found = std::env::split_paths(&path).find_map(|folder| std::fs::canonicalize(folder.join(NAME)).ok());
+    match this {
+        Some(this) if found.as_ref() != Some(&this) => this.display().to_string(),
+        _ => NAME.to_owned(),
+    }
 }
 
 fn static_of(text: &str) -> anyhow::Result<Static> {
@@ -124,6 +137,10 @@ async fn samples() -> std::io::Result<Vec<(&'static str, String)>> {
             "@collector@",
             sample::start("collector", sample::Kind::Collector).await?,
         ),
+        (
+            "@model@",
+            sample::start_model(TcpListener::bind("127.0.0.1:0").await?, None)?,
+        ),
     ])
 }
 
@@ -132,7 +149,7 @@ fn ports() -> anyhow::Result<Vec<(&'static str, u16)>> {
     let mut taken = Vec::new();
     for (_, wanted) in PORTS {
         let free = (wanted..wanted + 100)
-            .find(|p| !taken.contains(p) && TcpListener::bind(("127.0.0.1", *p)).is_ok());
+            .find(|p| !taken.contains(p) && std::net::TcpListener::bind(("127.0.0.1", *p)).is_ok());
         let port = free.with_context(|| format!("no port from {wanted} to {} is free", wanted + 99))?;
         taken.push(port);
     }

@@ -27,6 +27,7 @@ mod models;
 mod passwords;
 mod paths;
 mod policy;
+mod quickstart;
 mod reckless;
 mod reload;
 mod server2;
