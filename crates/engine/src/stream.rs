@@ -34,11 +34,6 @@ impl Stream {
             Stream::Tls(s) => pin!(s.read_buf(buffer.reading())).poll(cx),
         }
     }
-
-    /// Whether writing pieces at once saves a copy.
-    pub fn is_vectored(&self) -> bool {
-        matches!(self, Stream::Clear(_))
-    }
 }
 
 impl AsyncRead for Socket {
@@ -129,6 +124,7 @@ impl AsyncWrite for Stream {
         }
     }
     fn is_write_vectored(&self) -> bool {
-        self.is_vectored()
+        // Several pieces at once spare a copy, but TLS copies into its records anyway.
+        matches!(self, Stream::Clear(_))
     }
 }

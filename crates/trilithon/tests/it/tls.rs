@@ -46,6 +46,10 @@ tls:
 ";
 
 fn secure(routing: &str) -> Gateway {
+    secure_before(routing, Upstream::echo())
+}
+
+fn secure_before(routing: &str, upstream: Upstream) -> Gateway {
     let certs = Certs::generate();
     certs
         .host("open.test", &["open.test"])
@@ -53,7 +57,7 @@ fn secure(routing: &str) -> Gateway {
     Gateway::new(env!("CARGO_BIN_EXE_trilithon"))
         .install(INSTALL)
         .routing(routing)
-        .upstream("b1", Upstream::echo())
+        .upstream("b1", upstream)
         .certs(certs)
         .start()
 }
@@ -418,5 +422,27 @@ fn c05_authority_that_cannot_be_read() {
             ))
         };
         assert!(says("strict") && says("wild") && !says("open"), "{what}");
+    }
+}
+
+/// Pieces are written from where they lie, together with what frames them: they arrive whole, however the body ends.
+#[test]
+fn large_answers_arrive_whole() {
+    let body: Vec<u8> = (0..3 << 20).map(|n| (n % 251) as u8).collect();
+    let mut chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for piece in body.chunks(100_003) {
+        chunked.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        chunked.extend_from_slice(piece);
+        chunked.extend_from_slice(b"\r\n");
+    }
+    chunked.extend_from_slice(b"0\r\n\r\n");
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let counted = [head.as_bytes(), &body].concat();
+    for (answer, how) in [(counted, "counted"), (chunked, "chunked")] {
+        let gateway = secure_before(ROUTING, Upstream::bytes(answer));
+        let mut client = connect(&gateway, Some("open.test"), None).expect("a handshake");
+        for _ in 0..2 {
+            assert!(client.ask(&get("open.test")).body == body, "{how}");
+        }
     }
 }

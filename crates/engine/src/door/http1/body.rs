@@ -21,14 +21,9 @@ impl Http1 {
         cx: &mut Exchange,
     ) -> Result<u64, (u64, Fault)> {
         let chunked = framing == Framing::Chunked;
-        let copied = if self.client.stream.borrow().is_vectored() {
-            COPY_BYTES
-        } else {
-            usize::MAX
-        };
         let mut sent = 0u64;
         loop {
-            let next = self.next(body, out, copied, chunked).await;
+            let next = self.next(body, out, chunked).await;
             let (len, written) = match next.map_err(|fault| (sent, fault))? {
                 Next::End => break,
                 Next::Copied(len) if out.len() < OUT_BYTES => (len, Ok(())),
@@ -60,22 +55,16 @@ impl Http1 {
         Ok(sent)
     }
 
-    /// Waits for body bytes; up to `copied` of them are put behind what is in `out`. That is sent before the wait, so that
+    /// Waits for body bytes; up to [`COPY_BYTES`] of them are put behind what is in `out`. That is sent before the wait, so that
     /// nothing at hand is held back.
-    async fn next(
-        &self,
-        body: &mut Body,
-        out: &mut Vec<u8>,
-        copied: usize,
-        chunked: bool,
-    ) -> Result<Next, Fault> {
+    async fn next(&self, body: &mut Body, out: &mut Vec<u8>, chunked: bool) -> Result<Next, Fault> {
         let (mut written, mut sent) = (0, false);
         let next = poll_fn(|cx| {
             if let Poll::Ready(lent) = body.poll_fill(cx) {
                 let len = match lent {
                     Err(fault) => return Poll::Ready(Err(fault)),
                     Ok([]) => return Poll::Ready(Ok(Next::End)),
-                    Ok(data) if data.len() > copied => return Poll::Ready(Ok(Next::Large(data.len()))),
+                    Ok(data) if data.len() > COPY_BYTES => return Poll::Ready(Ok(Next::Large(data.len()))),
                     Ok(data) if chunked => {
                         encode::chunk_header(out, data.len());
                         out.extend_from_slice(data);
