@@ -1,7 +1,7 @@
 //! An entry point, compiled: what the doors and the intake need to know of it.
 
 use crate::drain::Doors;
-use crate::intake::Trust;
+use crate::intake::{Introduction, Trust};
 use std::sync::Arc;
 use std::time::Duration;
 use trilithon_flow::limits;
@@ -44,8 +44,8 @@ pub struct EntryPoint {
     pub sanitize_path: bool,
     pub encode_query_semicolons: bool,
     pub http2: Http2,
-    /// Name of this machine, for `X-Forwarded-Server`.
-    pub hostname: Arc<str>,
+    /// What servers are told of ordinary requests that come in here.
+    pub introduction: Introduction,
     pub access_logs: bool,
     pub metrics: bool,
     pub tracing: bool,
@@ -78,7 +78,7 @@ impl EntryPoint {
                 max_decoder_header_table_size: 4096,
                 max_encoder_header_table_size: 4096,
             },
-            hostname: hostname(),
+            introduction: Introduction::new(hostname()),
             access_logs: true,
             metrics: true,
             tracing: true,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use trilithon_engine::assemble::{Internals, Model, Settings, Tracing};
 use trilithon_engine::entry_point::{EntryPoint, Http2, Underscores, hostname};
-use trilithon_engine::intake::Trust;
+use trilithon_engine::intake::{Introduction, Trust};
 use trilithon_engine::udp;
 use trilithon_flow::limits::MAX_MODEL_BODY;
 use trilithon_model::dynamic::http::{Observability, RouterTls};
@@ -103,7 +103,7 @@ fn compile(name: &str, index: usize, e: &install::EntryPoint, config: &Static) -
             max_decoder_header_table_size: positive(e.http2.max_decoder_header_table_size, 4096),
             max_encoder_header_table_size: positive(e.http2.max_encoder_header_table_size, 4096),
         },
-        hostname: hostname(),
+        introduction: Introduction::new(hostname()),
         access_logs: observability.access_logs.unwrap_or(true),
         metrics: observability.metrics.unwrap_or(true),
         tracing: observability

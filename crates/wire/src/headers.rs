@@ -314,9 +314,15 @@ impl Headers {
 
     /// Adds all fields of `other` at the end.
     pub fn extend(&mut self, other: &Headers) {
-        for (name, value) in other.iter() {
-            self.append_verbatim(name, value);
-        }
+        // Lines of a list are clean as they are; what was replaced in `other` comes along and is of no use here either.
+        let at = self.text.len() as u32;
+        self.text.extend_from_slice(&other.text);
+        let moved = |f: &Field| Field {
+            line: f.line + at,
+            ..*f
+        };
+        self.fields.extend(other.fields.iter().map(moved));
+        self.present |= other.present;
     }
 
     /// Makes room for `text` bytes in `fields` fields, as a parser knows them beforehand.

@@ -4,6 +4,7 @@ use crate::entry_point::EntryPoint;
 use ipnet::IpNet;
 use smallvec::SmallVec;
 use std::net::IpAddr;
+use std::sync::Arc;
 use trilithon_flow::{Connection, Headers, Known, Request};
 
 /// Peers that are believed.
@@ -38,11 +39,66 @@ impl Trust {
     }
 }
 
+/// What every server is told of an ordinary request, whoever sends it: scheme, port and this machine's name.
+#[derive(Clone, Debug)]
+pub struct Introduction {
+    hostname: Arc<str>,
+    clear: Headers,
+    secure: Headers,
+}
+
+impl Introduction {
+    pub fn new(hostname: Arc<str>) -> Introduction {
+        let lines = |tls| {
+            let mut lines = Headers::new();
+            lines.append_known(Known::XForwardedProto, scheme(tls, false));
+            lines.append_known(Known::XForwardedPort, default_port(tls));
+            lines.append_known(Known::XForwardedServer, hostname.as_bytes());
+            lines
+        };
+        Introduction {
+            clear: lines(false),
+            secure: lines(true),
+            hostname,
+        }
+    }
+}
+
 /// Drops what an untrusted peer claims and fills in what is missing.
 pub fn apply(req: &mut Request, connection: &Connection, entry_point: &EntryPoint) {
     if !entry_point.forwarded.holds(connection.ip()) {
         drop_claims(req);
     }
+    if is_ordinary(req) {
+        introduce(req, connection, &entry_point.introduction);
+    } else {
+        fill_in(req, connection, &entry_point.introduction.hostname);
+    }
+    keep_listed(req, entry_point);
+}
+
+/// Nothing is claimed, and neither host nor protocol asks for another port or scheme than usual.
+fn is_ordinary(req: &Request) -> bool {
+    !req.headers.has_forwarding() && req.upgrade.is_none() && port_of(req.host()).is_none()
+}
+
+/// Says of an ordinary request what [`fill_in`] would say.
+fn introduce(req: &mut Request, connection: &Connection, introduction: &Introduction) {
+    let known = if connection.tls.is_some() {
+        &introduction.secure
+    } else {
+        &introduction.clear
+    };
+    req.headers.extend(known);
+    req.headers
+        .append_known(Known::XRealIp, connection.peer_ip.as_bytes());
+    if !req.host().is_empty() {
+        req.headers.append_copy(Known::XForwardedHost, Known::Host);
+    }
+}
+
+/// Fills in what the client, as far as it is believed, does not say.
+fn fill_in(req: &mut Request, connection: &Connection, hostname: &str) {
     join_forwarded_for(req);
     let tls = connection.tls.is_some();
     let headers = &mut req.headers;
@@ -66,8 +122,7 @@ pub fn apply(req: &mut Request, connection: &Connection, entry_point: &EntryPoin
         req.headers.append_copy(Known::XForwardedHost, Known::Host);
     }
     req.headers
-        .set_known(Known::XForwardedServer, entry_point.hostname.as_bytes());
-    keep_listed(req, entry_point);
+        .set_known(Known::XForwardedServer, hostname.as_bytes());
 }
 
 /// An empty value says nothing.
@@ -123,18 +178,24 @@ fn join_forwarded_for(req: &mut Request) {
 }
 
 fn forwarded_port(req: &Request, tls: bool) -> &[u8] {
-    let host = req.host();
-    if let Some(at) = host.iter().rposition(|&b| b == b':')
-        && at + 1 < host.len()
-        && !host[at..].contains(&b']')
-    {
-        return &host[at + 1..];
+    if let Some(port) = port_of(req.host()) {
+        return port;
     }
     match req.headers.known(Known::XForwardedProto) {
         Some(b"https" | b"wss") => b"443",
-        _ if tls => b"443",
-        _ => b"80",
+        _ => default_port(tls),
     }
+}
+
+fn default_port(tls: bool) -> &'static [u8] {
+    if tls { b"443" } else { b"80" }
+}
+
+/// The port that a host names.
+fn port_of(host: &[u8]) -> Option<&[u8]> {
+    let at = host.iter().rposition(|&b| b == b':')?;
+    let port = &host[at + 1..];
+    (!port.is_empty() && !port.contains(&b']')).then_some(port)
 }
 
 /// Removes the headers that the client lists in `Connection`, except those that it may not strip and those that the entry
@@ -185,5 +246,50 @@ fn keep_listed(req: &mut Request, entry_point: &EntryPoint) {
         req.headers.remove_known(Known::Connection);
     } else {
         req.headers.set_known(Known::Connection, kept.join(&b","[..]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trilithon_flow::TlsInfo;
+
+    /// What is said of an ordinary request is what is filled in where nothing is claimed, in whatever order.
+    #[test]
+    fn an_ordinary_request_is_introduced_as_any_other() {
+        let introduction = Introduction::new("gate".into());
+        for (host, tls, ordinary) in [
+            ("a.test", false, true),
+            ("a.test", true, true),
+            ("a.test:", false, true),
+            ("[::1]", true, true),
+            ("", false, true),
+            ("a.test:8080", false, false),
+            ("[::1]:8443", true, false),
+        ] {
+            let peer = "192.0.2.7:5000".parse().unwrap();
+            let connection = Connection::new(peer, peer, "web".into(), tls.then(TlsInfo::default));
+            let request = || Request {
+                headers: [("Host", host)].into_iter().collect(),
+                ..Request::default()
+            };
+            assert_eq!(is_ordinary(&request()), ordinary, "{host}");
+            let (mut short, mut long) = (request(), request());
+            introduce(&mut short, &connection, &introduction);
+            fill_in(&mut long, &connection, "gate");
+            if ordinary {
+                assert_eq!(said(&short), said(&long), "{host}");
+            }
+        }
+    }
+
+    fn said(req: &Request) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut all: Vec<_> = req
+            .headers
+            .iter()
+            .map(|(n, v)| (n.to_vec(), v.to_vec()))
+            .collect();
+        all.sort();
+        all
     }
 }

@@ -7,7 +7,7 @@ mod forwarded;
 mod harmful;
 mod path;
 
-pub use forwarded::Trust;
+pub use forwarded::{Introduction, Trust};
 pub use path::{normalize, sanitize};
 
 use crate::entry_point::{EntryPoint, Underscores};
