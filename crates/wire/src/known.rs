@@ -195,9 +195,19 @@ impl Known {
         let Some(words) = words.get_mut(..len.div_ceil(8)) else {
             return Known::Other;
         };
+        if NAMES[id].len() != len {
+            return Known::Other;
+        }
+        // Bits in which the name is not as it is spelt here. Nearly everybody spells it so, and then nothing is written.
+        let difference = words.iter().zip(spelling).fold(0, |all, (word, like)| {
+            all | (u64::from_le_bytes(*word) ^ like.canonical) & like.own
+        });
+        if difference == 0 {
+            return ALL[id];
+        }
         let differs =
             |word: &[u8; 8], like: &Word| (u64::from_le_bytes(*word) ^ like.canonical) & like.fixed != 0;
-        if NAMES[id].len() != len || words.iter().zip(spelling).any(|(word, like)| differs(word, like)) {
+        if words.iter().zip(spelling).any(|(word, like)| differs(word, like)) {
             return Known::Other;
         }
         for (word, like) in words.iter_mut().zip(spelling) {

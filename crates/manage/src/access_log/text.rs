@@ -53,8 +53,12 @@ fn is_plain(text: &[u8]) -> bool {
         (below | is(0x7f) | is(b'"') | is(b'\\')) & !word & HIGHS
     };
     let (words, rest) = text.as_chunks::<8>();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
+    // What is behind the last whole word is looked at together with bytes that were seen, where there are as many.
+    let last = text.last_chunk::<8>().copied().unwrap_or_else(|| {
+        let mut last = [b' '; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        last
+    });
     words
         .iter()
         .chain([&last])
