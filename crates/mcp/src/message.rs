@@ -61,6 +61,12 @@ fn naming(method: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether rules decide by that name: what has none is refused here. For the rest it is the server's to say what is missing, or that
+/// its revision has no such method.
+fn is_named(method: &str) -> bool {
+    matches!(method, "tools/call" | "prompts/get" | "resources/read")
+}
+
 impl<'j> Message<'j> {
     /// Reads a message.
     ///
@@ -121,7 +127,9 @@ impl<'j> Message<'j> {
             })?,
             None => (None, None),
         };
-        if let (Some(wanted), None) = (naming(&method), &name) {
+        if let (Some(wanted), None) = (naming(&method), &name)
+            && is_named(&method)
+        {
             return Err(Invalid {
                 code: error::INVALID_PARAMS,
                 ..refuse(&format!("`params.{wanted}` is no text"))

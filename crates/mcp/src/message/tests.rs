@@ -157,6 +157,10 @@ fn nothing_gets_around_a_policy_by_how_it_is_written() {
         -32602,
         "`params.uri` is no text",
     );
+    assert_eq!(
+        refusal(r#"{"jsonrpc":"2.0","id":1,"method":"resources/subscribe"}"#),
+        None
+    );
     assert!(refusal("\u{feff}{}").is_some(), "a byte order mark is no JSON");
 }
 
