@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, from a clean checkout. Installs what is missing, goes on after a failed step, and fails at the end
-# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract jose clients h2spec otlp examples soak
+# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract jose clients mcp h2spec otlp examples soak
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -64,6 +64,15 @@ install_clients() {
     [ -d .ci/clients/node_modules/openai ] || npm install --silent --no-fund --no-audit --prefix .ci/clients openai@6 @anthropic-ai/sdk
 }
 
+# The official SDKs of the Model Context Protocol, and its conformance suite, which needs a newer Node.js than most systems have.
+install_mcp() {
+    "$PYTHON" -c 'import mcp.server.mcpserver' 2>/dev/null || "$PYTHON" -m pip install --quiet 'mcp>=2.3,<3' 2>/dev/null \
+        || "$PYTHON" -m pip install --quiet --break-system-packages 'mcp>=2.3,<3' || return
+    command -v npm >/dev/null || { echo "no npm: the SDK in TypeScript and the conformance suite are left out"; return 0; }
+    [ -d .ci/mcp/node_modules/node ] || npm install --silent --no-fund --no-audit --prefix .ci/mcp \
+        node@22 @modelcontextprotocol/sdk@1 @modelcontextprotocol/conformance@0.2.0-alpha.12
+}
+
 install_rust_parts() {
     cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
     rustup component add rustfmt clippy
@@ -76,7 +85,7 @@ install_h2spec() {
 }
 
 needs() {
-    install_packages && install_python_packages && install_jose && install_clients && install_rust_parts && install_h2spec
+    install_packages && install_python_packages && install_jose && install_clients && install_mcp && install_rust_parts && install_h2spec
 }
 
 format() {
@@ -123,6 +132,11 @@ clients() {
     "$PYTHON" compat/clients/run.py --bin "$GATEWAY"
 }
 
+# Real clients and servers of tools, and the protocol's conformance suite.
+mcp() {
+    "$PYTHON" compat/mcp/run.py --bin "$GATEWAY"
+}
+
 h2spec() {
     if ! type -P h2spec >/dev/null; then echo "no h2spec: left out"; return 0; fi
     "$PYTHON" compat/h2spec.py --bin "$GATEWAY"
@@ -152,7 +166,7 @@ step() {
     echo "── ${summary[-1]}"
 }
 
-[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract jose clients h2spec otlp examples soak
+[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract jose clients mcp h2spec otlp examples soak
 for name in "$@"; do
     step "$name"
 done

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Real clients and servers of the Model Context Protocol with the gateway between them: the official SDKs in Python and TypeScript, and
+the protocol's conformance suite against a server alone and through the gateway, with rules, strict reading, list filtering and the
+audit log on. No scenario that the server passes alone may be lost.
+
+    compat/mcp/run.py --bin target/debug/trilithon
+
+Needs the Python package `mcp`. Without Node.js 22 and its packages (below `.ci/mcp`) that half is left out."""
+import argparse
+import collections
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.dirname(HERE))
+from world import free_port  # noqa: E402
+
+PATIENCE = 60
+REVISIONS = ['2025-11-25', '2026-07-28']
+PACKAGES = f'{ROOT}/.ci/mcp'
+NODE = f'{PACKAGES}/node_modules/node/bin/node'
+SUITE = f'{PACKAGES}/node_modules/@modelcontextprotocol/conformance/dist/index.js'
+
+INSTALL = '''
+entryPoints: {{web: {{address: "127.0.0.1:{port}"}}}}
+providers: {{file: {{filename: "{folder}/routing.yml"}}}}
+accessLog: {{filePath: "{folder}/access.log", format: json}}
+audit: {{}}
+store: {{directory: "{folder}/store"}}
+log: {{level: ERROR}}
+'''
+
+ROUTING = '''
+http:
+  routers:
+    python: {{rule: "Path(`/mcp`)", middlewares: [rules], service: python}}
+    typescript: {{rule: "Path(`/typescript`)", middlewares: [rules], service: typescript}}
+  middlewares:
+    rules:
+      plugin:
+        mcp:
+          policies: [{{match: "Equals(`mcp.params.name`, `secret_tool`)", action: deny}}]
+          defaultAction: allow
+          listPolicies: [{{match: "Equals(`mcp.params.name`, `secret_tool`)", action: hide}}]
+  services:
+    python: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{python}"}}]}}}}
+    typescript: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{typescript}"}}]}}}}
+'''
+
+
+class World:
+    """The servers and the gateway, ended together."""
+
+    def __init__(self, binary, folder):
+        self.folder, self.processes = folder, []
+        self.ports = {name: free_port() for name in ('port', 'python', 'typescript')}
+        for name, text in (('trilithon.yml', INSTALL), ('routing.yml', ROUTING)):
+            with open(f'{folder}/{name}', 'w') as file:
+                file.write(text.format(folder=folder, **self.ports))
+        self.start('python', [sys.executable, f'{HERE}/server.py', str(self.ports['python'])])
+        if os.path.exists(NODE):
+            # A module looks for its packages beside itself.
+            self.start('typescript', [NODE, shutil.copy(f'{HERE}/server.mjs', PACKAGES), str(self.ports['typescript'])])
+        self.start('port', [binary, f'--configFile={folder}/trilithon.yml'])
+
+    def start(self, name, command):
+        with open(f'{self.folder}/{name}.log', 'w') as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
+        self.processes.append(process)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                urllib.request.urlopen(f'http://127.0.0.1:{self.ports[name]}/', timeout=5).close()
+                return
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                time.sleep(0.05)
+        sys.exit(f'{name} did not come up\n' + open(f'{self.folder}/{name}.log').read())
+
+    def url(self, path='/mcp'):
+        return f'http://127.0.0.1:{self.ports["port"]}{path}'
+
+    def end(self):
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            process.wait(PATIENCE)
+
+
+def clients(world):
+    """What each client reported: one JSON object a line."""
+    servers = [('Python', '/mcp')] + ([('TypeScript', '/typescript')] if os.path.exists(NODE) else [])
+    for server, path in servers:
+        commands = [[sys.executable, f'{HERE}/client.py', server, world.url(path)]]
+        if os.path.exists(NODE):
+            commands.append([NODE, shutil.copy(f'{HERE}/client.mjs', PACKAGES), server, world.url(path)])
+        for command in commands:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 3)
+            yield from map(json.loads, done.stdout.splitlines())
+            if done.returncode:
+                yield {'client': f'{os.path.basename(command[1])} → {server}', 'case': 'it ends well', 'right': False}
+                print(done.stderr, file=sys.stderr)
+
+
+def table(results):
+    columns = list(dict.fromkeys(r['client'] for r in results))
+    cells = {(r['case'], r['client']): 'as it should' if r['right'] else 'WRONG' for r in results}
+    width = max(map(len, columns)) + 2
+    print(f'{"":22}' + ''.join(f'{column:>{width}}' for column in columns))
+    for case in dict.fromkeys(r['case'] for r in results):
+        print(f'{case:22}' + ''.join(f'{cells.get((case, column), "-"):>{width}}' for column in columns))
+
+
+def scenarios(url, revision, folder):
+    """The suite's checks: passed and failed, by scenario."""
+    out = tempfile.mkdtemp(dir=folder)
+    subprocess.run([NODE, SUITE, 'server', '--url', url, '--requirements', revision, '-o', out, '--timeout', '30000'],
+                   capture_output=True, timeout=PATIENCE * 10)
+    counts = collections.defaultdict(collections.Counter)
+    for file in glob.glob(f'{out}/server-*/checks.json'):
+        # The folder is named `server-<scenario>-<time>`.
+        name = re.sub(r'-\d{4}-\d\d-\d\dT.*', '', os.path.basename(os.path.dirname(file)).removeprefix('server-'))
+        for check in json.load(open(file)):
+            counts[name][check['status']] += 1
+    return counts
+
+
+def conformance(world):
+    """Each scenario against the server alone and through the gateway; true when none is lost."""
+    good, rows = True, []
+    for revision in REVISIONS:
+        alone = scenarios(f'http://127.0.0.1:{world.ports["python"]}/mcp', revision, world.folder)
+        through = scenarios(world.url(), revision, world.folder)
+        good &= bool(alone)
+        passes = lambda counts: counts['SUCCESS'] > 0 and counts['FAILURE'] == 0  # noqa: E731
+        for name in sorted(alone):
+            lost = passes(alone[name]) and (not passes(through[name]) or through[name]['SUCCESS'] < alone[name]['SUCCESS'])
+            good &= not lost
+            rows.append((revision, name, alone[name], through[name], 'LOST' if lost else ''))
+        passed = [sum(map(passes, side.values())) for side in (alone, through)]
+        print(f'{revision}: {len(alone)} scenarios; {passed[0]} pass alone, {passed[1]} through the gateway')
+    print(f'{"":12}{"scenario":48}{"alone":>10}{"through":>10}  (checks passed/failed)')
+    for revision, name, alone, through, lost in rows:
+        shown = [f'{side["SUCCESS"]}/{side["FAILURE"]}' for side in (alone, through)]
+        print(f'{revision:12}{name:48}{shown[0]:>10}{shown[1]:>10}  {lost}')
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--bin', required=True)
+    options = parser.parse_args()
+    folder = tempfile.mkdtemp(prefix='mcp-')
+    world = World(os.path.abspath(options.bin), folder)
+    try:
+        results = list(clients(world))
+        table(results)
+        good = all(r['right'] for r in results)
+        if os.path.exists(NODE) and os.path.exists(SUITE):
+            good &= conformance(world)
+        else:
+            print('no Node.js 22 with the conformance suite below `.ci/mcp`: it is left out')
+        log = open(f'{folder}/access.log').read()
+        told = [json.loads(line) for line in log.splitlines()]
+        denied = [line for line in told if line.get('McpCall', {}).get('deniedBy')]
+        print(f'{len(told)} requests in the access log, {sum("McpCall" in line for line in told)} told as messages, {len(denied)} denied')
+        good &= bool(denied)
+    finally:
+        world.end()
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(0 if good else 1)
+
+
+if __name__ == '__main__':
+    main()
