@@ -2,7 +2,7 @@
 
 use crate::mcp_call::Asked;
 use crate::model_call::Tariff;
-use crate::{Headers, Identity, Record, Request, SharedCall, SharedMcpCall};
+use crate::{Headers, Identity, McpCall, Record, Request, SharedCall, SharedMcpCall};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -188,7 +188,8 @@ impl Exchange {
         if let Some(call) = self.mcp_call.take() {
             let call =
                 Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
-            self.record.mcp_call = Some(Box::new(call));
+            // Of a stream that was only listened to there is nothing to tell.
+            self.record.mcp_call = Some(Box::new(call)).filter(|call| **call != McpCall::default());
         }
         if let Some(call) = self.model_call.take() {
             let mut call =

@@ -169,13 +169,19 @@ impl<'j> Message<'j> {
     }
 
     /// What it asks for, as policies see it.
-    pub fn asked(&self) -> Asked {
+    ///
+    /// # Errors
+    /// The parameters cannot be read: they go deeper than the reader of values follows.
+    pub fn asked(&self) -> Result<Asked, Invalid> {
         let params = self.params.as_ref().map(|p| serde_json::from_str(p.raw()));
-        Asked {
+        let params = params.transpose().map_err(|error| Invalid {
+            id: self.id.as_ref().map(|id| id.raw().to_owned()),
+            ..invalid(format!("`params` cannot be read: {error}"))
+        })?;
+        Ok(Asked {
             method: Name::from(self.method()),
-            // What was checked is read.
-            params: params.and_then(Result::ok).unwrap_or_default(),
-        }
+            params: params.unwrap_or_default(),
+        })
     }
 
     /// What the record says of it.

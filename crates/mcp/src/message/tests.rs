@@ -164,6 +164,23 @@ fn nothing_gets_around_a_policy_by_how_it_is_written() {
     assert!(refusal("\u{feff}{}").is_some(), "a byte order mark is no JSON");
 }
 
+/// Cut off anywhere, or with any byte another, it is read or refused, and never more than it was.
+#[test]
+fn no_text_breaks_it() {
+    let whole = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a\u0064d","arguments":{"x":[1.5e3,{"y":null}]}}}"#;
+    for at in 0..whole.len() {
+        assert!(Message::read(&whole.as_bytes()[..at]).is_err(), "cut at {at}");
+        for byte in [0, b'"', b'\\', b'{', b'}', b'[', b',', b'9', 0x80, 0xff] {
+            let mut other = whole.as_bytes().to_vec();
+            other[at] = byte;
+            if let Ok(message) = Message::read(&other) {
+                assert!(message.asked().is_ok(), "{}", String::from_utf8_lossy(&other));
+                let _ = (message.call().told(), message.era(None));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_refusal_has_the_id_that_could_be_read() {
     let error = Message::read(br#"{"jsonrpc":"1.0","id":"a\"b","method":"ping"}"#).unwrap_err();
@@ -195,7 +212,7 @@ fn what_policies_and_the_record_are_told() {
     let body =
         br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"add","arguments":{"a":1}}}"#;
     let message = Message::read(body).unwrap();
-    let asked = message.asked();
+    let asked = message.asked().unwrap();
     assert_eq!((&*asked.method, asked.tool()), ("tools/call", Some("add")));
     assert_eq!(json!(asked.params), json!({"name": "add", "arguments": {"a": 1}}));
     let told = message.call().told().to_string();

@@ -40,9 +40,7 @@ impl Denial {
 
     /// The answer to a message that does not pass.
     pub fn answer(&self, opened: &Opened, name: &Arc<str>, cx: &Exchange) -> Response {
-        if let Some(call) = &cx.mcp_call {
-            call.borrow_mut().denied_by = Some(name.clone());
-        }
+        opened.call.borrow_mut().denied_by = Some(name.clone());
         let id = opened.id.as_deref();
         let forbidden = code::forbidden(opened.era);
         if let (Some(challenge), None) = (&self.challenge, cx.identity()) {

@@ -61,8 +61,8 @@ pub fn judge(
     build: &mut Build<'_>,
 ) -> Result<(), String> {
     let access = Access::build(config, build).map_err(|e| e.message)?;
-    let message = trilithon_mcp::Message::read(message).map_err(|e| e.message)?;
-    cx.mcp = Some(message.asked().into());
+    let asked = trilithon_mcp::Message::read(message).and_then(|message| message.asked());
+    cx.mcp = Some(asked.map_err(|e| e.message)?.into());
     let mode = rollout(config.mode, config.percent).of(cx.caller());
     access.admits(mode, req, cx);
     Ok(())
@@ -99,14 +99,13 @@ impl Wrap for Mcp {
                 return self.denial.answer(opened, self.access.name(), cx);
             }
             let listing = self.listing(opened.as_ref(), mode, &mut req, cx);
-            let told = opened.is_some();
-            let span = told.then(|| cx.record.enter(|| What::McpCall));
+            let span = opened.is_some().then(|| cx.record.enter(|| What::McpCall));
             let res = next.run(req, cx).await;
             if let Some(span) = &span {
                 cx.record.leave(span);
             }
-            let res = match cx.mcp_call.as_ref().filter(|_| told) {
-                Some(call) => outcome::watch(call, res),
+            let res = match opened {
+                Some(opened) => outcome::watch(opened.call, res),
                 None => res,
             };
             match listing {

@@ -3,13 +3,14 @@
 use super::denial::error;
 use std::rc::Rc;
 use trilithon_flow::mcp_call::Asked;
-use trilithon_flow::{Body, Exchange, FaultKind, Known, McpCall, Method, Request, Response};
+use trilithon_flow::{Body, Exchange, FaultKind, Known, Method, Request, Response, SharedMcpCall};
 use trilithon_mcp::{Era, Invalid, Message, error as code, header};
 use trilithon_wire::Headers;
 
 /// A message that was read.
 pub struct Opened {
     pub asked: Rc<Asked>,
+    pub call: SharedMcpCall,
     pub era: Era,
     /// Its `id`, as it is written.
     pub id: Option<Box<str>>,
@@ -36,7 +37,6 @@ pub async fn open(
             Ok(None)
         };
     }
-    cx.mcp_call = Some(McpCall::default().shared());
     let coding = req.headers.known(Known::ContentEncoding);
     if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
         return match strict {
@@ -53,7 +53,11 @@ pub async fn open(
     };
     req.body = Body::from(body.clone());
     match read(&body, &req.headers, strict) {
-        Ok((message, era)) => Ok(Some(tell(&message, era, cx))),
+        Ok(opened) => {
+            cx.mcp = Some(opened.asked.clone());
+            cx.mcp_call = Some(opened.call.clone());
+            Ok(Some(opened))
+        }
         Err(invalid) if strict => {
             tracing::debug!(%invalid, "no message of the Model Context Protocol");
             Err(error(400, invalid.id.as_deref(), invalid.code, &invalid.message))
@@ -80,29 +84,23 @@ fn bodiless(req: &Request) -> Result<(), Response> {
     }
 }
 
-fn read<'j>(body: &'j [u8], headers: &Headers, strict: bool) -> Result<(Message<'j>, Era), Invalid> {
+fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<Opened, Invalid> {
     let message = Message::read(body)?;
+    let id = message.id.as_ref().map(|id| id.raw());
     if strict && let Err(header::Mismatch(name)) = header::verify(headers, &message) {
         return Err(Invalid {
             code: code::HEADER_MISMATCH,
             message: format!("header mismatch: `{name}` does not say what the message says"),
-            id: message.id.as_ref().map(|id| id.raw().to_owned()),
+            id: id.map(str::to_owned),
         });
     }
     let version = headers.get(header::PROTOCOL_VERSION);
-    let era = message.era(version.and_then(|v| std::str::from_utf8(v).ok()));
-    Ok((message, era))
-}
-
-fn tell(message: &Message<'_>, era: Era, cx: &mut Exchange) -> Opened {
-    let asked = Rc::new(message.asked());
-    cx.mcp = Some(asked.clone());
-    cx.mcp_call = Some(message.call().shared());
-    Opened {
-        asked,
-        era,
-        id: message.id.as_ref().map(|id| id.raw().into()),
-    }
+    Ok(Opened {
+        asked: Rc::new(message.asked()?),
+        call: message.call().shared(),
+        era: message.era(version.and_then(|v| std::str::from_utf8(v).ok())),
+        id: id.map(Into::into),
+    })
 }
 
 fn refused(status: u16, message: &str) -> Response {

@@ -7,10 +7,10 @@ use trilithon_flow::{Response, SharedMcpCall};
 use trilithon_mcp::answer::failure;
 
 /// Tells the call of failures that the answer names.
-pub fn watch(call: &SharedMcpCall, mut res: Response) -> Response {
+pub fn watch(call: SharedMcpCall, mut res: Response) -> Response {
     if is_readable(&res) && !res.body.is_empty() {
         let is_stream = is_stream(&res);
-        res.body = watch::body(res.body.take(), is_stream, Outcome(call.clone()));
+        res.body = watch::body(res.body.take(), is_stream, Outcome(call));
     }
     res
 }
