@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use trilithon_flow::{Connection, Exchange, Request, Target};
+use trilithon_mcp::{Message, list};
 use trilithon_model::dialect::{self, Dialect};
 use trilithon_model::{Problems, Source, decode_dynamic, decode_static, routing_file};
 use trilithon_policy::Claims;
@@ -283,9 +284,27 @@ pub fn expression(text: &str) {
         exchange: &exchange,
         client_ip: "127.0.0.1",
         now: 0,
+        mcp: None,
     };
     assert_eq!(program.holds(&facts), program.holds(&facts));
     for fact in program.facts() {
         assert!(!fact.shown(&facts).is_empty() || fact.read(&facts).is_ok());
     }
+}
+
+/// A message is read as another reader reads it, and lists can be shortened whatever they are.
+pub fn mcp(bytes: &[u8]) {
+    if let Ok(filtered) = list::filter(bytes, |asked| asked.params.contains_key("uri")) {
+        assert!(filtered.doc.is_none_or(|doc| serde_json::from_slice::<serde_json::Value>(&doc).is_ok()));
+    }
+    let Ok(message) = Message::read(bytes) else { return };
+    let Ok(asked) = message.asked() else { return };
+    // Readers differ in how deep they follow, not in what they find there.
+    let Ok(root) = serde_json::from_slice::<serde_json::Value>(bytes) else {
+        return;
+    };
+    assert_eq!(root["method"].as_str().unwrap_or_default(), message.method());
+    assert_eq!(root["params"].as_object().cloned().unwrap_or_default(), asked.params);
+    let named = ["name", "uri", "taskId"].map(|member| root["params"][member].as_str());
+    assert!(message.name().is_none_or(|name| named.contains(&Some(name))));
 }
