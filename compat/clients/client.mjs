@@ -1,4 +1,5 @@
-// The official JavaScript clients, each case of them; prints a JSON object a line. Argument: the gateway's URL.
+// The official JavaScript clients, each case of them; prints a JSON object a line. Arguments: the gateway's URL, and `translated` if
+// the servers behind it speak the other format.
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import assert from 'node:assert/strict';
@@ -10,6 +11,7 @@ const schemas = {
 };
 const named = (form) => Object.entries(schemas).map(([name, schema]) => form(name, schema));
 const ask = 'use get_weather and get_time for Paris';
+const pixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 const user = (content) => [{ role: 'user', content }];
 const openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'key-of-a-client', maxRetries: 0 });
 const anthropic = new Anthropic({ baseURL: url, apiKey: 'key-of-a-client', maxRetries: 0 });
@@ -58,6 +60,11 @@ const chatCases = {
         assert.equal(answer.choices[0].message.content, 'The tool says: rain');
     },
     choices: async () => assert.equal((await chat({ n: 3 })).choices.length, 3),
+    async image() {
+        const picture = { type: 'image_url', image_url: { url: `data:image/png;base64,${pixel}` } };
+        const answer = await chat({ messages: user([{ type: 'text', text: 'hello' }, picture]) });
+        assert.equal(answer.choices[0].message.content, 'You said: hello');
+    },
     'bad request': () => refused(chat({ messages: 'none' }), OpenAI.BadRequestError, 400),
     busy: () => refused(chat({ model: 'sample+status=429' }), OpenAI.RateLimitError, 429),
     failing: () => refused(chat({ model: 'sample+status=500' }), OpenAI.InternalServerError, 500),
@@ -134,12 +141,50 @@ const messagesCases = {
         const { content } = await send({ thinking: { type: 'enabled', budget_tokens: 1024 } });
         assert.deepEqual(content.map((b) => b.type), ['thinking', 'text']);
     },
+    async image() {
+        const picture = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: pixel } };
+        const { content } = await send({ messages: user([{ type: 'text', text: 'hello' }, picture]) });
+        assert.equal(content[0].text, 'You said: hello');
+    },
     'bad request': () => refused(send({ messages: 'none' }), Anthropic.BadRequestError, 400),
     busy: () => refused(send({ model: 'sample+status=429' }), Anthropic.RateLimitError, 429),
     failing: () => refused(send({ model: 'sample+overloaded' }), Anthropic.InternalServerError, 529),
 };
 
-const clients = { 'openai chat': chatCases, 'openai responses': responsesCases, anthropic: messagesCases };
+const toMessagesCases = {
+    ...chatCases,
+    async choices() {
+        await assert.rejects(chat({ n: 3 }), (e) => e instanceof OpenAI.BadRequestError && e.param === 'n');
+    },
+    failing: () => refused(chat({ model: 'sample+overloaded' }), OpenAI.InternalServerError, 503),
+    async reasoning() {
+        const stream = openai.chat.completions.stream({ model: 'sample', messages: user('hello'), reasoning_effort: 'low' });
+        const { message } = (await stream.finalChatCompletion()).choices[0];
+        assert.ok(message.thinking_blocks[0].thinking && message.thinking_blocks[0].signature);
+        const answer = await chat({ model: 'sample+strict', messages: [...user('hello'), message, ...user('go on')] });
+        assert.equal(answer.choices[0].message.content, 'You said: go on');
+    },
+    async dropped() {
+        const { response } = await chat({ model: 'sample+strict', seed: 7, user: 'ann' }).withResponse();
+        assert.equal(response.headers.get('x-trilithon-dropped'), 'seed');
+    },
+};
+const toChatCases = {
+    ...messagesCases,
+    async reasoning() {
+        const { content } = await send({ thinking: { type: 'enabled', budget_tokens: 1024 } });
+        assert.deepEqual(content.map((b) => b.type), ['thinking', 'text']);
+    },
+    'broken stream': () => assert.rejects(anthropic.messages.stream(asked({ model: 'sample+cut=2' })).finalMessage()),
+    async dropped() {
+        const { response } = await send({ model: 'sample+strict', top_k: 7 }).withResponse();
+        assert.equal(response.headers.get('x-trilithon-dropped'), 'top_k');
+    },
+};
+
+const clients = process.argv[3] === 'translated'
+    ? { 'chat→messages': toMessagesCases, 'messages→chat': toChatCases }
+    : { 'openai chat': chatCases, 'openai responses': responsesCases, anthropic: messagesCases };
 for (const [name, cases] of Object.entries(clients)) {
     for (const [title, run] of Object.entries(cases)) {
         const result = { client: `node ${name}`, case: title, right: true, why: '' };

@@ -1,4 +1,5 @@
-"""The official Python clients, each case of them; prints a JSON object a line. Argument: the gateway's URL."""
+"""The official Python clients, each case of them; prints a JSON object a line. Arguments: the gateway's URL, and `translated` if the
+servers behind it speak the other format."""
 import json
 import sys
 
@@ -10,6 +11,7 @@ TOOLS = {
     'get_weather': {'type': 'object', 'properties': {'city': {'type': 'string'}}, 'required': ['city']},
     'get_time': {'type': 'object', 'properties': {'zone': {'type': 'string'}}, 'required': ['zone']},
 }
+PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
 ASK = 'use get_weather and get_time for Paris'
 
 
@@ -72,6 +74,11 @@ class Chat:
 
     def choices(self):
         expect('three', [c.index for c in self.ask('hello', n=3).choices] == [0, 1, 2])
+
+    def image(self):
+        picture = {'type': 'image_url', 'image_url': {'url': f'data:image/png;base64,{PIXEL}'}}
+        content = [{'type': 'text', 'text': 'hello'}, picture]
+        expect('text', self.ask(content).choices[0].message.content == 'You said: hello')
 
     def bad_request(self):
         refused(lambda: self.ask('hello', extra_body={'messages': 'none'}), openai.BadRequestError, 400)
@@ -184,6 +191,11 @@ class Messages:
         answer = self.ask('hello', thinking={'type': 'enabled', 'budget_tokens': 1024})
         expect('signed thinking first', [b.type for b in answer.content] == ['thinking', 'text'] and answer.content[0].signature)
 
+    def image(self):
+        picture = {'type': 'image', 'source': {'type': 'base64', 'media_type': 'image/png', 'data': PIXEL}}
+        turns = [{'role': 'user', 'content': [{'type': 'text', 'text': 'hello'}, picture]}]
+        expect('text', self.ask(turns).content[0].text == 'You said: hello')
+
     def bad_request(self):
         refused(lambda: self.ask('hello', extra_body={'messages': 'none'}), anthropic.BadRequestError, 400)
 
@@ -195,10 +207,56 @@ class Messages:
         refused(lambda: self.ask('hello', model='sample+overloaded'), anthropic.InternalServerError, 529)
 
 
+class ChatToMessages(Chat):
+    name = 'chat→messages'
+
+    def choices(self):
+        e = refused(lambda: self.ask('hello', n=3), openai.BadRequestError, 400)
+        expect('the parameter is named', e.param == 'n')
+
+    def failing(self):
+        refused(lambda: self.ask('hello', model='sample+overloaded'), openai.InternalServerError, 503)
+
+    def reasoning(self):
+        said = self.ask('hello', reasoning_effort='low').choices[0].message.model_dump(exclude_none=True)
+        expect('signed thoughts', said['thinking_blocks'][0]['signature'] and said['reasoning_content'])
+        turns = [{'role': 'user', 'content': 'hello'}, said, {'role': 'user', 'content': 'go on'}]
+        answer = self.client.chat.completions.create(model='sample+strict', messages=turns)
+        expect('they are taken back', answer.choices[0].message.content == 'You said: go on')
+
+    def dropped(self):
+        create = self.client.chat.completions.with_raw_response.create
+        answer = create(model='sample+strict', messages=[{'role': 'user', 'content': 'hello'}], seed=7, user='ann')
+        expect('what is dropped is told', answer.headers['x-trilithon-dropped'] == 'seed')
+
+
+class MessagesToChat(Messages):
+    name = 'messages→chat'
+
+    def reasoning(self):
+        answer = self.ask('hello', thinking={'type': 'enabled', 'budget_tokens': 1024})
+        expect('thinking first', [b.type for b in answer.content] == ['thinking', 'text'])
+
+    def broken_stream(self):
+        try:
+            with self.client.messages.stream(model='sample+cut=2', max_tokens=99, messages=[{'role': 'user', 'content': 'hello you'}]) as stream:
+                stream.get_final_message()
+        except anthropic.APIError:
+            return
+        raise AssertionError('a broken stream ended like a whole one')
+
+    def dropped(self):
+        create = self.client.messages.with_raw_response.create
+        answer = create(model='sample+strict', max_tokens=99, messages=[{'role': 'user', 'content': 'hello'}], extra_body={'top_k': 7})
+        expect('what is dropped is told', answer.headers['x-trilithon-dropped'] == 'top_k')
+
+
 def main():
-    for kind in (Chat, Responses, Messages):
+    kinds = (ChatToMessages, MessagesToChat) if 'translated' in sys.argv[2:] else (Chat, Responses, Messages)
+    for kind in kinds:
         tried = kind()
-        cases = [name for name in vars(kind) if callable(getattr(kind, name)) and name not in ('__init__', 'ask')]
+        names = dict.fromkeys(name for one in reversed(kind.__mro__) for name in vars(one))
+        cases = [name for name in names if callable(getattr(kind, name)) and name != 'ask' and not name.startswith('_')]
         for case in cases:
             result = {'client': f'python {kind.name}', 'case': case.replace('_', ' '), 'right': True, 'why': ''}
             try:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Official clients before a gateway: `openai` and `anthropic`, in Python and in JavaScript, unmodified. They call the sample
-model through the AI middlewares: chat, streams, tools, reasoning, refusals. The gateway holds the model's key, theirs is another.
+model through the AI middlewares: chat, streams, tools, reasoning, refusals; each format to a server that speaks it, and translated to
+one that speaks the other. The gateway holds the model's key, theirs is another.
 
     compat/clients/run.py --bin target/debug/trilithon
 
@@ -29,9 +30,14 @@ http:
     chat: {{rule: "Path(`/v1/chat/completions`)", middlewares: [chat], service: model}}
     responses: {{rule: "Path(`/v1/responses`)", middlewares: [responses], service: model}}
     messages: {{rule: "Path(`/v1/messages`)", middlewares: [messages], service: model}}
+    chat-translated: {{rule: "Path(`/translated/v1/chat/completions`)", middlewares: [translated, to-messages], service: model}}
+    messages-translated: {{rule: "Path(`/translated/v1/messages`)", middlewares: [translated, to-chat], service: model}}
     keyless: {{rule: "PathPrefix(`/keyless`)", middlewares: [strip], service: model}}
   middlewares:
     strip: {{stripPrefix: {{prefixes: [/keyless]}}}}
+    translated: {{stripPrefix: {{prefixes: [/translated]}}}}
+    to-messages: {{plugin: {{chat-completion: {{token: {key}, upstreamFormat: messagesAPI}}}}}}
+    to-chat: {{plugin: {{messages-api: {{token: {key}, upstreamFormat: ccr}}}}}}
     chat: {{plugin: {{chat-completion: {{token: {key}}}}}}}
     responses: {{plugin: {{responses-api: {{token: {key}}}}}}}
     messages: {{plugin: {{messages-api: {{token: {key}, anthropicVersion: "2023-06-01"}}}}}}
@@ -72,11 +78,13 @@ def wait(url, process, folder):
 
 def clients(url):
     """What each client reported: one JSON object a line."""
-    commands = [[sys.executable, f'{HERE}/client.py', url]]
+    halves = [[url], [f'{url}/translated', 'translated']]
+    commands = [[sys.executable, f'{HERE}/client.py', *half] for half in halves]
     packages = f'{ROOT}/.ci/clients'
     if shutil.which('node') and os.path.isdir(f'{packages}/node_modules/openai'):
         # A module looks for its packages beside itself.
-        commands.append(['node', shutil.copy(f'{HERE}/client.mjs', f'{packages}/client.mjs'), url])
+        script = shutil.copy(f'{HERE}/client.mjs', f'{packages}/client.mjs')
+        commands += [['node', script, *half] for half in halves]
     else:
         print('no Node.js with `openai` and `@anthropic-ai/sdk`: that half is left out')
     for command in commands:
@@ -90,9 +98,10 @@ def table(results):
     columns = list(dict.fromkeys(r['client'] for r in results))
     cells = {(r['case'], r['client']): 'as it should' if r['right'] else 'WRONG' for r in results}
     cases = list(dict.fromkeys(r['case'] for r in results))
-    print(f'{"":24}' + ''.join(f'{column:>22}' for column in columns))
+    width = {column: max(len(column), len('as it should')) + 2 for column in columns}
+    print(f'{"":16}' + ''.join(f'{column:>{width[column]}}' for column in columns))
     for case in cases:
-        print(f'{case:24}' + ''.join(f'{cells.get((case, column), "-"):>22}' for column in columns))
+        print(f'{case:16}' + ''.join(f'{cells.get((case, column), "-"):>{width[column]}}' for column in columns))
 
 
 def keys_seen(url):

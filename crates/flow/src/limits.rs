@@ -66,5 +66,7 @@ pub const MAX_MCP_ANSWER: usize = 8 << 20;
 pub const MAX_MODEL_BODY: u64 = 1 << 20;
 /// Bytes of a whole answer of a model that is kept to be read for its usage. Images come in answers; a larger one passes uncounted.
 pub const MAX_MODEL_ANSWER: usize = 32 << 20;
+/// Bytes of an error of a model's server that is read to be translated; of a larger one only the status is told.
+pub const MAX_MODEL_ERROR: u64 = 64 * 1024;
 /// Bytes of one event of a model's stream. The last event of a response tells it whole.
 pub const MAX_MODEL_EVENT: usize = 8 << 20;

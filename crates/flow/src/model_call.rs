@@ -141,7 +141,12 @@ pub enum LegOutcome {
 /// One call of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelCall {
+    /// As the client speaks; while the request is beyond a translation, as the upstream does.
     pub format: Format,
+    /// As the upstream speaks, where that is translated.
+    pub upstream_format: Option<Format>,
+    /// Parameters of the client that the upstream's format has nothing like.
+    pub dropped: Vec<Name>,
     /// What is asked for, as `gen_ai.operation.name`: `chat`.
     pub operation: &'static str,
     /// Who is asked, as `gen_ai.provider.name`: `openai`, `anthropic`.
@@ -188,6 +193,8 @@ impl ModelCall {
     pub fn new(format: Format) -> ModelCall {
         ModelCall {
             format,
+            upstream_format: None,
+            dropped: Vec::new(),
             operation: "chat",
             provider: Name::from(""),
             asked: None,

@@ -46,7 +46,7 @@ pub trait Object: Decode {
 
 /// Two lists of options as one of `N`, the sum of their lengths.
 pub const fn joined<const N: usize>(first: &[Field], second: &[Field]) -> [Field; N] {
-    let mut all = [first[0]; N];
+    let mut all = [if first.is_empty() { second[0] } else { first[0] }; N];
     let mut at = 1;
     while at < N {
         all[at] = if at < first.len() {

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use trilithon_ai::dialect::Dialect;
+use trilithon_ai::translate::parameter::{self, Fate};
 use trilithon_model::reference::{Page, pages};
 use trilithon_model::schema;
 
@@ -51,6 +53,7 @@ pub fn files() -> anyhow::Result<Files> {
     out.insert("reference/problems.md".into(), problems()?);
     out.insert("reference/limits.md".into(), limits()?);
     out.insert("reference/not-built.md".into(), not_built()?);
+    out.insert("reference/translation.md".into(), translation());
     out.insert("schema/install.json".into(), format!("{:#}\n", schema::install()));
     out.insert("schema/routing.json".into(), format!("{:#}\n", schema::routing()));
     Ok(out)
@@ -59,7 +62,8 @@ pub fn files() -> anyhow::Result<Files> {
 fn index(pages: &[Page]) -> String {
     let mut text = format!(
         "{MARK}# Reference\n\nEvery option, with its type, default and spellings. [Problems](problems.md) lists the codes that \
-         `trilithon check` prints, [Limits](limits.md) the numbers that bound things, [Not built](not-built.md) what is accepted and does nothing yet. For editors there are JSON \
+         `trilithon check` prints, [Limits](limits.md) the numbers that bound things, [Not built](not-built.md) what is accepted and does nothing yet, \
+         [Translation](translation.md) what becomes of each parameter of a model call. For editors there are JSON \
          Schemas of the [install](../schema/install.json) and the [routing](../schema/routing.json) configuration.\n"
     );
     let mut folders: Vec<&str> = Vec::new();
@@ -122,6 +126,37 @@ fn limits() -> anyhow::Result<String> {
         }
     }
     Ok(text)
+}
+
+/// What becomes of each parameter of a model call.
+fn translation() -> String {
+    let mut text = format!(
+        "{MARK}# Translation\n\nWhat becomes of each parameter when a call in one format goes to a server of another; see \
+         [Translation between formats](../model-translation.md). *Dropped* parameters are told in the answer and in the record, with \
+         *refused* ones a call is answered with 400. A parameter that is not in the table is dropped; one that is `null` is not there.\n"
+    );
+    for (from, title) in [
+        (Dialect::Chat, "Chat Completions to Messages"),
+        (Dialect::Messages, "Messages to Chat Completions"),
+    ] {
+        let _ = write!(
+            text,
+            "\n## {title}\n\n| Parameter | Becomes | Note |\n|---|---|---|\n"
+        );
+        for row in parameter::of(from) {
+            let becomes = match row.fate {
+                Fate::Mapped(names) => names
+                    .split(", ")
+                    .map(|name| format!("`{name}`").replace("`(", "(").replace(")`", ")"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                Fate::Dropped => "*dropped*".to_owned(),
+                Fate::Refused => "*refused*".to_owned(),
+            };
+            let _ = writeln!(text, "| `{}` | {becomes} | {} |", row.name, row.note);
+        }
+    }
+    text
 }
 
 fn not_built() -> anyhow::Result<String> {

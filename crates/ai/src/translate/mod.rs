@@ -19,12 +19,12 @@ pub use stream::Stream;
 
 use crate::dialect::Dialect;
 
-/// The path of a dialect's endpoint, below whatever the server puts before it.
+/// The path of a dialect's endpoint, behind whatever the server puts before it: mostly `/v1`.
 pub fn path(dialect: Dialect) -> &'static str {
     match dialect {
-        Dialect::Chat => "/v1/chat/completions",
-        Dialect::Responses => "/v1/responses",
-        Dialect::Messages => "/v1/messages",
+        Dialect::Chat => "/chat/completions",
+        Dialect::Responses => "/responses",
+        Dialect::Messages => "/messages",
     }
 }
 

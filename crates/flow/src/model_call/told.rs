@@ -1,6 +1,6 @@
 //! A call as JSON: the one form that access log and audit log have.
 
-use super::{Coverage, LegOutcome, ModelCall, Usage};
+use super::{Coverage, Format, LegOutcome, ModelCall, Usage};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -19,6 +19,15 @@ impl ModelCall {
             }
         };
         tell("format", self.format.as_str().into());
+        tell("upstreamFormat", self.upstream_format.map(Format::as_str).into());
+        tell(
+            "dropped",
+            self.dropped
+                .iter()
+                .take(MAX_TOLD)
+                .map(|name| name.as_ref())
+                .collect(),
+        );
         tell("operation", self.operation.into());
         tell("provider", self.provider.as_ref().into());
         tell("modelAsked", self.asked.as_deref().into());
@@ -116,6 +125,8 @@ mod tests {
     #[test]
     fn a_whole_call() {
         let call = ModelCall {
+            upstream_format: Some(Format::Ccr),
+            dropped: vec!["top_k".into()],
             provider: "openai".into(),
             asked: Some("a".into()),
             usage: Some(Usage {
@@ -142,7 +153,7 @@ mod tests {
             }],
             ..ModelCall::new(Format::MessagesApi)
         };
-        let want = r#"{"format":"messagesAPI","operation":"chat","provider":"openai","modelAsked":"a","stream":false,"usage":{"input":3,"output":0,"cacheRead":0,"cacheWrite":0,"reasoning":0,"basis":"reported"},"costNanoUsd":1500,"priceEpoch":"2026-01","finishReasons":["stop"],"coverage":[{"guard":"g@file","engine":"regex","phase":"request","verdict":"mask","mode":"enforce","judged":10,"channel":"user","reason":"pii","milliseconds":1.5}]}"#;
+        let want = r#"{"format":"messagesAPI","upstreamFormat":"ccr","dropped":["top_k"],"operation":"chat","provider":"openai","modelAsked":"a","stream":false,"usage":{"input":3,"output":0,"cacheRead":0,"cacheWrite":0,"reasoning":0,"basis":"reported"},"costNanoUsd":1500,"priceEpoch":"2026-01","finishReasons":["stop"],"coverage":[{"guard":"g@file","engine":"regex","phase":"request","verdict":"mask","mode":"enforce","judged":10,"channel":"user","reason":"pii","milliseconds":1.5}]}"#;
         assert_eq!(call.told().to_string(), want);
     }
 }

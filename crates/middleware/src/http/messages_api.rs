@@ -9,20 +9,14 @@ use trilithon_model::dynamic::http::MessagesApi as Config;
 /// Builds the middleware.
 ///
 /// # Errors
-/// A token from a secret store or with characters that no header holds; a parameter that the format does not have.
+/// See [`govern::build`].
 pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
     let settings = Settings {
-        token: &config.token,
-        model: &config.model,
-        allow_model_override: config.allow_model_override,
-        allow_params_override: config.allow_params_override,
-        params: config.params.as_ref(),
-        observability: config.observability.as_ref(),
-        provider: &config.provider,
-        max_request_body_size: config.max_request_body_size,
+        upstream_format: config.upstream_format,
         anthropic_version: &config.anthropic_version,
         system: &config.system,
         prompt_caching: config.prompt_caching,
+        ..Settings::of(&config.api)
     };
     govern::build(Dialect::Messages, &settings, cx)
 }

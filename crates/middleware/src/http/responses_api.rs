@@ -9,20 +9,7 @@ use trilithon_model::dynamic::http::ResponsesApi as Config;
 /// Builds the middleware.
 ///
 /// # Errors
-/// A token from a secret store or with characters that no header holds; a parameter that the format does not have.
+/// See [`govern::build`].
 pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
-    let settings = Settings {
-        token: &config.token,
-        model: &config.model,
-        allow_model_override: config.allow_model_override,
-        allow_params_override: config.allow_params_override,
-        params: config.params.as_ref(),
-        observability: config.observability.as_ref(),
-        provider: &config.provider,
-        max_request_body_size: config.max_request_body_size,
-        anthropic_version: "",
-        system: "",
-        prompt_caching: false,
-    };
-    govern::build(Dialect::Responses, &settings, cx)
+    govern::build(Dialect::Responses, &Settings::of(&config.api), cx)
 }

@@ -235,3 +235,100 @@ fn every_way_is_authenticated_metered_and_recorded() {
         "{metrics}"
     );
 }
+
+/// The dialects that are translated, each with the one that its upstream speaks.
+const TRANSLATED: [(Dialect, Dialect); 2] = [
+    (Dialect::Chat, Dialect::Messages),
+    (Dialect::Messages, Dialect::Chat),
+];
+
+/// A router for clients of each, with a guard in front of the translation and one behind it.
+fn translated_routing() -> String {
+    let (mut routers, mut kinds) = (String::new(), String::new());
+    for (client, upstream) in TRANSLATED {
+        let (kind, path, format) = (kind(client), path(client), client.format().as_str());
+        let spoken = upstream.format().as_str();
+        let guard = format!(
+            "{{content-guard: {{engine: {{regex: {{}}}}, clientRequestFormat: {format}, request: {{rules: [{{entities: ['SECRET'], block: true}}]}}, response: {{rules: [{{entities: ['SECRET'], block: true}}]}}}}}}"
+        );
+        routers += &format!(
+            "    {kind}: {{rule: 'Path(`{path}`)', service: s, middlewares: [key, front-{kind}, {kind}, behind-{kind}]}}\n"
+        );
+        kinds += &format!(
+            "    {kind}: {{{kind}: {{token: sk-upstream, upstreamFormat: {spoken}}}}}\n    front-{kind}: {guard}\n    behind-{kind}: {guard}\n"
+        );
+    }
+    format!(
+        "http:\n  routers:\n{routers}  middlewares:\n{kinds}    key: {{apiKey: {{keySource: {{header: X-Key}}, secretNonBase64Encoded: true, secretValues: ['ann:{{SHA}}pi8iJb9wv6zLx/HvKjl4NnFzd94=']}}}}\n  services: {{s: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:@b1@'}}]}}}}}}\n"
+    )
+}
+
+/// Each translated way, whole and streamed: authenticated, guarded on both sides, metered, recorded, audited.
+#[test]
+fn every_translated_way_is_governed_too() {
+    let gateway = gateway()
+        .install(INSTALL)
+        .routing(&translated_routing())
+        .upstream("b1", model_server())
+        .start();
+    let upstream = gateway.upstream("b1");
+    let mut lines = 0;
+    for (client, other) in TRANSLATED {
+        for stream in [false, true] {
+            let cell = format!("{} translated, stream={stream}", client.format().as_str());
+            let body = format!(
+                r#"{{"messages":[{{"role":"user","content":"hi"}}],"model":"m","max_tokens":5,"stream":{stream},"z":1}}"#
+            );
+            let before = upstream.requests();
+            assert_eq!(ask(&gateway, client, &body, "other").status, 401, "{cell}");
+            assert_eq!(upstream.requests(), before, "{cell}: asked without a key");
+            let answer = ask(&gateway, client, &body, "key");
+            lines += 2;
+            assert_eq!(
+                (answer.status, answer.header("X-Trilithon-Dropped")),
+                (200, "z"),
+                "{cell}"
+            );
+            assert_eq!(upstream.last().target, path(other), "{cell}");
+
+            let line = line(&gateway, client, stream);
+            let call = &line["ModelCall"];
+            let facts = ["upstreamFormat", "modelAsked", "modelServed", "responseId"]
+                .map(|f| call[f].as_str().unwrap_or("none"));
+            assert_eq!(
+                facts,
+                [other.format().as_str(), "m", "m-1", "r1"],
+                "{cell}: {line}"
+            );
+            let usage = (
+                &call["usage"]["input"],
+                &call["usage"]["output"],
+                &call["usage"]["basis"],
+            );
+            assert_eq!(
+                usage,
+                (&3.into(), &4.into(), &"reported".into()),
+                "{cell}: {line}"
+            );
+            for guard in ["front", "behind"] {
+                for phase in ["request", "response"] {
+                    let name = format!("{guard}-{}@file", kind(client));
+                    let coverage = call["coverage"].as_array().into_iter().flatten();
+                    let judged: u64 = coverage
+                        .filter(|c| c["guard"] == *name && c["phase"] == phase)
+                        .filter_map(|c| c["judged"].as_u64())
+                        .sum();
+                    assert!(judged > 0, "{cell}: {name} judged nothing in the {phase}: {line}");
+                }
+            }
+            let told = until(PATIENCE, || {
+                let mut all = entries(gateway.folder(), "request", lines).into_iter();
+                all.find(|(_, entry)| is_of(&entry["model"], client, stream))
+            });
+            let (_, entry) = told.unwrap_or_else(|| panic!("{cell}: no entry"));
+            assert_eq!(entry["model"]["usage"], call["usage"], "{cell}: {entry}");
+            assert_eq!(entry["actor"]["subject"], "ann", "{cell}: {entry}");
+            println!("{cell}: authenticated, guarded on both sides, metered, recorded, audited");
+        }
+    }
+}

@@ -40,6 +40,7 @@ mod tap;
 mod tls;
 mod tokens;
 mod traces;
+mod translation;
 mod trust;
 mod upgrade;
 mod world;

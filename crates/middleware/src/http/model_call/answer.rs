@@ -5,7 +5,7 @@ use trilithon_ai::dialect::{Denial, Dialect};
 use trilithon_flow::{BuildError, Known, ModelCall, Response, status};
 use trilithon_model::dynamic::http::OnDenyResponse;
 
-const JSON: &str = "application/json";
+pub const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
 
 /// A JSON answer.
@@ -16,6 +16,12 @@ pub fn json(status: u16, body: Vec<u8>) -> Response {
 /// An error as the clients of a dialect expect it.
 pub fn error(dialect: Dialect, status: u16, message: &str) -> Response {
     json(status, dialect.error(status, message))
+}
+
+/// Now, in seconds since 1970.
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 fn of_type(status: u16, content_type: &str, body: impl Into<bytes::Bytes>) -> Response {
@@ -92,14 +98,13 @@ impl OnDeny {
             EVENTS => true,
             _ => call.is_some_and(|call| call.stream),
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let body = dialect.denial(&Denial {
             message: &self.message,
             model: call
                 .and_then(|c| c.sent.as_deref().or(c.asked.as_deref()))
                 .unwrap_or(""),
             stream,
-            created: now.map_or(0, |n| n.as_secs()),
+            created: now(),
             nonce: fastrand::u64(..),
         });
         of_type(200, if stream { EVENTS } else { JSON }, body)

@@ -8,15 +8,21 @@ use trilithon_model::Secret;
 /// Headers in which clients of any vendor send keys.
 const PLACES: [&str; 3] = ["Authorization", "X-Api-Key", "Api-Key"];
 const VERSION: &str = "Anthropic-Version";
+/// The version of Messages that is spoken where clients do not say one.
+const SPOKEN: &str = "2023-06-01";
 
 /// What is sent to the upstream to be let in.
 pub struct Credentials {
     /// Header and value; the client's own pass when there is none.
     key: Option<(&'static str, Box<str>)>,
     version: Option<Box<str>>,
+    /// The client speaks another dialect than the upstream, which is this one.
+    recast: Option<Dialect>,
 }
 
 impl Credentials {
+    /// For clients that speak like the upstream.
+    ///
     /// # Errors
     /// A token from a secret store, or with characters that no header holds.
     pub fn build(dialect: Dialect, token: &Secret, version: &str) -> Result<Credentials, BuildError> {
@@ -37,30 +43,77 @@ impl Credentials {
             }
         }
         let given = |text: &str| (!text.is_empty()).then(|| text.into());
-        let key = match (dialect, text) {
-            (_, "") => None,
-            (Dialect::Messages, text) if !text.starts_with("Bearer ") => Some(("X-Api-Key", text.into())),
-            (_, text) => {
-                let token = text.strip_prefix("Bearer ").unwrap_or(text);
-                Some((Known::Authorization.name(), format!("Bearer {token}").into()))
-            }
-        };
         Ok(Credentials {
-            key,
+            key: (!text.is_empty()).then(|| form(dialect, text)),
             version: given(version),
+            recast: None,
+        })
+    }
+
+    /// For clients of another dialect: their own keys pass in the upstream's form, and nothing else of their vendor's does.
+    ///
+    /// # Errors
+    /// As [`Credentials::build`].
+    pub fn recast(upstream: Dialect, token: &Secret) -> Result<Credentials, BuildError> {
+        let version = if upstream == Dialect::Messages { SPOKEN } else { "" };
+        Ok(Credentials {
+            recast: Some(upstream),
+            ..Credentials::build(upstream, token, version)?
         })
     }
 
     /// Makes the head of a request one that the upstream lets in.
     pub fn apply(&self, headers: &mut Headers) {
-        if let Some((name, value)) = &self.key {
-            PLACES.iter().for_each(|place| identity::strip(headers, place));
-            headers.set(name, value.as_bytes());
+        if let Some(upstream) = self.recast {
+            let foreign: &[u8] = match upstream {
+                Dialect::Messages => b"openai-",
+                _ => b"anthropic-",
+            };
+            headers.retain(|_, name, _| !begins(name, foreign));
+        }
+        match (&self.key, self.recast) {
+            (Some((name, value)), _) => replace(headers, name, value),
+            (None, Some(upstream)) => {
+                let own = PLACES.iter().find_map(|place| bare(headers.get_str(place)?));
+                if let Some((name, value)) = own.map(|own| form(upstream, own)) {
+                    replace(headers, name, &value);
+                }
+            }
+            (None, None) => {}
         }
         if let Some(version) = &self.version {
             identity::set(headers, VERSION, version.as_bytes());
         }
     }
+}
+
+/// A key as servers of a dialect expect it; those of Messages take a bearer token too when it is written as one.
+fn form(dialect: Dialect, key: &str) -> (&'static str, Box<str>) {
+    match dialect {
+        Dialect::Messages if !key.starts_with("Bearer ") => ("X-Api-Key", key.into()),
+        _ => {
+            let token = key.strip_prefix("Bearer ").unwrap_or(key);
+            (Known::Authorization.name(), format!("Bearer {token}").into())
+        }
+    }
+}
+
+/// The key that a client sends; credentials of another scheme than `Bearer` are none.
+fn bare(value: &str) -> Option<&str> {
+    let scheme = value.get(..7).filter(|s| s.eq_ignore_ascii_case("bearer "));
+    let key = scheme.map_or(value, |scheme| &value[scheme.len()..]);
+    (!key.contains(' ')).then_some(key)
+}
+
+fn replace(headers: &mut Headers, name: &str, value: &str) {
+    PLACES.iter().for_each(|place| identity::strip(headers, place));
+    headers.set(name, value.as_bytes());
+}
+
+/// Whether a header's name begins so, in any case and to servers that fold `_` and `.` into `-`.
+fn begins(name: &[u8], with: &[u8]) -> bool {
+    let start = name.get(..with.len());
+    start.is_some_and(|start| start.iter().map(|b| identity::fold(*b)).eq(with.iter().copied()))
 }
 
 #[cfg(test)]
@@ -88,6 +141,56 @@ mod tests {
             "",
             &["Authorization: Bearer client", "X_api_key: client"],
         );
+    }
+
+    #[test]
+    fn keys_take_the_form_of_the_upstream() {
+        let check = |upstream, token: &str, own: &[(&str, &str)], want: &[&str]| {
+            let mut headers: Headers = own.iter().copied().collect();
+            Credentials::recast(upstream, &token.into())
+                .unwrap()
+                .apply(&mut headers);
+            assert_eq!(lines(&headers), want, "{own:?}");
+        };
+        let version = "Anthropic-Version: 2023-06-01";
+        let chat = [
+            ("Authorization", "Bearer own"),
+            ("OpenAI-Organization", "o"),
+            ("X-Other", "1"),
+        ];
+        let messages = [
+            ("X-Api-Key", "own"),
+            ("Anthropic-Version", "2023-01-01"),
+            ("anthropic_beta", "b"),
+        ];
+        check(
+            Dialect::Messages,
+            "sk",
+            &chat,
+            &["X-Other: 1", "X-Api-Key: sk", version],
+        );
+        check(
+            Dialect::Messages,
+            "",
+            &chat,
+            &["X-Other: 1", "X-Api-Key: own", version],
+        );
+        let basic = [("Authorization", "Basic YTpi")];
+        check(
+            Dialect::Messages,
+            "",
+            &basic,
+            &["Authorization: Basic YTpi", version],
+        );
+        check(
+            Dialect::Messages,
+            "",
+            &[("Api-Key", "own")],
+            &["X-Api-Key: own", version],
+        );
+        check(Dialect::Messages, "", &[], &[version]);
+        check(Dialect::Chat, "sk", &messages, &["Authorization: Bearer sk"]);
+        check(Dialect::Chat, "", &messages, &["Authorization: Bearer own"]);
     }
 
     #[test]

@@ -40,6 +40,11 @@ pub struct Enforced {
 }
 
 impl Param {
+    /// Its name in requests.
+    pub fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
+    }
+
     /// The parameters of a dialect.
     ///
     /// # Errors

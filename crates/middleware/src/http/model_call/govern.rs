@@ -3,6 +3,7 @@
 
 use super::credentials::Credentials;
 use super::enforce::{Enforce, Enforced, Model, Param};
+use super::translation::Translation;
 use super::{Opened, Reckoner, answer, body_limit, meter, open, strip};
 use std::sync::Arc;
 use trilithon_ai::dialect::Dialect;
@@ -12,52 +13,72 @@ use trilithon_flow::trace::What;
 use trilithon_flow::{
     Build, BuildError, Exchange, Fault, FaultKind, Known, Next, Reply, Request, Response, Step, Wrap, status,
 };
-use trilithon_model::Secret;
-use trilithon_model::dynamic::http::{ModelObservability, ModelParams};
+use trilithon_model::dynamic::http::{ModelApi as ModelApiConfig, UpstreamFormat};
 
-/// What the configurations of all formats have.
+/// What is configured of a format.
 pub struct Settings<'a> {
-    pub token: &'a Secret,
-    pub model: &'a str,
-    pub allow_model_override: Option<bool>,
-    pub allow_params_override: Option<bool>,
-    pub params: Option<&'a ModelParams>,
-    pub observability: Option<&'a ModelObservability>,
-    pub provider: &'a str,
-    pub max_request_body_size: Option<i64>,
+    pub api: &'a ModelApiConfig,
+    pub upstream_format: Option<UpstreamFormat>,
     pub anthropic_version: &'a str,
     pub system: &'a str,
     pub prompt_caching: bool,
+}
+
+impl Settings<'_> {
+    /// What all formats have, and nothing more.
+    pub fn of(api: &ModelApiConfig) -> Settings<'_> {
+        Settings {
+            api,
+            upstream_format: None,
+            anthropic_version: "",
+            system: "",
+            prompt_caching: false,
+        }
+    }
 }
 
 /// Builds the middleware for one dialect.
 ///
 /// # Errors
 /// A token from a secret store or with characters that no header holds; a parameter that the format does not have; a
-/// model that may not be overridden and is not named; a size that is none.
+/// model that may not be overridden and is not named; a size that is none; what a translation would lose (see
+/// [`Translation::build`]).
 pub fn build(dialect: Dialect, settings: &Settings<'_>, cx: &mut Build<'_>) -> Result<Step, BuildError> {
     let given = |text: &str| (!text.is_empty()).then(|| Box::<str>::from(text));
-    if settings.model.is_empty() && settings.allow_model_override == Some(false) {
+    let api = settings.api;
+    if api.model.is_empty() && api.allow_model_override == Some(false) {
         return Err(
             BuildError::new("`allowModelOverride` is false, and `model` names none")
                 .help("name the model that is to be asked"),
         );
     }
-    let params = Param::all(dialect, settings.params)?;
-    let metrics = settings.observability.and_then(|o| o.metrics.as_ref());
+    let params = Param::all(dialect, api.params.as_ref())?;
+    let translation = Translation::build(dialect, settings, &params)?;
+    let credentials = match &translation {
+        Some(translation) => Credentials::recast(translation.upstream(), &api.token)?,
+        None => Credentials::build(dialect, &api.token, settings.anthropic_version)?,
+    };
+    let upstream = translation.as_ref().map_or(dialect, Translation::upstream);
+    let provider = match &*api.provider {
+        "" => maker(upstream),
+        provider => provider,
+    };
+    let metrics = api.observability.as_ref().and_then(|o| o.metrics.as_ref());
     Ok(Step::wrap(ModelApi {
         dialect,
-        credentials: Credentials::build(dialect, settings.token, settings.anthropic_version)?,
-        limit: body_limit(settings.max_request_body_size, cx.keep)?,
-        provider: settings.provider.into(),
+        upstream,
+        translation,
+        credentials,
+        limit: body_limit(api.max_request_body_size, cx.keep)?,
+        provider: provider.into(),
         tariff: Reckoner::of(cx.keep),
         detailed: metrics.is_some_and(|m| m.level == "detailed"),
         enforce: Enforce {
-            model: given(settings.model).map(|name| Model {
+            model: given(&api.model).map(|name| Model {
                 name,
-                force: settings.allow_model_override != Some(true),
+                force: api.allow_model_override != Some(true),
             }),
-            force_params: settings.allow_params_override != Some(true),
+            force_params: api.allow_params_override != Some(true),
             params,
             system: given(settings.system),
             prompt_caching: settings.prompt_caching,
@@ -65,8 +86,21 @@ pub fn build(dialect: Dialect, settings: &Settings<'_>, cx: &mut Build<'_>) -> R
     }))
 }
 
+/// Who made a format, as telemetry names it.
+fn maker(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Chat | Dialect::Responses => UpstreamFormat::Ccr.maker(),
+        Dialect::Messages => UpstreamFormat::MessagesApi.maker(),
+    }
+}
+
 struct ModelApi {
+    /// Of the clients.
     dialect: Dialect,
+    /// Of the upstream.
+    upstream: Dialect,
+    /// Where they differ.
+    translation: Option<Translation>,
     credentials: Credentials,
     enforce: Enforce,
     /// Bytes of the largest request.
@@ -85,7 +119,10 @@ impl Wrap for ModelApi {
             };
             self.credentials.apply(&mut req.headers);
             let Some(opened) = opened else {
-                return next.run(req, cx).await;
+                return match &self.translation {
+                    Some(translation) => translation.no_call(req.target.path()),
+                    None => next.run(req, cx).await,
+                };
             };
             let Ok(enforced) = self.enforce.apply(&opened.body, &opened.request) else {
                 return answer::error(
@@ -99,13 +136,25 @@ impl Wrap for ModelApi {
             let (model, legs) = self.begin(&opened, &enforced);
             // The answer is read on its way: it has to come as it is.
             req.headers.remove_known(Known::AcceptEncoding);
-            Opened::put(&mut req, enforced.body);
+            let crossing = match &self.translation {
+                None => {
+                    Opened::put(&mut req, enforced.body);
+                    None
+                }
+                Some(translation) => match translation.request(&mut req, &enforced.body, &opened.call) {
+                    Ok(crossing) => Some((translation, crossing)),
+                    Err(refusal) => return refusal,
+                },
+            };
             let started = cx.record.started;
             let span = cx.record.enter(|| What::ModelCall);
             let res = next.run(req, cx).await;
             cx.record.leave(&span);
             self.told(&opened, legs, model, &res);
-            let res = meter(self.dialect, &opened.call, started, self.in_dialect(res));
+            let res = meter(self.upstream, &opened.call, started, self.in_dialect(res));
+            if let Some((translation, crossing)) = crossing {
+                return translation.answer(res, crossing, !asked_usage).await;
+            }
             if asked_usage && meter::is_stream(&res) && meter::is_readable(&res) {
                 return strip::usage_events(self.dialect, res);
             }
@@ -122,6 +171,7 @@ impl ModelApi {
         call.provider = self.provider.clone();
         call.sent = enforced.model.as_deref().map(name);
         call.detailed = self.detailed;
+        (call.upstream_format, call.dropped) = (None, Vec::new());
         // A second attempt has an answer of its own.
         call.metered = false;
         (call.sent.clone().unwrap_or_default(), call.legs.len())

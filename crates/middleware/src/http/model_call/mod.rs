@@ -14,6 +14,7 @@ mod prompt;
 mod reckon;
 mod spoken;
 mod tap;
+mod translation;
 
 pub use answer::OnDeny;
 pub use meter::meter;

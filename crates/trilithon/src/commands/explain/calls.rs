@@ -10,8 +10,7 @@ use std::sync::Arc;
 use trilithon_ai::price::Table;
 use trilithon_engine::merge::qualify;
 use trilithon_engine::report::Report;
-use trilithon_model::Secret;
-use trilithon_model::dynamic::http::{MiddlewareKind, ServiceKind, TokenLimits};
+use trilithon_model::dynamic::http::{MiddlewareKind, ModelApi, ServiceKind, TokenLimits, UpstreamFormat};
 use trilithon_model::rollout::{Mode, Percent};
 
 /// Chains in chains, and services below services, that are followed.
@@ -71,14 +70,10 @@ impl<'a> Calls<'a> {
 
     fn note(&mut self, kind: &MiddlewareKind<'_>) -> Option<String> {
         let text = match kind {
-            MiddlewareKind::ChatCompletion(c) => {
-                self.asks(&c.model, c.allow_model_override, &c.provider, &c.token)
-            }
-            MiddlewareKind::ResponsesApi(c) => {
-                self.asks(&c.model, c.allow_model_override, &c.provider, &c.token)
-            }
+            MiddlewareKind::ChatCompletion(c) => self.asks(&c.api, UpstreamFormat::Ccr, c.upstream_format),
+            MiddlewareKind::ResponsesApi(c) => self.asks(&c.api, UpstreamFormat::Ccr, None),
             MiddlewareKind::MessagesApi(c) => {
-                self.asks(&c.model, c.allow_model_override, &c.provider, &c.token)
+                self.asks(&c.api, UpstreamFormat::MessagesApi, c.upstream_format)
             }
             MiddlewareKind::ContentGuard(c) | MiddlewareKind::ChatCompletionContentGuard(c) => {
                 guards::content(c)
@@ -95,17 +90,26 @@ impl<'a> Calls<'a> {
         Some(text)
     }
 
-    /// What a format middleware asks; it may change the model.
-    fn asks(&mut self, model: &str, may_override: Option<bool>, provider: &str, token: &Secret) -> String {
-        if !model.is_empty() && (may_override != Some(true) || self.model.is_none()) {
-            self.model = Some(model.to_owned());
+    /// What a format middleware asks, and in which format where that is not its `own`; it may change the model.
+    fn asks(&mut self, api: &ModelApi, own: UpstreamFormat, upstream: Option<UpstreamFormat>) -> String {
+        if !api.model.is_empty() && (api.allow_model_override != Some(true) || self.model.is_none()) {
+            self.model = Some(api.model.clone());
         }
         let whom = match &self.model {
             Some(model) => format!("`{model}`"),
             None => "the model that the client names".to_owned(),
         };
-        let whose = if token.is_empty() { "client" } else { "gateway" };
-        format!("asks {whom} of {provider}, with the {whose}'s key")
+        let spoken = upstream.unwrap_or(own);
+        let provider = match &*api.provider {
+            "" => spoken.maker(),
+            provider => provider,
+        };
+        let translated = match spoken == own {
+            true => String::new(),
+            false => format!(" in the format `{}`", spoken.as_str()),
+        };
+        let whose = if api.token.is_empty() { "client" } else { "gateway" };
+        format!("asks {whom} of {provider}{translated}, with the {whose}'s key")
     }
 
     /// A budget of money lets nothing through that has no price.

@@ -2,7 +2,7 @@ use super::super::super::kit::{Asked, Bench, Outcome};
 use super::super::super::{chat_completion, messages_api, testing};
 use bytes::Bytes;
 use trilithon_flow::{Body, Chain, FaultKind, Known, Request, Response};
-use trilithon_model::dynamic::http::{ChatCompletion, MessagesApi};
+use trilithon_model::dynamic::http::{ChatCompletion, MessagesApi, ModelApi};
 
 const ASK: &str = r#"{ "messages":[{"role":"user","content":"caf\u00e9"}], "model":"own", "new":{"z":1,"a":12345678901234567890.50} }"#;
 const SAID: &str = r#"{"id":"c","model":"served","choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#;
@@ -23,6 +23,13 @@ fn events(body: &'static str) -> Response {
     let mut res = Response::bare(200, body);
     res.headers.set_known(Known::ContentType, "text/event-stream");
     res
+}
+
+fn chat(api: &ModelApi) -> ChatCompletion {
+    ChatCompletion {
+        api: api.clone(),
+        ..ChatCompletion::default()
+    }
 }
 
 /// What was answered and asked with this configuration.
@@ -52,31 +59,33 @@ fn what_is_not_set_stays_byte_for_byte() {
 
 #[test]
 fn model_and_key_are_the_gateways() {
-    let config = ChatCompletion {
+    let api = ModelApi {
         token: "sk".into(),
         model: "gpt".into(),
-        ..ChatCompletion::default()
+        ..ModelApi::default()
     };
-    let (_, asked) = run(&config, post(ASK, &[("Authorization", "Bearer mine")]), || {
-        json(SAID)
-    });
+    let (_, asked) = run(
+        &chat(&api),
+        post(ASK, &[("Authorization", "Bearer mine")]),
+        || json(SAID),
+    );
     assert_eq!(asked.header("Authorization"), Some("Bearer sk"));
     assert_eq!(asked.body, ASK.replace("\"own\"", "\"gpt\""));
-    let allowed = ChatCompletion {
+    let allowed = ModelApi {
         allow_model_override: Some(true),
-        ..config
+        ..api
     };
-    assert_eq!(run(&allowed, post(ASK, &[]), || json(SAID)).1.body, ASK);
+    assert_eq!(run(&chat(&allowed), post(ASK, &[]), || json(SAID)).1.body, ASK);
 }
 
 #[test]
 fn requests_that_are_none_are_refused_in_the_dialect() {
     let check = |req: Request, status: u16, part: &str| {
         let mut bench = Bench::new(|_| json(SAID));
-        let config = ChatCompletion {
+        let config = chat(&ModelApi {
             max_request_body_size: Some(1000),
-            ..ChatCompletion::default()
-        };
+            ..ModelApi::default()
+        });
         let chain = bench.around(|cx| chat_completion::build(&config, cx));
         let outcome = bench.send(&chain, req);
         assert_eq!((outcome.status, bench.asked()), (status, 0), "{part}");
@@ -104,10 +113,10 @@ fn requests_that_are_none_are_refused_in_the_dialect() {
 
 #[test]
 fn requests_without_a_body_pass_with_the_key() {
-    let config = ChatCompletion {
+    let config = chat(&ModelApi {
         token: "sk".into(),
-        ..ChatCompletion::default()
-    };
+        ..ModelApi::default()
+    });
     let (outcome, asked) = run(
         &config,
         testing::get("/v1/models", &[("Accept-Encoding", "gzip")]),
@@ -156,7 +165,10 @@ fn failures_are_told_in_the_dialect() {
 #[test]
 fn messages_have_their_own_headers_and_prompt() {
     let config = MessagesApi {
-        token: "sk".into(),
+        api: ModelApi {
+            token: "sk".into(),
+            ..ModelApi::default()
+        },
         anthropic_version: "2023-06-01".into(),
         system: "be kind".into(),
         prompt_caching: true,
@@ -180,27 +192,27 @@ fn messages_have_their_own_headers_and_prompt() {
 
 #[test]
 fn configurations_that_cannot_work_are_refused() {
-    let check = |config: ChatCompletion, part: &str| {
-        let message = testing::build_error(|cx| chat_completion::build(&config, cx));
+    let check = |api: ModelApi, part: &str| {
+        let message = testing::build_error(|cx| chat_completion::build(&chat(&api), cx));
         assert!(message.contains(part), "{message}");
     };
-    let plain = ChatCompletion::default;
+    let plain = ModelApi::default;
     check(
-        ChatCompletion {
+        ModelApi {
             allow_model_override: Some(false),
             ..plain()
         },
         "allowModelOverride",
     );
     check(
-        ChatCompletion {
+        ModelApi {
             max_request_body_size: Some(0),
             ..plain()
         },
         "maxRequestBodySize",
     );
     check(
-        ChatCompletion {
+        ModelApi {
             token: "urn:k8s:secret:a:b".into(),
             ..plain()
         },

@@ -80,7 +80,7 @@ pub use limit::{Limit, LimitCost, LimitRule};
 pub use llm_guard::{CustomFormat, GuardCondition, JudgeModel, LlmFormat, LlmGuard, LlmPhase};
 pub use mcp::{Mcp, McpListPolicy, McpPolicy, McpResourceMetadata, Visibility};
 pub use messages_api::MessagesApi;
-pub use model_api::{ModelMetrics, ModelObservability, ModelParams};
+pub use model_api::{ModelApi, ModelMetrics, ModelObservability, ModelParams, UpstreamFormat};
 pub use on_deny_response::OnDenyResponse;
 pub use parallel_llm_guard::{ParallelGuard, ParallelLlmGuard};
 pub use pass_tls_client_cert::{

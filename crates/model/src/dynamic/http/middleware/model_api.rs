@@ -3,6 +3,54 @@
 use trilithon_model_derive::Config;
 
 use crate::number::Number;
+use crate::secret::Secret;
+use crate::word::words;
+
+/// What `chat-completion`, `responses-api` and `messages-api` have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct ModelApi {
+    /// The key for the upstream, sent in place of the client's credentials: as `Authorization: Bearer`, to upstreams of the
+    /// Messages format as `X-Api-Key` unless it is written `Bearer …` (OAuth). When empty the client's credentials pass, a bearer
+    /// token too.
+    pub token: Secret,
+    /// The model that is asked.
+    pub model: String,
+    /// Clients may ask another model than `model`. True when `model` is empty, else false.
+    pub allow_model_override: Option<bool>,
+    /// Clients may set what `params` sets. True when `params` is empty, else false.
+    pub allow_params_override: Option<bool>,
+    /// Parameters of requests: for those that leave them out, or for all if clients may not set them.
+    pub params: Option<ModelParams>,
+    /// What is told of calls.
+    pub observability: Option<ModelObservability>,
+    /// Who is asked, as telemetry and prices name it (`gen_ai.provider.name`). When empty it is who made the upstream's format:
+    /// `openai` or `anthropic`. Not in Traefik Hub.
+    pub provider: String,
+    /// Largest request in bytes; larger ones get 413. When absent, what the install option
+    /// `hub.aigateway.maxRequestBodySize` says. Not in Traefik Hub.
+    pub max_request_body_size: Option<i64>,
+}
+
+words! {
+    /// The format of an upstream.
+    UpstreamFormat: "a format that is translated" {
+        /// OpenAI Chat Completions.
+        #[default]
+        Ccr = "ccr",
+        /// Anthropic Messages.
+        MessagesApi = "messagesAPI",
+    }
+}
+
+impl UpstreamFormat {
+    /// Who made it, as `gen_ai.provider.name` has it.
+    pub fn maker(self) -> &'static str {
+        match self {
+            UpstreamFormat::Ccr => "openai",
+            UpstreamFormat::MessagesApi => "anthropic",
+        }
+    }
+}
 
 /// Parameters that are set in requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
