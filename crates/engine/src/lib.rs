@@ -11,6 +11,7 @@ mod door;
 pub mod drain;
 pub mod entry_point;
 pub mod intake;
+mod keep_alive;
 pub mod listener;
 pub mod live;
 pub mod merge;

@@ -2,6 +2,7 @@
 
 use crate::entry_point::EntryPoint;
 use crate::intake;
+use crate::keep_alive;
 use crate::live::Snapshot;
 use crate::route::{Model, Route, is_plain_connect};
 use crate::worker::Worker;
@@ -148,6 +149,9 @@ pub fn respond<'a>(
         cx.record.note_response(&res);
         if cx.record.fault.is_none() {
             cx.record.fault = res.fault.take().map(|f| *f);
+        }
+        if let Some(call) = &cx.model_call {
+            keep_alive::sustain(&call.borrow(), &mut res);
         }
         res
     }

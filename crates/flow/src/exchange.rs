@@ -194,6 +194,9 @@ impl Exchange {
         if let Some(call) = self.model_call.take() {
             let mut call =
                 Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
+            if self.record.fault.is_none() {
+                self.record.fault.clone_from(&call.fault);
+            }
             if let Some(tariff) = self.tariff.take() {
                 tariff.reckon(&mut call, &self.record);
             }

@@ -43,7 +43,7 @@ pub enum FaultKind {
 }
 
 /// A failure of one exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub kind: FaultKind,
     /// For the log: what exactly, never with a secret.

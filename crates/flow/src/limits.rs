@@ -68,5 +68,8 @@ pub const MAX_MODEL_BODY: u64 = 1 << 20;
 pub const MAX_MODEL_ANSWER: usize = 32 << 20;
 /// Bytes of an error of a model's server that is read to be translated; of a larger one only the status is told.
 pub const MAX_MODEL_ERROR: u64 = 64 * 1024;
+/// How long a model's stream is silent before its client is sent a comment, where the configuration does not say: below the
+/// shortest idle time-outs of proxies and clients that are known.
+pub const MODEL_KEEP_ALIVE_SECONDS: u64 = 15;
 /// Bytes of one event of a model's stream. The last event of a response tells it whole.
 pub const MAX_MODEL_EVENT: usize = 8 << 20;

@@ -8,8 +8,9 @@ mod told;
 
 pub use body_limit::BodyLimit;
 
+use crate::limits::MODEL_KEEP_ALIVE_SECONDS;
 use crate::record::Name;
-use crate::{Mode, Record};
+use crate::{Fault, FaultKind, Mode, Record};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -176,6 +177,10 @@ pub struct ModelCall {
     pub streaming: Duration,
     /// Events of a stream that hold content.
     pub chunks: u64,
+    /// Why the present answer broke off in its middle, after its head had gone. At the end it becomes the record's.
+    pub fault: Option<Fault>,
+    /// How long its stream may be silent before the client is sent a comment; zero: as long as it likes.
+    pub keep_alive: Duration,
     /// Attempts, in order; the last one is what was answered with.
     pub legs: Vec<Leg>,
     /// What guards looked at, and what they did not.
@@ -210,6 +215,8 @@ impl ModelCall {
             first_chunk: None,
             streaming: Duration::ZERO,
             chunks: 0,
+            fault: None,
+            keep_alive: Duration::from_secs(MODEL_KEEP_ALIVE_SECONDS),
             legs: Vec::new(),
             coverage: Vec::new(),
             detailed: false,
@@ -221,6 +228,30 @@ impl ModelCall {
     /// The call, to be shared with its answer.
     pub fn shared(self) -> SharedCall {
         Rc::new(RefCell::new(self))
+    }
+
+    /// Forgets what an answer said: another attempt has one of its own.
+    pub fn anew(&mut self) {
+        self.served = None;
+        self.usage = None;
+        self.finish_reasons.clear();
+        self.response_id = None;
+        self.first_chunk = None;
+        self.streaming = Duration::ZERO;
+        self.chunks = 0;
+        self.fault = None;
+        self.metered = false;
+    }
+
+    /// The present answer broke off in its middle.
+    pub fn broke(&mut self, fault: Fault) {
+        if let Some(leg) = self.legs.last_mut() {
+            leg.outcome = LegOutcome::Error(match fault.kind {
+                FaultKind::ResponseTimeout => "timeout",
+                _ => "broken",
+            });
+        }
+        self.fault = Some(fault);
     }
 
     /// Takes note of tokens, unless they are known on a better basis.

@@ -1,18 +1,22 @@
 //! Errors as clients of a dialect expect them.
 
 use super::Dialect;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The body of an answer with this status.
 pub(super) fn body(dialect: Dialect, status: u16, message: &str, param: Option<&str>) -> Vec<u8> {
+    value(dialect, status, message, param).to_string().into_bytes()
+}
+
+/// The same before it is text.
+pub(super) fn value(dialect: Dialect, status: u16, message: &str, param: Option<&str>) -> Value {
     let kind = kind(dialect, status);
-    let body = match dialect {
+    match dialect {
         Dialect::Chat | Dialect::Responses => json!({
             "error": { "message": message, "type": kind, "param": param, "code": null }
         }),
         Dialect::Messages => json!({ "type": "error", "error": { "type": kind, "message": message } }),
-    };
-    body.to_string().into_bytes()
+    }
 }
 
 /// The type of an error, by the status it comes with.

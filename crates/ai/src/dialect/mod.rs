@@ -4,7 +4,9 @@
 //! Bodies stay as they are: what is read are ranges of the bytes, and what is changed is spliced.
 
 mod answer;
+mod broken;
 mod chat;
+mod course;
 mod deny;
 mod error;
 mod event;
@@ -14,6 +16,8 @@ mod request;
 mod responses;
 
 pub use answer::{Answer, Reported};
+pub use broken::Broken;
+pub use course::Course;
 pub use deny::Denial;
 pub use event::{Delta, Event, EventKind};
 pub use gather::{Opaque, Slot};
@@ -100,6 +104,11 @@ impl Dialect {
             Dialect::Responses => responses::denial(denial),
             Dialect::Messages => messages::denial(denial),
         }
+    }
+
+    /// The event that ends a stream which broke off, so that nobody takes it for whole.
+    pub fn broken(self, broken: &Broken<'_>) -> Vec<u8> {
+        broken::event(self, broken)
     }
 
     /// The body of an answer that tells of an error, JSON.

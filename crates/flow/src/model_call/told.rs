@@ -53,6 +53,10 @@ impl ModelCall {
         );
         tell("responseId", self.response_id.as_deref().into());
         tell("firstChunkMs", self.first_chunk.map(milliseconds).into());
+        tell(
+            "brokeOff",
+            self.fault.as_ref().map(|fault| fault.detail.as_ref()).into(),
+        );
         if self.legs.len() > 1 {
             tell("legs", self.legs.iter().take(MAX_TOLD).map(leg).collect());
         }

@@ -6,6 +6,7 @@
 mod audit;
 mod auth;
 mod boundaries;
+mod broken_streams;
 mod cancels;
 mod census;
 mod client2;

@@ -6,6 +6,7 @@ use super::enforce::{Enforce, Enforced, Model, Param};
 use super::translation::Translation;
 use super::{Opened, Reckoner, answer, body_limit, meter, open, strip};
 use std::sync::Arc;
+use std::time::Duration;
 use trilithon_ai::dialect::Dialect;
 use trilithon_flow::model_call::{Leg, LegOutcome, Tariff, name};
 use trilithon_flow::record::Name;
@@ -73,6 +74,7 @@ pub fn build(dialect: Dialect, settings: &Settings<'_>, cx: &mut Build<'_>) -> R
         provider: provider.into(),
         tariff: Reckoner::of(cx.keep),
         detailed: metrics.is_some_and(|m| m.level == "detailed"),
+        keep_alive: api.keep_alive.to_std(),
         enforce: Enforce {
             model: given(&api.model).map(|name| Model {
                 name,
@@ -108,6 +110,8 @@ struct ModelApi {
     provider: Name,
     tariff: Arc<dyn Tariff>,
     detailed: bool,
+    /// How long a stream may be silent before the client is sent a comment; zero: as long as it likes.
+    keep_alive: Duration,
 }
 
 impl Wrap for ModelApi {
@@ -172,8 +176,9 @@ impl ModelApi {
         call.sent = enforced.model.as_deref().map(name);
         call.detailed = self.detailed;
         (call.upstream_format, call.dropped) = (None, Vec::new());
+        call.keep_alive = self.keep_alive;
         // A second attempt has an answer of its own.
-        call.metered = false;
+        call.anew();
         (call.sent.clone().unwrap_or_default(), call.legs.len())
     }
 

@@ -1,12 +1,14 @@
-//! Reading what an answer says of itself while it goes by: usage, model, why it ended, when it began. No byte waits for it.
+//! Reading what an answer says of itself while it goes by: usage, model, why it ended, when it began, and whether it is whole.
 
+use super::ending;
 use super::spoken::Spoken;
 use super::watch::{self, Look};
+use bytes::Bytes;
 use std::time::Instant;
-use trilithon_ai::dialect::{Dialect, Event, EventKind, Reported};
+use trilithon_ai::dialect::{Course, Dialect, Event, EventKind, Reported};
 use trilithon_flow::model_call::name as named;
 use trilithon_flow::record::Name;
-use trilithon_flow::{Known, ModelCall, Response, SharedCall};
+use trilithon_flow::{Fault, Known, ModelCall, Response, SharedCall};
 
 /// Reads an answer as it goes by, unless somebody does already. Whoever comes first on the way back has the answer as the
 /// upstream gave it; all in front find the same in the call. `started` is when the exchange began.
@@ -19,10 +21,15 @@ pub fn meter(dialect: Dialect, call: &SharedCall, started: Option<Instant>, mut 
         call: call.clone(),
         reported: Reported::default(),
         spoken: Spoken::default(),
+        course: Course::default(),
         started,
         first: None,
     };
     let is_stream = is_stream(&res);
+    if is_stream {
+        // An error event may be added.
+        res.headers.remove_known(Known::ContentLength);
+    }
     res.body = watch::body(res.body.take(), is_stream, facts);
     res
 }
@@ -50,6 +57,7 @@ struct Facts {
     call: SharedCall,
     reported: Reported,
     spoken: Spoken,
+    course: Course,
     started: Option<Instant>,
     /// When the first event with content came.
     first: Option<Instant>,
@@ -84,6 +92,7 @@ impl Look for Facts {
         let Ok(event) = self.dialect.event(data) else {
             return;
         };
+        self.course.note(&event);
         let mut call = self.call.borrow_mut();
         if event.kind == EventKind::Content {
             let now = Instant::now();
@@ -102,6 +111,10 @@ impl Look for Facts {
         if let Some(usage) = self.spoken.usage(&call, reported, ended) {
             call.count(usage);
         }
+    }
+
+    fn end(&mut self, broke: Option<Fault>) -> Result<Bytes, Fault> {
+        ending::of(self.dialect, &self.course, broke, &mut self.call.borrow_mut())
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod answer;
 mod credentials;
+mod ending;
 mod enforce;
 pub mod govern;
 pub mod meter;
@@ -12,12 +13,11 @@ pub mod watch;
 
 mod prompt;
 mod reckon;
+mod relay;
 mod spoken;
-mod tap;
 mod translation;
 
 pub use answer::OnDeny;
 pub use meter::meter;
 pub use open::{Opened, body_limit, open};
 pub use reckon::Reckoner;
-pub use tap::Tap;

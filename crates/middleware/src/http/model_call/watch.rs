@@ -1,6 +1,6 @@
-//! Looking at an answer that goes by, event by event or as a whole. No byte waits for it, and none is changed.
+//! Looking at an answer that goes by, event by event or as a whole.
 
-use super::Tap;
+use super::relay;
 use bytes::Bytes;
 use std::task::{Context, Poll, ready};
 use trilithon_flow::limits::MAX_MODEL_ANSWER;
@@ -12,23 +12,30 @@ pub trait Look: 'static {
     fn event(&mut self, data: &[u8]);
     /// A whole answer.
     fn whole(&mut self, body: &[u8]);
+    /// A stream has ended, or broke off. What it gives ends the stream; nothing, if all was said.
+    ///
+    /// # Errors
+    /// The stream is to break off for the client too.
+    fn end(&mut self, broke: Option<Fault>) -> Result<Bytes, Fault> {
+        broke.map_or(Ok(Bytes::new()), Err)
+    }
 }
 
-/// The same body, looked at. An answer that is whole already is shown at once; one that is too large is not shown.
+/// The same body, looked at. A whole answer is not changed, and no byte of it waits; one that is at hand is shown at once, and
+/// one that is too large is not shown.
 pub fn body(body: Body, is_stream: bool, mut look: impl Look) -> Body {
-    let reading = if is_stream {
-        Reading::Events(Tap::default())
-    } else if let Some(bytes) = body.bytes() {
+    if is_stream {
+        return relay::body(body, look);
+    }
+    if let Some(bytes) = body.bytes() {
         look.whole(bytes);
         return body;
-    } else {
-        Reading::Whole(Vec::new())
-    };
+    }
     Body::from_source(Watched {
         body,
         seen: 0,
         look,
-        reading,
+        all: Some(Vec::new()),
     })
 }
 
@@ -37,32 +44,22 @@ struct Watched<L> {
     /// Of the bytes that are lent: those that were looked at.
     seen: usize,
     look: L,
-    reading: Reading,
+    /// What came so far; `None` after the end, or when it is too large.
+    all: Option<Vec<u8>>,
 }
 
-enum Reading {
-    Events(Tap),
-    Whole(Vec<u8>),
-    /// It has ended, or is too large.
-    Done,
-}
-
-impl Reading {
-    fn see(&mut self, new: &[u8], look: &mut impl Look) {
-        match self {
-            Reading::Events(tap) => tap.see(new, |raw, frame| look.event(&frame.data(raw))),
-            Reading::Whole(all) if all.len() + new.len() <= MAX_MODEL_ANSWER => all.extend_from_slice(new),
-            Reading::Whole(_) => *self = Reading::Done,
-            Reading::Done => {}
-        }
+/// Shows what was kept, once.
+fn show(kept: &mut Option<Vec<u8>>, look: &mut impl Look) {
+    if let Some(all) = kept.take() {
+        look.whole(&all);
     }
+}
 
-    fn end(&mut self, look: &mut impl Look) {
-        match std::mem::replace(self, Reading::Done) {
-            Reading::Events(mut tap) => tap.end(|raw, frame| look.event(&frame.data(raw))),
-            Reading::Whole(all) => look.whole(&all),
-            Reading::Done => {}
-        }
+/// Adds to what is kept, unless that becomes too large.
+fn keep(kept: &mut Option<Vec<u8>>, new: &[u8]) {
+    match kept {
+        Some(all) if all.len() + new.len() <= MAX_MODEL_ANSWER => all.extend_from_slice(new),
+        _ => *kept = None,
     }
 }
 
@@ -70,9 +67,9 @@ impl<L: Look> Source for Watched<L> {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
         let lent = ready!(self.body.poll_fill(cx))?;
         if lent.is_empty() {
-            self.reading.end(&mut self.look);
+            show(&mut self.all, &mut self.look);
         } else if let Some(new) = lent.get(self.seen..).filter(|new| !new.is_empty()) {
-            self.reading.see(new, &mut self.look);
+            keep(&mut self.all, new);
             self.seen = lent.len();
         }
         Poll::Ready(Ok(lent))
@@ -94,11 +91,10 @@ impl<L: Look> Source for Watched<L> {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
         let chunk = ready!(self.body.poll_chunk(cx))?;
         if chunk.is_empty() {
-            self.reading.end(&mut self.look);
+            show(&mut self.all, &mut self.look);
         } else {
             let seen = std::mem::take(&mut self.seen);
-            self.reading
-                .see(chunk.get(seen..).unwrap_or_default(), &mut self.look);
+            keep(&mut self.all, chunk.get(seen..).unwrap_or_default());
         }
         Poll::Ready(Ok(chunk))
     }

@@ -131,8 +131,8 @@ fn requests_without_a_body_pass_with_the_key() {
 
 #[test]
 fn a_stream_tells_its_usage_to_the_gateway_alone() {
-    const CHUNKS: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
-    const TOLD: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n";
+    const CHUNKS: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n\n";
+    const TOLD: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n";
     let check = |more: &str, want: &str| {
         let ask = ASK.replacen('{', &format!("{{\"stream\":true{more},"), 1);
         let (outcome, asked) = run(&ChatCompletion::default(), post(&ask, &[]), || events(TOLD));

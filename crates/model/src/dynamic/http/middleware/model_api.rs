@@ -2,6 +2,7 @@
 
 use trilithon_model_derive::Config;
 
+use crate::duration::Duration;
 use crate::number::Number;
 use crate::secret::Secret;
 use crate::word::words;
@@ -29,6 +30,10 @@ pub struct ModelApi {
     /// Largest request in bytes; larger ones get 413. When absent, what the install option
     /// `hub.aigateway.maxRequestBodySize` says. Not in Traefik Hub.
     pub max_request_body_size: Option<i64>,
+    /// How long a stream may be silent before the client is sent a comment (`: keep-alive`), so that nobody on the way takes
+    /// the connection for dead; 0 means never. Not in Traefik Hub.
+    #[config(default = Duration::from_secs(15))]
+    pub keep_alive: Duration,
 }
 
 words! {
