@@ -23,12 +23,14 @@ pub fn sustain(call: &ModelCall, res: &mut Response) {
     if is_plain && is_stream && !call.keep_alive.is_zero() && res.body.length().is_none() {
         res.body = Body::from_source(Sustained {
             body: res.body.take(),
-            every: call.keep_alive,
-            heard: true,
-            since: Instant::now(),
-            timer: None,
+            pause: Pause {
+                every: call.keep_alive,
+                heard: true,
+                since: Instant::now(),
+                timer: None,
+                end: End::START,
+            },
             comment: b"",
-            end: End::START,
             next: End::START,
             lent: 0,
         });
@@ -37,18 +39,24 @@ pub fn sustain(call: &ModelCall, res: &mut Response) {
 
 struct Sustained {
     body: Body,
+    pause: Pause,
+    /// What of a comment is still to be sent.
+    comment: &'static [u8],
+    /// What the end of what was sent will be when all that is lent was.
+    next: End,
+    lent: usize,
+}
+
+/// How long nothing came.
+struct Pause {
     every: Duration,
     /// Something came since the client was last waited for.
     heard: bool,
     /// Since when there is nothing.
     since: Instant,
     timer: Option<Pin<Box<Sleep>>>,
-    /// What of a comment is still to be sent.
-    comment: &'static [u8],
-    /// The end of what was sent, and what it will be when all that is lent was.
+    /// The end of what was sent.
     end: End,
-    next: End,
-    lent: usize,
 }
 
 /// The last bytes of a stream.
@@ -76,8 +84,9 @@ impl End {
     }
 }
 
-impl Sustained {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<&[u8]> {
+impl Pause {
+    /// Ready when a comment is due.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if std::mem::take(&mut self.heard) {
             self.since = Instant::now();
         }
@@ -94,8 +103,7 @@ impl Sustained {
             }
             timer.as_mut().reset(self.since + self.every);
             if is_due && self.end.is_between_events() {
-                self.comment = COMMENT;
-                return Poll::Ready(self.comment);
+                return Poll::Ready(());
             }
         }
     }
@@ -103,16 +111,17 @@ impl Sustained {
 
 impl Source for Sustained {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
-        if !self.comment.is_empty() {
-            return Poll::Ready(Ok(self.comment));
+        if self.comment.is_empty() {
+            if let Poll::Ready(lent) = self.body.poll_fill(cx) {
+                let lent = lent?;
+                self.pause.heard = true;
+                (self.next, self.lent) = (self.pause.end.then(lent), lent.len());
+                return Poll::Ready(Ok(lent));
+            }
+            ready!(self.pause.poll(cx));
+            self.comment = COMMENT;
         }
-        if let Poll::Ready(lent) = self.body.poll_fill(cx) {
-            let lent = lent?;
-            self.heard = true;
-            (self.next, self.lent) = (self.end.then(lent), lent.len());
-            return Poll::Ready(Ok(lent));
-        }
-        self.poll(cx).map(Ok)
+        Poll::Ready(Ok(self.comment))
     }
 
     fn consume(&mut self, n: usize) {
@@ -122,7 +131,7 @@ impl Source for Sustained {
         }
         self.body.consume(n);
         // Of a part the end is not known: no comment until more was sent.
-        self.end = if n == self.lent { self.next } else { End([0; 3]) };
+        self.pause.end = if n == self.lent { self.next } else { End([0; 3]) };
         self.lent -= n.min(self.lent);
     }
 
@@ -136,15 +145,14 @@ impl Source for Sustained {
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
         if self.comment.is_empty() {
-            match self.body.poll_chunk(cx) {
-                Poll::Ready(chunk) => {
-                    let chunk = chunk?;
-                    self.heard = true;
-                    self.end = self.end.then(&chunk);
-                    return Poll::Ready(Ok(chunk));
-                }
-                Poll::Pending => drop(ready!(self.poll(cx))),
+            if let Poll::Ready(chunk) = self.body.poll_chunk(cx) {
+                let chunk = chunk?;
+                self.pause.heard = true;
+                self.pause.end = self.pause.end.then(&chunk);
+                return Poll::Ready(Ok(chunk));
             }
+            ready!(self.pause.poll(cx));
+            self.comment = COMMENT;
         }
         Poll::Ready(Ok(Bytes::from_static(std::mem::take(&mut self.comment))))
     }

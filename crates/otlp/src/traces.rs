@@ -333,7 +333,7 @@ pub type Told<'a> = (Cow<'a, str>, SpanKind, Vec<KeyValue>, Option<Status>);
 
 /// A step that asks nobody else.
 fn inner(what: &What) -> Told<'_> {
-    let mut all = Vec::new();
+    let (mut all, mut status) = (Vec::new(), None);
     let mut say = |key: &str, value: &str| all.push(named(key, text(value)));
     let span = match what {
         What::Router { name, service, rule } => {
@@ -357,11 +357,19 @@ fn inner(what: &What) -> Told<'_> {
             say("traefik.service.name", name);
             "Service"
         }
+        What::Attempt { target, failure } => {
+            say("traefik.service.name", target);
+            if let Some(failure) = failure {
+                say("error.type", failure);
+                status = Some(failed(""));
+            }
+            "Attempt"
+        }
         What::Call(call) => call.name,
         What::ModelCall => "chat",
         What::McpCall => "mcp",
     };
-    (span.into(), SpanKind::Internal, all, None)
+    (span.into(), SpanKind::Internal, all, status)
 }
 
 /// What all spans of an exchange have in common.

@@ -35,10 +35,7 @@ impl Replay {
             held.extend_from_slice(&chunk?);
             if held.len() as u64 > limit {
                 let rest = req.body.take();
-                req.body = Body::from_source(Joined {
-                    first: held.freeze(),
-                    rest,
-                });
+                req.body = joined(held.freeze(), rest);
                 return Ok(Held::Larger(req));
             }
         }
@@ -70,6 +67,11 @@ impl Replay {
         };
         req
     }
+}
+
+/// A body whose beginning was read already.
+pub(crate) fn joined(first: Bytes, rest: Body) -> Body {
+    Body::from_source(Joined { first, rest })
 }
 
 /// Bytes that were read already, then the rest.

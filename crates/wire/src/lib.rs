@@ -10,6 +10,7 @@ pub mod buffer;
 mod chunk;
 pub mod client_hello;
 mod connection;
+pub mod date;
 pub mod encode;
 mod field;
 pub mod framing;

@@ -213,6 +213,13 @@ impl Record {
         }
     }
 
+    /// Ends the span of an attempt that failed, and all inside it.
+    pub fn fail(&mut self, entered: &Entered, why: &'static str) {
+        if let Some(recording) = self.recording() {
+            recording.fail(entered, why);
+        }
+    }
+
     /// Opens the span of a request to another server (`ReverseProxy`, `AuthRequest`), and tells that server of it.
     /// `authority` is the server's host and port, as its URL spells them.
     pub fn call(

@@ -56,6 +56,13 @@ pub enum What {
     Service {
         name: Name,
     },
+    /// An attempt at a call of a model.
+    Attempt {
+        /// The service that was asked.
+        target: Name,
+        /// What kind of failure came of it, if one did.
+        failure: Option<&'static str>,
+    },
     Call(Box<Call>),
     /// A call of a language model; what there is to tell of it is in the record at the end.
     ModelCall,
@@ -215,6 +222,16 @@ impl Recording {
         for span in &mut self.spans[at as usize..] {
             span.end.get_or_insert(now);
         }
+    }
+
+    /// Ends the span of an attempt that failed.
+    pub(super) fn fail(&mut self, entered: &Entered, why: &'static str) {
+        let span = entered.span.and_then(|at| self.spans.get_mut(at as usize));
+        if let Some(What::Attempt { failure, .. }) = span.map(|span| &mut span.what) {
+            *failure = Some(why);
+        }
+        self.leave(entered);
+        self.end(entered);
     }
 
     /// What a request to another server is, as it is sent.

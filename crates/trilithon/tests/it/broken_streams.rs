@@ -109,7 +109,7 @@ fn a_stream_that_breaks_off_ends_with_an_error_of_its_dialect() {
                     _ => format!("guard-{name}, {own}"),
                 };
                 routing += &format!(
-                    "    {name}-{manner}-{guard}: {{rule: 'Path(`/{name}/{manner}/{guard}`)', service: {name}-{manner}, middlewares: [{chain}]}}\n"
+                    "    {name}-{manner}-{guard}: {{rule: 'Path(`/{name}/{manner}/{guard}`)', service: {name}{manner}, middlewares: [{chain}]}}\n"
                 );
             }
         }
@@ -117,7 +117,7 @@ fn a_stream_that_breaks_off_ends_with_an_error_of_its_dialect() {
     routing += "  services:\n";
     for dialect in &DIALECTS {
         for manner in manners {
-            let name = format!("{}-{manner}", dialect.name);
+            let name = format!("{}{manner}", dialect.name);
             routing += &format!(
                 "    {name}: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:@{name}@'}}]}}}}\n"
             );
@@ -139,10 +139,10 @@ fn a_stream_that_breaks_off_ends_with_an_error_of_its_dialect() {
     let mut builder = gateway().routing(&routing);
     for Dialect { name, begun, .. } in &DIALECTS {
         builder = builder
-            .upstream(&format!("{name}-reset"), breaking(begun, "", Act::Reset))
-            .upstream(&format!("{name}-end"), breaking(begun, "0\r\n\r\n", Act::Close))
+            .upstream(&format!("{name}reset"), breaking(begun, "", Act::Reset))
+            .upstream(&format!("{name}end"), breaking(begun, "0\r\n\r\n", Act::Close))
             .upstream(
-                &format!("{name}-half"),
+                &format!("{name}half"),
                 breaking(begun, &chunk("data: {\"half"), Act::Close),
             );
     }

@@ -59,6 +59,14 @@ fn stream(begins: &str, then: Act) -> Upstream {
     Upstream::script([Act::Request, Act::Send(format!("{head}{begins}").into()), then])
 }
 
+/// Takes no stream of the connection (RFC 9113 §6.8).
+fn going_away() -> Upstream {
+    let settings: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let goaway: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    // The preface reads like a request without a body.
+    Upstream::script([Act::Request, Act::Send([settings, goaway].concat()), Act::Drain])
+}
+
 #[test]
 fn another_vendor_answers_what_one_fails_in() {
     let plain = "http://127.0.0.1:@a@";
@@ -73,6 +81,16 @@ fn another_vendor_answers_what_one_fails_in() {
         ("name not found", "http://no-such-host.invalid:1", well()),
         ("TLS failure", "https://127.0.0.1:@a@", well()),
         ("slow head", plain, Upstream::silent()),
+        (
+            "slow headers",
+            plain,
+            Upstream::script([
+                Act::Request,
+                Act::Send(b"HTTP/1.1 200 OK\r\nX-A: ".to_vec()),
+                Act::Drain,
+            ]),
+        ),
+        ("HTTP/2 GOAWAY", "h2c://127.0.0.1:@a@", going_away()),
         ("slow first byte", plain, stream("", Act::Drain)),
         (
             "closed before an answer",

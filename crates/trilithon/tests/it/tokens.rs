@@ -79,6 +79,7 @@ fn call(gateway: &Gateway, at: usize) -> u16 {
             0
         }
         _ => match client.response_to("POST") {
+            Ok(Some(res)) if res.text().contains("data: {\"error\"") => 0,
             Ok(Some(res)) => res.status,
             _ => 0,
         },

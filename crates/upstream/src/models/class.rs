@@ -17,12 +17,16 @@ pub enum Class {
     ServerError,
     /// No valid answer, or one that breaks off before its first byte.
     Broken,
-    /// A stream that begins with an error.
+    /// A stream that begins with an error, or an answer that is one.
     ErrorEvent,
+    /// An answer that was held and is no valid one: empty, of another type, cut short.
+    Malformed,
+    /// The call is too long for the model.
+    ContextLength,
 }
 
 impl Class {
-    const ALL: [Class; 7] = [
+    pub const ALL: [Class; 9] = [
         Class::Connect,
         Class::Timeout,
         Class::RateLimited,
@@ -30,6 +34,8 @@ impl Class {
         Class::ServerError,
         Class::Broken,
         Class::ErrorEvent,
+        Class::Malformed,
+        Class::ContextLength,
     ];
 
     /// As `failover.on` writes it.
@@ -42,6 +48,8 @@ impl Class {
             Class::ServerError => "serverError",
             Class::Broken => "broken",
             Class::ErrorEvent => "errorEvent",
+            Class::Malformed => "malformed",
+            Class::ContextLength => "contextLength",
         }
     }
 
@@ -51,6 +59,7 @@ impl Class {
             Class::RateLimited => "rate_limited",
             Class::ServerError => "server_error",
             Class::ErrorEvent => "error_event",
+            Class::ContextLength => "context_length",
             other => other.word(),
         }
     }
@@ -93,7 +102,7 @@ impl Class {
 }
 
 /// Whether the first line that is no comment begins an error event of one of the dialects.
-fn begins_with_error(events: &[u8]) -> bool {
+pub(super) fn begins_with_error(events: &[u8]) -> bool {
     let lines = events.split(|b| matches!(b, b'\n' | b'\r'));
     let line = lines
         .into_iter()
@@ -109,35 +118,38 @@ fn begins_with_error(events: &[u8]) -> bool {
     })
 }
 
-/// The classes of `failover.on`.
+/// Some of the classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Classes(u8);
+pub struct Classes(u16);
 
 impl Classes {
+    /// All but the one that says nothing against who is asked.
+    pub const USUAL: Classes = Classes(!(1 << Class::ContextLength as u16));
+
+    /// The classes that `option` names; `None` when it names none.
+    ///
     /// # Errors
     /// A word that names no class.
-    pub fn of(words: &[String]) -> Result<Classes, BuildError> {
-        if words.is_empty() {
-            return Ok(Classes(u8::MAX));
-        }
-        words.iter().try_fold(Classes(0), |sum, word| {
+    pub fn of(option: &str, words: &[String]) -> Result<Option<Classes>, BuildError> {
+        let class = |word: &String| {
             let class = Class::ALL.into_iter().find(|c| c.word() == word);
-            let class = class.ok_or_else(|| {
-                BuildError::new(format!(
-                    "`failover.on` names `{word}`, which is no class of failure"
-                ))
-                .help(format!(
-                    "write some of {}",
-                    Class::ALL.map(Class::word).join(", ")
-                ))
-                .at(word, 0)
-            })?;
-            Ok(Classes(sum.0 | 1 << class as u8))
-        })
+            class.ok_or_else(|| {
+                BuildError::new(format!("`{option}` names `{word}`, which is no class of failure"))
+                    .help(format!(
+                        "write some of {}",
+                        Class::ALL.map(Class::word).join(", ")
+                    ))
+                    .at(word, 0)
+            })
+        };
+        let all = words
+            .iter()
+            .try_fold(0, |sum, word| class(word).map(|class| sum | 1 << class as u16))?;
+        Ok((!words.is_empty()).then_some(Classes(all)))
     }
 
     pub fn has(self, class: Class) -> bool {
-        self.0 & 1 << class as u8 != 0
+        self.0 & 1 << class as u16 != 0
     }
 }
 
@@ -193,10 +205,18 @@ mod tests {
 
     #[test]
     fn words() {
-        let of = |words: &[&str]| Classes::of(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
-        assert!(Class::ALL.into_iter().all(|c| of(&[]).unwrap().has(c)));
-        let some = of(&["broken", "rateLimited"]).unwrap();
-        assert!(some.has(Class::Broken) && some.has(Class::RateLimited) && !some.has(Class::Timeout));
+        let of = |words: &[&str]| {
+            Classes::of(
+                "failover.on",
+                &words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(of(&[]).unwrap(), None);
+        let usual = Class::ALL.into_iter().filter(|c| Classes::USUAL.has(*c));
+        assert_eq!(usual.count(), Class::ALL.len() - 1);
+        assert!(!Classes::USUAL.has(Class::ContextLength));
+        let some = of(&["broken", "contextLength"]).unwrap().unwrap();
+        assert!(some.has(Class::Broken) && some.has(Class::ContextLength) && !some.has(Class::Timeout));
         let error = of(&["broken", "slow"]).unwrap_err().message;
         assert_eq!(error, "`failover.on` names `slow`, which is no class of failure");
     }

@@ -3,13 +3,16 @@ use crate::service::Status;
 use crate::service::fake::{exchange, run};
 use std::sync::Mutex;
 use std::task::{Context, Poll};
-use trilithon_flow::{Body, Format, Known, ModelCall, Source};
-use trilithon_model::dynamic::http::{ModelBreaker, ModelFailover, ModelTarget};
+use trilithon_flow::model_call::LegOutcome;
+use trilithon_flow::{Body, Fault, FaultKind, Format, Known, ModelCall, Response, Source};
+use trilithon_model::dynamic::http::{ModelBreaker, ModelRetry};
 
 /// What a target does when it is asked.
 #[derive(Clone, Copy)]
 enum Act {
     Answer(u16),
+    /// A status with this JSON.
+    Says(u16, &'static str),
     /// A status and `Retry-After`.
     Busy(u16, &'static str),
     Fault(FaultKind),
@@ -50,7 +53,11 @@ fn answer(act: Act, name: &str) -> Response {
     let mut res = Response::new(200);
     res.headers.set_known(Known::ContentType, "text/event-stream");
     match act {
-        Act::Answer(status) => return Response::bare(status, name.to_owned()),
+        Act::Answer(status) => return Response::bare(status, format!("\"{name}\"")),
+        Act::Says(status, body) => {
+            res = Response::bare(status, body);
+            res.headers.set_known(Known::ContentType, "application/json");
+        }
         Act::Busy(status, after) => {
             res = Response::bare(status, name.to_owned());
             res.headers.append("Retry-After", after);
@@ -86,6 +93,16 @@ struct Bench {
 
 /// Targets with weight, priority and what they do, one act a call, the last one for ever.
 fn try_build(config: Config, targets: &[(i64, i64, &[Act])], keep: &Keep) -> Result<Bench, BuildError> {
+    try_build_with(config, targets, keep, |_, _| ())
+}
+
+/// The same with targets that are changed before.
+fn try_build_with(
+    config: Config,
+    targets: &[(i64, i64, &[Act])],
+    keep: &Keep,
+    change: impl Fn(usize, &mut ModelTarget),
+) -> Result<Bench, BuildError> {
     let seen = Arc::default();
     let names = ["a", "b", "c", "d"];
     let children = names.iter().zip(targets).map(|(name, (weight, _, acts))| Child {
@@ -105,9 +122,13 @@ fn try_build(config: Config, targets: &[(i64, i64, &[Act])], keep: &Keep) -> Res
             service: (*name).to_owned(),
             weight: Some(*weight),
             priority: *priority,
+            on: Vec::new(),
         });
+    let mut as_written: Vec<ModelTarget> = as_written.collect();
+    let targets = as_written.iter_mut().enumerate();
+    targets.for_each(|(at, target)| change(at, target));
     let config = Config {
-        targets: as_written.collect(),
+        targets: as_written,
         ..config
     };
     Models::build("m@file", &config, children, keep).map(|service| Bench {
@@ -274,6 +295,118 @@ fn retry_after_puts_aside_and_is_passed_on_when_nobody_is_left() {
     assert_eq!(bench.seen.lock().unwrap().len(), 1);
 }
 
+/// A configuration whose targets from the second on are asked after these failures only.
+fn after(words: &[&str], targets: &[(i64, i64, &[Act])]) -> Result<Bench, BuildError> {
+    let on: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+    try_build_with(Config::default(), targets, &Keep::default(), |at, target| {
+        if at > 0 {
+            target.on.clone_from(&on);
+        }
+    })
+}
+
+const TOO_LONG: Act = Act::Says(400, r#"{"error":{"code":"context_length_exceeded"}}"#);
+
+#[test]
+fn what_is_too_long_goes_to_a_larger_model() {
+    let check = |first: Act, words: &[&str], want: (u16, &str)| {
+        let bench = after(words, &[(1, 0, &[first]), (1, 9, &[Act::Answer(203)])]).unwrap();
+        assert_eq!(bench.asked(), (want.0, want.1.to_owned()), "{words:?}");
+    };
+    check(TOO_LONG, &["contextLength"], (203, "ab"));
+    check(Act::Says(400, "{}"), &["contextLength"], (400, "a"));
+    check(Act::Answer(500), &["contextLength"], (500, "a"));
+    check(Act::Answer(500), &["contextLength", "serverError"], (203, "ab"));
+    check(Act::Answer(200), &["contextLength"], (200, "a"));
+    let named = failover(|f| f.on = vec!["contextLength".into()]);
+    let bench = bench(named, &[(1, 1, &[TOO_LONG]), (1, 0, &[Act::Answer(203)])]);
+    assert_eq!(bench.asked(), (203, "ab".into()));
+}
+
+#[test]
+fn what_is_too_long_is_the_clients_where_nobody_has_more_room() {
+    let bench = bench(
+        Config::default(),
+        &[(1, 1, &[TOO_LONG]), (1, 0, &[Act::Answer(203)])],
+    );
+    let (mut res, _) = bench.call("");
+    assert_eq!(res.status, 400);
+    assert!(run(res.body.collect(999)).unwrap().starts_with(b"{\"error\""));
+}
+
+fn retrying(change: impl FnOnce(&mut ModelRetry)) -> Config {
+    let mut retry = ModelRetry {
+        initial_interval: trilithon_model::Duration::from_millis(4),
+        ..ModelRetry::default()
+    };
+    change(&mut retry);
+    failover(|f| f.retry = Some(retry))
+}
+
+#[test]
+fn the_same_target_is_asked_once_more() {
+    let check = |config: Config, acts: &[Act], want: (u16, &str)| {
+        let bench = bench(config, &[(1, 1, acts), (1, 0, &[Act::Answer(203)])]);
+        assert_eq!(bench.asked(), (want.0, want.1.to_owned()));
+    };
+    let (bad, well) = (Act::Answer(500), Act::Answer(200));
+    check(retrying(|_| ()), &[bad, well], (200, "aa"));
+    check(retrying(|_| ()), &[bad, bad, well], (203, "aab"));
+    check(retrying(|r| r.attempts = 2), &[bad, bad, well], (200, "aaa"));
+    check(retrying(|_| ()), &[Act::Busy(429, "0"), well], (200, "aa"));
+    check(retrying(|_| ()), &[Act::Busy(429, "60"), well], (203, "ab"));
+    check(retrying(|_| ()), &[Act::Answer(400), well], (400, "a"));
+    check(Config::default(), &[bad, well], (203, "ab"));
+}
+
+#[test]
+fn a_target_that_is_put_aside_is_not_asked_once_more() {
+    let config = Config {
+        breaker: Some(ModelBreaker {
+            failures: 1,
+            ..ModelBreaker::default()
+        }),
+        ..retrying(|_| ())
+    };
+    let bench = bench(config, &[(1, 0, &[Act::Answer(500), Act::Answer(200)])]);
+    assert_eq!(bench.asked(), (500, "a".into()));
+}
+
+#[test]
+fn answers_that_are_none_are_held() {
+    let check = |act, streams, want: (u16, &str)| {
+        let config = failover(|f| f.hold_streams = streams);
+        let bench = bench(config, &[(1, 1, &[act]), (1, 0, &[Act::Answer(203)])]);
+        assert_eq!(bench.asked(), (want.0, want.1.to_owned()));
+    };
+    check(Act::Says(200, "{\"cut"), false, (203, "ab"));
+    check(Act::Says(200, ""), false, (203, "ab"));
+    let late = Act::Stream("data: {}\n\ndata: {\"error\":{}}\n\n");
+    check(late, false, (200, "a"));
+    check(late, true, (203, "ab"));
+    let whole = Act::Stream("data: {}\n\ndata: [DONE]\n\n");
+    check(whole, true, (200, "a"));
+}
+
+#[test]
+fn a_breaker_outlives_changes_of_other_options() {
+    let keep = Keep::default();
+    let make = |attempts| {
+        let config = Config {
+            breaker: Some(ModelBreaker {
+                failures: 1,
+                ..ModelBreaker::default()
+            }),
+            ..failover(|f| f.attempts = attempts)
+        };
+        let targets: &[(i64, i64, &[Act])] = &[(1, 1, &[Act::Answer(500)]), (1, 0, &[Act::Answer(200)])];
+        try_build(config, targets, &keep).unwrap()
+    };
+    let old = make(3);
+    assert_eq!(old.asked(), (200, "ab".into()));
+    assert_eq!(make(2).asked(), (200, "b".into()));
+}
+
 #[test]
 fn refused() {
     let check = |config: Config, targets: &[(i64, i64, &[Act])], want: &str| {
@@ -288,6 +421,12 @@ fn refused() {
         failover(|f| f.max_request_body_bytes = -1),
         one,
         "`failover.maxRequestBodyBytes` is -1",
+    );
+    let never_first = |_, target: &mut ModelTarget| target.on = vec!["timeout".into()];
+    let built = try_build_with(Config::default(), one, &Keep::default(), never_first);
+    assert_eq!(
+        built.map_or_else(|e| e.message, |_| "built".into()),
+        "every target of `models` has an `on`, and none is asked first"
     );
     check(
         failover(|f| f.on = vec!["5xx".into()]),

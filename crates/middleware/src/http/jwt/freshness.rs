@@ -3,6 +3,7 @@
 use std::time::Duration;
 use trilithon_flow::Headers;
 use trilithon_flow::limits::{JWKS_DEFAULT_SECONDS, JWKS_FRESH_SECONDS};
+use trilithon_wire::date;
 
 /// What the answer's headers say, within bounds. `now` is in Unix seconds.
 pub fn lifetime(headers: &Headers, now: u64) -> Duration {
@@ -33,45 +34,7 @@ fn cache_control(headers: &Headers) -> Option<u64> {
 /// What is no date is over already (RFC 9111 §5.3).
 fn expires(headers: &Headers, now: u64) -> Option<u64> {
     let text = headers.get_str("Expires")?;
-    Some(date(text).unwrap_or(0).saturating_sub(now))
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7) in Unix seconds.
-fn date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (_, text) = text.split_once(", ")?;
-    let words: Vec<&str> = text.split(' ').collect();
-    let [day, month, year, time, "GMT"] = words[..] else {
-        return None;
-    };
-    let month = MONTHS.iter().position(|m| *m == month)? as u64 + 1;
-    let (day, year): (u64, u64) = (day.parse().ok()?, year.parse().ok()?);
-    let clock: Vec<u64> = time.split(':').map(|n| n.parse().ok()).collect::<Option<_>>()?;
-    let [hours, minutes, seconds] = clock[..] else {
-        return None;
-    };
-    if !(1970..=9999).contains(&year)
-        || !(1..=31).contains(&day)
-        || hours > 23
-        || minutes > 59
-        || seconds > 60
-    {
-        return None;
-    }
-    Some(days(year, month, day) * 86_400 + hours * 3600 + minutes * 60 + seconds)
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar; years are counted from March, so that leap days come last.
-fn days(year: u64, month: u64, day: u64) -> u64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let of_years = year * 365 + year / 4 - year / 100 + year / 400;
-    of_years + (month * 153 + 2) / 5 + day - 1 - 719_468
+    Some(date::parse(text).unwrap_or(0).saturating_sub(now))
 }
 
 #[cfg(test)]
@@ -108,21 +71,5 @@ mod tests {
             ],
             20,
         );
-    }
-
-    #[test]
-    fn dates() {
-        assert_eq!(date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
-        assert_eq!(date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
-        assert_eq!(date("Thu, 29 Feb 2024 12:00:00 GMT"), Some(1_709_208_000));
-        for none in [
-            "",
-            "Sun, 06 Nov 94 08:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
-            "Sun, 06 Nov 1994 8:49 GMT",
-            "Sun, 99 Nov 1994 08:49:37 GMT",
-        ] {
-            assert_eq!(date(none), None, "{none}");
-        }
     }
 }

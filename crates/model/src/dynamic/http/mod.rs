@@ -9,7 +9,7 @@ mod transport;
 use trilithon_model_derive::Config;
 
 pub use middleware::*;
-pub use models::{ModelBreaker, ModelFailover, ModelTarget, Models};
+pub use models::{ModelBreaker, ModelFailover, ModelRetry, ModelTarget, Models};
 pub use router::{Observability, Router, RouterTls};
 pub use service::*;
 pub use transport::{ForwardingTimeouts, ServersTransport, Spiffe};
