@@ -39,7 +39,9 @@ impl Models {
             let Some((target, permit)) = self.pick(&mut asked, after) else {
                 break;
             };
-            match self.ask_one(target, permit, replay, last.take(), cx).await {
+            // Of the answer that nobody got the body, and with it the call upstream, ends here.
+            drop(last.take());
+            match self.ask_one(target, permit, replay, cx).await {
                 (res, Some(failure)) if self.is_failover(failure.class) => last = Some((res, failure.class)),
                 (res, _) => return res,
             }
@@ -47,19 +49,16 @@ impl Models {
         last.map_or_else(|| self.all_aside(), |(res, _)| res)
     }
 
-    /// Asks one target, more than once if that is configured. `last` is the answer that nobody got.
+    /// Asks one target, more than once if that is configured.
     async fn ask_one(
         &self,
         target: &Target,
         mut permit: Permit<'_>,
         replay: &Replay,
-        mut last: Option<(Response, Class)>,
         cx: &mut Exchange,
     ) -> Outcome {
         let mut before = 0;
         loop {
-            // Its body, and with it the call upstream, ends here.
-            drop(last.take());
             forget(cx);
             // Interim answers belong to an answer that may not be given.
             let (interim, outer) = (std::mem::take(&mut cx.interim), cx.attempt);
@@ -75,14 +74,11 @@ impl Models {
             else {
                 return (res, failure);
             };
-            last = Some((res, failed.class));
             tokio::time::sleep(wait).await;
-            before += 1;
-            match (target.breaker.admit(Instant::now()), last.take()) {
-                (Some(next), _) => permit = next,
-                (None, Some((res, _))) => return (res, failure),
-                (None, None) => return (self.all_aside(), None),
-            }
+            let Some(next) = target.breaker.admit(Instant::now()) else {
+                return (res, failure);
+            };
+            (permit, before) = (next, before + 1);
         }
     }
 

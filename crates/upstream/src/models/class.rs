@@ -19,7 +19,7 @@ pub enum Class {
     Broken,
     /// A stream that begins with an error, or an answer that is one.
     ErrorEvent,
-    /// An answer that was held and is no valid one: empty, of another type, cut short.
+    /// An answer that was held and is no valid one: empty, cut short, no JSON.
     Malformed,
     /// The call is too long for the model.
     ContextLength,

@@ -39,13 +39,15 @@ impl Hold {
             .model_call
             .as_ref()
             .is_some_and(|call| call.borrow().format != Format::Custom);
-        let form = match form(res) {
-            Some(Form::Events) if !self.streams => return None,
-            Some(_) if !self.answers => return None,
-            // What is no call of a model may have any type.
-            None => return (is_call && self.answers).then_some(Class::Malformed),
-            Some(form) => form,
+        let form = form(res, is_call)?;
+        let is_held = if form == Form::Events {
+            self.streams
+        } else {
+            self.answers
         };
+        if !is_held {
+            return None;
+        }
         let body = match read(res.body.take(), self.max).await {
             Ok(Read::Whole(body)) => body,
             Ok(Read::Larger(body)) => {
@@ -68,8 +70,9 @@ impl Hold {
     }
 }
 
-/// What an answer says it is. One that says nothing is taken for JSON.
-fn form(res: &Response) -> Option<Form> {
+/// What an answer is to be: of a model JSON or events, whatever it says it is; of others what says nothing is taken for JSON,
+/// and may be anything else.
+fn form(res: &Response, is_call: bool) -> Option<Form> {
     let coding = res.headers.known(Known::ContentEncoding);
     let is_coded = coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity"));
     let kind = res
@@ -79,11 +82,11 @@ fn form(res: &Response) -> Option<Form> {
     let kind = kind.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
     let kind = kind.to_ascii_lowercase();
     match &*kind {
-        b"text/event-stream" => Some(Form::Events),
-        b"application/json" if is_coded => Some(Form::Opaque),
-        b"application/json" => Some(Form::Json),
-        kind if kind.ends_with(b"+json") && !is_coded => Some(Form::Json),
-        _ => None,
+        // Nobody could say where it ends.
+        b"text/event-stream" => (!is_coded).then_some(Form::Events),
+        kind if !is_call && kind != b"application/json" => None,
+        _ if is_coded => Some(Form::Opaque),
+        _ => Some(Form::Json),
     }
 }
 
@@ -167,6 +170,7 @@ mod tests {
         check("application/json", "", Some(Class::Malformed));
         check("", "{}", None);
         check("text/html", "<html>", Some(Class::Malformed));
+        check("text/plain", "{}", None);
         check(
             "application/json",
             r#"{"error":{"message":"x"}}"#,
