@@ -42,7 +42,11 @@ fn main() {
     println!("ten patterns: {:.2} µs per KiB", micros(start));
 
     let event = b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" dogs\"},\"finish_reason\":null}]}\n\n";
-    let (mut hold, mut scan, mut cut) = (Hold::new(1), detector.start(), Frames::new(1 << 20));
+    let (mut hold, mut scan, mut cut) = (
+        Hold::new(1, Some(Dialect::Chat)),
+        detector.start(),
+        Frames::new(1 << 20),
+    );
     let mut passed = 0;
     let start = Instant::now();
     for _ in 0..ROUNDS {

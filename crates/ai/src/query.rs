@@ -47,7 +47,7 @@ impl Query {
         Ok(Query { steps })
     }
 
-    /// The strings in what it leads to, without their quotes, in the order of the document. Names of members are among them.
+    /// The strings, without their quotes, and the numbers in what it leads to, in the order of the document. Names of members are among them.
     pub fn find(&self, root: &Value<'_>) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         walk(root, &self.steps, &mut |value| leaves(value, &mut found));
@@ -97,7 +97,8 @@ fn leaves(value: &Value<'_>, found: &mut Vec<Range<usize>>) {
             found.push(name.range());
             leaves(&value, found);
         }),
-        Kind::Null | Kind::Bool | Kind::Number => {}
+        Kind::Number => found.push(value.range()),
+        Kind::Null | Kind::Bool => {}
     }
 }
 
@@ -216,12 +217,13 @@ mod tests {
         check(".query", &["q", "again"]);
         check(".items[].t", &["a", "b"]);
         check(".items | .[0].t", &["a"]);
+        check(".items[0]", &["t", "a", "n", "1"]);
         check(".items[-1]", &["t", "b"]);
         check(".items[7]", &[]);
         check(".items[-7]", &[]);
         check(".\"a b\".c", &["d"]);
         check(".[\"a b\"].c[0]", &["d"]);
-        check(".items[0].n", &[]);
+        check(".items[0].n", &["1"]);
         check(".query.t", &[]);
         check(".[].t", &[]);
         check(".[][].t", &["a", "b"]);

@@ -4,9 +4,11 @@
 //! goes into the [`Record`](crate::Record) at the end.
 
 mod body_limit;
+mod content;
 mod told;
 
 pub use body_limit::BodyLimit;
+pub use content::{Content, Piece, Talk};
 
 use crate::limits::MODEL_KEEP_ALIVE_SECONDS;
 use crate::record::Name;
@@ -189,6 +191,8 @@ pub struct ModelCall {
     pub detailed: bool,
     /// Somebody reads the usage of the present answer already.
     pub metered: bool,
+    /// What was said, where traces are to be told.
+    pub content: Option<Box<Content>>,
     /// The answer was made by the gateway in place of a model's: by which guard or limit.
     pub denied_by: Option<Name>,
 }
@@ -221,6 +225,7 @@ impl ModelCall {
             coverage: Vec::new(),
             detailed: false,
             metered: false,
+            content: None,
             denied_by: None,
         }
     }

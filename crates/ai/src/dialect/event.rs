@@ -43,8 +43,8 @@ pub struct Delta {
     /// Which tool call, content block or output item of the choice it belongs to. Pieces with the same channel, choice and
     /// index are one text.
     pub index: u32,
-    /// It is all of that text once more, not a further piece.
+    /// It is a whole text, not a further piece of one: most often what was told in pieces before.
     pub restates: bool,
-    /// Where the string stands in the data, without its quotes.
+    /// Where the string stands in the data, without its quotes, or the number.
     pub range: Range<usize>,
 }

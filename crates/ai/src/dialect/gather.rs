@@ -12,7 +12,8 @@ pub struct Slot {
     pub message: Option<usize>,
     /// Which choice of an answer it belongs to; 0 in requests.
     pub choice: u32,
-    /// Where the string stands in the body, without its quotes: see [`Text::at`](trilithon_wire::json::Text::at).
+    /// Where the string stands in the body, without its quotes (see [`Text::at`](trilithon_wire::json::Text::at)), or the
+    /// number.
     pub range: Range<usize>,
 }
 
@@ -37,9 +38,11 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    /// The text of a string; what is none is passed over.
+    /// The text of a string, or a number as it is written; what is neither is passed over.
     pub fn text(&mut self, channel: Channel, value: &Value<'_>) {
-        if let Some(text) = value.text() {
+        if value.kind() == Kind::Number {
+            self.range(channel, value.range());
+        } else if let Some(text) = value.text() {
             self.range(channel, text.range());
         }
     }
@@ -55,16 +58,16 @@ impl Gather {
         }
     }
 
-    /// Every string in a value, names of members too: whatever a tool is given or says may hide in either.
+    /// Every string and number in a value, names of members too: whatever a tool is given or says may hide in either.
     pub fn leaves(&mut self, channel: Channel, value: &Value<'_>) {
         match value.kind() {
-            Kind::String => self.text(channel, value),
+            Kind::String | Kind::Number => self.text(channel, value),
             Kind::Array => value.items().for_each(|item| self.leaves(channel, &item)),
             Kind::Object => value.members().for_each(|(name, value)| {
                 self.range(channel, name.range());
                 self.leaves(channel, &value);
             }),
-            Kind::Null | Kind::Bool | Kind::Number => {}
+            Kind::Null | Kind::Bool => {}
         }
     }
 

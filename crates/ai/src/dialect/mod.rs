@@ -8,6 +8,7 @@ mod broken;
 mod chat;
 mod course;
 mod deny;
+mod echo;
 mod error;
 mod event;
 mod gather;
@@ -24,6 +25,7 @@ pub use gather::{Opaque, Slot};
 pub use request::{Invalid, Request};
 pub use trilithon_flow::{Channel, Format};
 
+use self::gather::Gather;
 use trilithon_wire::json;
 
 /// A language that is known, in both directions.
@@ -97,6 +99,11 @@ impl Dialect {
         }
     }
 
+    /// Where an answer, or the data of an event, tells once more what its texts say, and what may stand there instead.
+    pub fn echoes(self, data: &[u8]) -> Vec<(std::ops::Range<usize>, &'static str)> {
+        echo::find(self, data)
+    }
+
     /// An answer of the gateway's own that looks like one of a model: JSON, or a whole stream of events.
     pub fn denial(self, denial: &Denial<'_>) -> Vec<u8> {
         match self {
@@ -125,4 +132,14 @@ impl Dialect {
     pub fn usage(self, reported: Reported) -> Option<trilithon_flow::Usage> {
         reported.usage(self == Dialect::Messages)
     }
+}
+
+/// Every text in a body of any shape: of what is told about a model's answers, where nobody says where they stand in it.
+///
+/// # Errors
+/// It is no JSON.
+pub fn texts(body: &[u8]) -> Result<Vec<Slot>, json::Error> {
+    let mut gather = Gather::default();
+    gather.leaves(Channel::Assistant, &json::parse(body)?);
+    Ok(gather.slots)
 }

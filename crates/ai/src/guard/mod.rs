@@ -6,6 +6,7 @@ pub mod condition;
 pub mod detector;
 pub mod ending;
 pub mod finding;
+pub mod hidden;
 pub mod hold;
 pub mod mask;
 pub mod presidio;

@@ -1,5 +1,6 @@
 //! Chunks of Chat Completions.
 
+use super::super::gather::Gather;
 use super::super::{Delta, Event, EventKind};
 use super::usage;
 use trilithon_flow::Channel;
@@ -54,10 +55,10 @@ fn one_choice<'d>(choice: &Value<'d>, place: u32, event: &mut Event<'d>) {
             "function_call" => text(Channel::ToolArguments, number, 0, value.get("arguments"), event),
             "reasoning_content" | "reasoning" => text(Channel::Reasoning, number, 0, Some(value), event),
             "thinking_blocks" => value.items().for_each(|block| thought(&block, number, event)),
-            // Refusals and whatever else a vendor lets a model say: each its own text.
             "content" => text(Channel::Assistant, number, 0, Some(value), event),
             "refusal" => text(Channel::Assistant, number, 1, Some(value), event),
-            _ => text(Channel::Assistant, number, 2, Some(value), event),
+            "reasoning_details" => parts(Channel::Reasoning, number, &value, event),
+            _ => parts(Channel::Assistant, number, &value, event),
         }
     }
 }
@@ -89,6 +90,32 @@ fn tool_calls<'d>(calls: &Value<'d>, choice: u32, event: &mut Event<'d>) {
             function.or_else(custom),
             event,
         );
+    }
+}
+
+/// Whatever else a vendor lets a model say: texts that go on, as far as they look like it, and else each thing for itself.
+fn parts<'d>(channel: Channel, choice: u32, value: &Value<'d>, event: &mut Event<'d>) {
+    const GOES_ON: u32 = 2;
+    const WHOLE: u32 = 3;
+    match value.kind() {
+        Kind::String => text(channel, choice, GOES_ON, Some(value.clone()), event),
+        Kind::Array => value
+            .items()
+            .for_each(|item| parts(channel, choice, &item, event)),
+        _ => match value.get("text").or_else(|| value.get("summary")) {
+            Some(piece) if piece.kind() == Kind::String => text(channel, choice, GOES_ON, Some(piece), event),
+            _ => {
+                let mut gather = Gather::default();
+                gather.leaves(channel, value);
+                event.deltas.extend(gather.slots.into_iter().map(|slot| Delta {
+                    channel,
+                    choice,
+                    index: WHOLE,
+                    restates: true,
+                    range: slot.range,
+                }));
+            }
+        },
     }
 }
 
@@ -165,6 +192,18 @@ mod tests {
             r#"{"choices":[{"delta":{"reasoning_content":"a","thinking_blocks":[{"type":"thinking","thinking":"a","signature":"s"}]}}]}"#,
             EventKind::Content,
             &[(Reasoning, 0, 0, "a"), (Reasoning, 0, 1, "a")],
+        );
+        check(
+            r#"{"choices":[{"delta":{"reasoning_details":[{"type":"t","text":"r"}],"thinking":"k","annotations":[{"url":"u","at":7}]}}]}"#,
+            EventKind::Content,
+            &[
+                (Reasoning, 0, 2, "r"),
+                (Assistant, 0, 2, "k"),
+                (Assistant, 0, 3, "url"),
+                (Assistant, 0, 3, "u"),
+                (Assistant, 0, 3, "at"),
+                (Assistant, 0, 3, "7"),
+            ],
         );
         assert!(Dialect::Chat.event(b"hello").is_err());
     }

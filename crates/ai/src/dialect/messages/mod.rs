@@ -34,10 +34,10 @@ fn usage(within: &Value<'_>) -> Reported {
 /// A text, or blocks of content, as what this channel says.
 fn contents(content: &Value<'_>, channel: Channel, gather: &mut Gather) {
     match content.kind() {
-        Kind::String => gather.text(channel, content),
+        Kind::String | Kind::Number => gather.text(channel, content),
         Kind::Array => content.items().for_each(|item| block(&item, channel, gather)),
         Kind::Object => block(content, channel, gather),
-        Kind::Null | Kind::Bool | Kind::Number => {}
+        Kind::Null | Kind::Bool => {}
     }
 }
 

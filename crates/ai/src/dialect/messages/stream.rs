@@ -54,16 +54,19 @@ fn begun(root: &Value<'_>, event: &mut Event<'_>) {
         .is_some_and(|t| t.to_str().ends_with("tool_use"));
     let mut gather = Gather::default();
     match content.get("input") {
-        // Its arguments come in pieces, one text; its name and id are none of it.
+        // Its name and id are none of its arguments.
         Some(input) if is_call => gather.leaves(Channel::ToolArguments, &input),
         _ => block(&content, Channel::Assistant, &mut gather),
     }
+    // The text of a block goes on in what follows; all else that it may come with is whole.
+    let goes_on = content.get("text").or_else(|| content.get("thinking"));
+    let goes_on = goes_on.and_then(|v| v.text()).map(|text| text.range());
     let index = index(root);
     event.deltas.extend(gather.slots.into_iter().map(|slot| Delta {
         channel: slot.channel,
         choice: 0,
         index,
-        restates: false,
+        restates: Some(&slot.range) != goes_on.as_ref(),
         range: slot.range,
     }));
 }
@@ -86,7 +89,7 @@ fn continued(root: &Value<'_>, event: &mut Event<'_>) {
                     channel: slot.channel,
                     choice: 1,
                     index,
-                    restates: false,
+                    restates: true,
                     range: slot.range,
                 }));
                 continue;
@@ -131,6 +134,11 @@ mod tests {
             r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"i","name":"f","input":{}}}"#,
             EventKind::Other,
             &[],
+        );
+        check(
+            r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","input":{"card":41}}}"#,
+            EventKind::Content,
+            &[(ToolArguments, 1, "card"), (ToolArguments, 1, "41")],
         );
         check(
             r#"{"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"a"}}"#,

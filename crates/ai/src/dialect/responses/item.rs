@@ -48,10 +48,10 @@ pub(super) fn role(role: Option<&str>) -> Option<Channel> {
 /// A text, or parts.
 pub(super) fn contents(content: &Value<'_>, channel: Channel, gather: &mut Gather) {
     match content.kind() {
-        Kind::String => gather.text(channel, content),
+        Kind::String | Kind::Number => gather.text(channel, content),
         Kind::Array => content.items().for_each(|item| part(&item, channel, gather)),
         Kind::Object => part(content, channel, gather),
-        Kind::Null | Kind::Bool | Kind::Number => {}
+        Kind::Null | Kind::Bool => {}
     }
 }
 
@@ -64,5 +64,9 @@ pub(super) fn part(part: &Value<'_>, channel: Channel, gather: &mut Gather) {
     match text {
         Some(text) => gather.text(channel, &text),
         None => gather.opaque(&string(part, "type").unwrap_or_default(), part),
+    }
+    // What a text refers to is told with its name and address.
+    if let Some(annotations) = part.get("annotations") {
+        gather.leaves(channel, &annotations);
     }
 }

@@ -14,6 +14,9 @@ const PARTS: u32 = 1 << 8;
 /// Reasoning has summaries and texts, each numbered from 0.
 const SECOND: u32 = 1 << 7;
 
+/// Of no text: each annotation stands for itself.
+const ANNOTATION: u32 = u32::MAX;
+
 /// Finds what is in one event.
 pub(in super::super) fn event(data: &[u8]) -> Result<Event<'_>, json::Error> {
     let root = json::parse(data)?;
@@ -40,6 +43,10 @@ pub(in super::super) fn event(data: &[u8]) -> Result<Event<'_>, json::Error> {
         part(&one, channel, &mut gather);
         let index = place(&root, kind);
         push(gather, channel, index, kind.ends_with(".done"), &mut event);
+    } else if let Some(annotation) = root.get("annotation") {
+        let mut gather = Gather::default();
+        gather.leaves(Channel::Assistant, &annotation);
+        push(gather, Channel::Assistant, ANNOTATION, true, &mut event);
     } else if kind.ends_with(".delta") || kind.ends_with(".done") {
         text(&root, kind, &mut event);
     }
@@ -240,6 +247,14 @@ mod tests {
                 (Reasoning, 0, true, "s"),
                 (Reasoning, 128, true, "t"),
                 (ToolArguments, 256, true, "{}"),
+            ],
+        );
+        check(
+            r#"{"type":"response.output_text.annotation.added","annotation":{"url":"u"}}"#,
+            EventKind::Content,
+            &[
+                (Assistant, u32::MAX, true, "url"),
+                (Assistant, u32::MAX, true, "u"),
             ],
         );
         check(r#"{"type":"error","message":"x"}"#, EventKind::Error, &[]);

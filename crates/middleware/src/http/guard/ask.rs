@@ -1,9 +1,9 @@
 //! Asking guards side by side. A guard that ends the call ends the others: their questions are dropped, and with them the
 //! connections that they are on.
 
+use super::Guard;
 use super::said::Said;
 use super::texts::Texts;
-use super::{Guard, since};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -55,7 +55,7 @@ pub async fn ask(
                 over |= active.guard.ends(&said, active.mode);
                 *heard = Some(Heard {
                     said,
-                    took: since(start),
+                    took: start.elapsed(),
                 });
             }
         }
@@ -69,7 +69,7 @@ pub async fn ask(
     drop(open);
     let cancelled = || Heard {
         said: Said::new(Verdict::Cancelled, "another guard ended the call"),
-        took: since(start),
+        took: start.elapsed(),
     };
     heard
         .into_iter()

@@ -4,9 +4,12 @@
 //! same texts; the first that ends the call ends the others. What each saw, and what it did not, is told to the record.
 
 mod ask;
+mod conclude;
 mod content;
 mod llm;
 mod remote;
+mod request;
+mod response;
 mod said;
 mod stream;
 mod telling;
@@ -14,31 +17,24 @@ mod texts;
 
 pub use llm::Form;
 
-use self::ask::{Active, Heard, ask};
+use self::ask::Active;
 use self::said::Said;
-use self::stream::Guarded;
 use self::telling::Counters;
 use self::texts::Texts;
 use super::idle;
 use super::model_call::answer as answers;
-use super::model_call::meter::{is_readable, is_stream};
-use super::model_call::{Opened, open};
 use super::rollout::rollout;
-use bytes::Bytes;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
-use trilithon_ai::dialect::{Dialect, Slot};
-use trilithon_flow::limits::MAX_MODEL_ANSWER;
+use trilithon_ai::dialect::Dialect;
 use trilithon_flow::model_call::{BodyLimit, Phase, Verdict};
 use trilithon_flow::{
-    Body, Build, BuildError, Channel, Connection, Exchange, FaultKind, Format, Known, Mode, ModelCall, Next,
-    Reply, Request, Response, Rollout, SharedCall, Step, Wrap,
+    Build, BuildError, Connection, Exchange, Format, Known, Mode, ModelCall, Next, Reply, Request, Response,
+    Rollout, Step, Wrap,
 };
 use trilithon_model::dynamic::http::{
     ClientRequestFormat, ContentGuard, History, LlmGuard, LlmPhase, OnError,
 };
-use trilithon_wire::json;
 
 /// The status of a refusal where none is written.
 const STATUS: u16 = 403;
@@ -213,12 +209,6 @@ struct Guards {
     body_limit: u64,
 }
 
-/// What a request turned out to be.
-struct Call {
-    dialect: Option<Dialect>,
-    shared: SharedCall,
-}
-
 impl Wrap for Guards {
     fn call<'a>(&'a self, mut req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
         Box::pin(async move {
@@ -242,7 +232,7 @@ impl Wrap for Guards {
             req.headers.remove_known(Known::AcceptEncoding);
             req.headers.remove("Range");
             let res = next.run(req, cx).await;
-            respond(judging, call, res, cx).await
+            response::judged(judging, call, res, cx).await
         })
     }
 }
@@ -256,255 +246,6 @@ impl Guards {
         });
         active.filter(|active| active.mode != Mode::Off).collect()
     }
-
-    /// Reads and judges the request; nothing for one that asks nothing of a model.
-    async fn request(
-        &self,
-        active: &[Active],
-        req: &mut Request,
-        cx: &mut Exchange,
-    ) -> Result<Option<Call>, Response> {
-        let known = cx.model_call.as_ref().map(|call| call.borrow().format);
-        let format = known
-            .or_else(|| self.guards.first().map(|guard| guard.format))
-            .unwrap_or(Format::Custom);
-        let dialect = Dialect::of(format);
-        // What somebody in front has read within a limit of its own is not measured again.
-        let limit = match req.body.bytes() {
-            Some(_) if known.is_some() => u64::MAX,
-            _ => self.body_limit,
-        };
-        let (body, slots, opaque, shared) = match dialect {
-            Some(dialect) => match open(dialect, req, cx, limit).await? {
-                Some(opened) => {
-                    let opaque = opened.request.opaque.iter().map(|o| o.bytes as u64).sum();
-                    (opened.body, Some(opened.request.slots), opaque, opened.call)
-                }
-                None => return Ok(None),
-            },
-            None => match open_custom(req, cx, limit).await? {
-                Some((body, call)) => (body, None, 0, call),
-                None => return Ok(None),
-            },
-        };
-        let call = Call { dialect, shared };
-        let judging: Vec<&Active> = active
-            .iter()
-            .filter(|active| active.guard.request.is_some())
-            .collect();
-        if judging.is_empty() {
-            return Ok(Some(call));
-        }
-        let texts = judging.iter().map(|active| {
-            let mut texts = collect(&body, slots.as_deref(), active.guard.engine(Phase::Request));
-            texts.opaque = opaque;
-            if active.guard.history == History::Last {
-                texts.forget(slots.as_deref().unwrap_or_default());
-            }
-            texts
-        });
-        let texts: Vec<Texts> = texts.collect();
-        let heard = ask(&judging, Phase::Request, dialect, &texts, &cx.connection).await;
-        let masks = conclude(&judging, &heard, Phase::Request, &texts, &call, Some(cx))?;
-        if let Some(masked) = masks {
-            Opened::put(req, masked);
-        }
-        Ok(Some(call))
-    }
-}
-
-/// A body of any JSON.
-async fn open_custom(
-    req: &mut Request,
-    cx: &mut Exchange,
-    limit: u64,
-) -> Result<Option<(Bytes, SharedCall)>, Response> {
-    if req.upgrade.is_some() {
-        return Err(failure(None, 501, "what follows an upgrade is not guarded"));
-    }
-    if req.body.is_empty() {
-        return Ok(None);
-    }
-    let coded = req
-        .headers
-        .known(Known::ContentEncoding)
-        .is_some_and(|c| !c.eq_ignore_ascii_case(b"identity"));
-    if coded {
-        return Err(failure(None, 415, "the body must not be compressed"));
-    }
-    let body = match req.body.collect(limit).await {
-        Ok(body) => body,
-        Err(fault) if fault.kind == FaultKind::TooLarge => {
-            return Err(failure(
-                None,
-                413,
-                &format!("the body is larger than {limit} bytes"),
-            ));
-        }
-        Err(fault) => return Err(Response::from(fault)),
-    };
-    if body.is_empty() {
-        return Ok(None);
-    }
-    let call = cx
-        .model_call
-        .get_or_insert_with(|| ModelCall::new(Format::Custom).shared())
-        .clone();
-    req.body = Body::from(body.clone());
-    Ok(Some((body, call)))
-}
-
-/// The texts of a body for one engine: those of its dialect, or those that its queries find.
-fn collect(body: &Bytes, slots: Option<&[Slot]>, engine: Option<&Engine>) -> Texts {
-    let mut texts = Texts::new(body.clone());
-    match (slots, engine) {
-        (Some(slots), _) => slots.iter().for_each(|slot| texts.slot(slot)),
-        (None, Some(Engine::Content(rules))) => {
-            let Ok(root) = json::parse(body) else { return texts };
-            for (place, query) in rules.queries.iter().enumerate() {
-                query
-                    .find(&root)
-                    .into_iter()
-                    .for_each(|range| texts.add(Channel::Query, Some(place), range));
-            }
-        }
-        (None, _) => {}
-    }
-    texts
-}
-
-/// Records what was heard. The body with what is hidden, if anything is.
-///
-/// # Errors
-/// The answer of the guard that ends the call.
-fn conclude(
-    judging: &[&Active],
-    heard: &[Heard],
-    phase: Phase,
-    texts: &[Texts],
-    call: &Call,
-    cx: Option<&mut Exchange>,
-) -> Result<Option<Bytes>, Response> {
-    let mut decisions = Vec::new();
-    for ((active, heard), texts) in judging.iter().zip(heard).zip(texts) {
-        decisions.extend(telling::tell(active, heard, phase, texts, &call.shared));
-    }
-    if let Some(cx) = cx {
-        cx.record.decisions.append(&mut decisions);
-    }
-    let ending = judging
-        .iter()
-        .zip(heard)
-        .find(|(active, heard)| active.guard.ends(&heard.said, active.mode));
-    if let Some((active, heard)) = ending {
-        call.shared.borrow_mut().denied_by = Some(active.guard.name.clone());
-        return Err(active
-            .guard
-            .answer(&heard.said, call.dialect, &call.shared.borrow()));
-    }
-    let mut masks = Vec::new();
-    for ((active, heard), own) in judging.iter().zip(heard).zip(texts) {
-        if active.mode == Mode::Enforce {
-            masks.extend(own.places(&heard.said.masks));
-        }
-    }
-    Ok(texts
-        .first()
-        .filter(|_| !masks.is_empty())
-        .map(|texts| texts::masked(&texts.body, masks)))
-}
-
-/// Judges the answer, before the client sees it.
-async fn respond(judging: Vec<Active>, call: Call, res: Response, cx: &mut Exchange) -> Response {
-    if res.fault.is_some()
-        || res.upgraded.is_some()
-        || !(200..300).contains(&res.status)
-        || res.body.is_empty()
-    {
-        let reason = format!("status {}", res.status);
-        judging
-            .iter()
-            .for_each(|active| telling::skipped(active, &reason, &call.shared));
-        return res;
-    }
-    if !is_readable(&res) {
-        return unreadable(&judging, "the answer is compressed", call, res);
-    }
-    if is_stream(&res) {
-        return Guarded::begin(judging, call.dialect, call.shared, res, cx).await;
-    }
-    whole(judging, call, res, cx).await
-}
-
-/// An answer that nobody can judge: closed guards end it.
-fn unreadable(judging: &[Active], why: &'static str, call: Call, res: Response) -> Response {
-    let said = Said::error(why);
-    for active in judging {
-        telling::failed(active, why, &call.shared);
-    }
-    match judging
-        .iter()
-        .find(|active| active.guard.ends(&said, active.mode))
-    {
-        Some(active) => {
-            call.shared.borrow_mut().denied_by = Some(active.guard.name.clone());
-            failure(call.dialect, 500, UNJUDGED)
-        }
-        None => res,
-    }
-}
-
-async fn whole(judging: Vec<Active>, call: Call, mut res: Response, cx: &mut Exchange) -> Response {
-    let body = match res.body.collect(MAX_MODEL_ANSWER as u64).await {
-        Ok(body) => body,
-        Err(fault) if fault.kind == FaultKind::TooLarge => {
-            let mut res = failure(call.dialect, 502, "the answer is too large to be judged");
-            res.fault = Some(Box::new(fault));
-            return res;
-        }
-        Err(fault) => return Response::from(fault),
-    };
-    let trailers = res.body.trailers();
-    let (slots, opaque) = match call.dialect.map(|dialect| dialect.answer(&body)) {
-        Some(Ok(answer)) => {
-            let opaque = answer.opaque.iter().map(|o| o.bytes as u64).sum();
-            (Some(answer.slots), opaque)
-        }
-        Some(Err(_)) => {
-            res.body = Body::with_trailers(body, trailers);
-            return unreadable(&judging, "the answer is no JSON", call, res);
-        }
-        None => (None, 0),
-    };
-    let judging: Vec<&Active> = judging.iter().collect();
-    let texts = judging.iter().map(|active| {
-        let mut texts = collect(&body, slots.as_deref(), active.guard.engine(Phase::Response));
-        texts.opaque = opaque;
-        texts
-    });
-    let texts: Vec<Texts> = texts.collect();
-    let heard = ask(&judging, Phase::Response, call.dialect, &texts, &cx.connection).await;
-    match conclude(&judging, &heard, Phase::Response, &texts, &call, Some(cx)) {
-        Ok(None) => {
-            res.body = match trailers {
-                None => Body::from(body),
-                trailers => Body::with_trailers(body, trailers),
-            };
-            res
-        }
-        Ok(Some(masked)) => {
-            res.headers.remove_known(Known::ContentLength);
-            res.headers.remove("ETag");
-            res.body = Body::from(masked);
-            res
-        }
-        Err(refusal) => refusal,
-    }
-}
-
-/// How long something took.
-fn since(start: Instant) -> std::time::Duration {
-    start.elapsed()
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ impl Guarded {
             queries: judging.queries(),
             cut: Frames::new(MAX_MODEL_EVENT),
             rest: BytesMut::new(),
-            hold: Hold::new(judging.len()),
+            hold: Hold::new(judging.len(), dialect),
             judging,
             told: Told::default(),
             out: Bytes::new(),

@@ -1,13 +1,14 @@
 //! The texts of a body that a guard looks at, and the body with some of their characters hidden.
 //!
 //! Text is decoded, so that no escape hides anything. The arguments of a tool are JSON within a string: they are looked at as
-//! they are and once more with their own escapes resolved.
+//! they are and once more with their own escapes resolved. A number is looked at as it is written, and becomes a string
+//! where something of it is hidden.
 
 use bytes::Bytes;
 use std::cell::OnceCell;
 use std::ops::Range;
 use trilithon_ai::dialect::Slot;
-use trilithon_ai::guard::hold::hide;
+use trilithon_ai::guard::hidden::{Stretch, hide, is_number, quotes};
 use trilithon_flow::Channel;
 use trilithon_template::Value as Data;
 use trilithon_wire::json::{self, Text};
@@ -18,7 +19,7 @@ pub struct One {
     /// The query that found it, by its place among the guard's.
     pub query: Option<usize>,
     pub text: String,
-    /// Where its string stands in the body.
+    /// Where its string or number stands in the body.
     range: Range<usize>,
     /// It is this text with its escapes resolved once more.
     of: Option<usize>,
@@ -165,9 +166,9 @@ impl Texts {
         }
     }
 
-    /// Where in the body each hidden character is written.
-    pub fn places(&self, masks: &Masks) -> Vec<(Range<usize>, char)> {
-        let mut hidden: Vec<Vec<(Range<usize>, char)>> = vec![Vec::new(); self.list.len()];
+    /// What changes in the body where something is hidden.
+    pub fn changes(&self, masks: &Masks) -> Vec<Change> {
+        let mut hidden: Vec<Vec<Stretch>> = vec![Vec::new(); self.list.len()];
         for (text, range, with) in masks {
             let (text, range) = self.outer(*text, range.clone());
             hide(&mut hidden[text], range, *with);
@@ -175,37 +176,62 @@ impl Texts {
         let Ok(doc) = std::str::from_utf8(&self.body) else {
             return Vec::new();
         };
-        let mut places = Vec::new();
-        for (one, hidden) in self
-            .list
-            .iter()
-            .zip(&hidden)
-            .filter(|(_, hidden)| !hidden.is_empty())
-        {
-            let decoded = Text::at(doc, one.range.clone()).decode();
-            for (range, with) in hidden {
-                // Character by character: another guard may hide a part of the same stretch.
-                for (at, c) in one.text[range.clone()].char_indices() {
-                    let at = range.start + at;
-                    places.push((decoded.raw(at..at + c.len_utf8()), *with));
-                }
-            }
+        let mut changes = Vec::new();
+        let touched = self.list.iter().zip(&hidden);
+        for (one, hidden) in touched.filter(|(_, hidden)| !hidden.is_empty()) {
+            one.change(doc, hidden, &mut changes);
         }
-        places
+        changes
     }
 }
 
-/// The body with characters hidden; a place that is named twice is hidden as it was named first.
-pub fn masked(body: &Bytes, mut places: Vec<(Range<usize>, char)>) -> Bytes {
-    places.sort_by_key(|(range, _)| (range.start, range.end));
+impl One {
+    fn change(&self, doc: &str, hidden: &[Stretch], changes: &mut Vec<Change>) {
+        let decoded = Text::at(doc, self.range.clone()).decode();
+        for (range, with) in hidden {
+            // Character by character: another guard may hide a part of the same stretch.
+            for (at, c) in self.text[range.clone()].char_indices() {
+                let at = range.start + at;
+                changes.push((decoded.raw(at..at + c.len_utf8()), Put::Mask(*with)));
+            }
+        }
+        if is_number(doc, &self.range) {
+            let ends = [self.range.start, self.range.end];
+            changes.extend(ends.map(|at| (at..at, Put::Text("\""))));
+        } else if self.channel == Channel::ToolArguments {
+            let places = quotes(&self.text, hidden).into_iter();
+            changes.extend(places.map(|at| (decoded.raw(at..at), Put::Text("\\\""))));
+        }
+    }
+}
+
+/// Part of a body, and what stands there instead.
+pub type Change = (Range<usize>, Put);
+
+/// What is put in the place of a part.
+#[derive(Clone, Copy)]
+pub enum Put {
+    Mask(char),
+    Text(&'static str),
+}
+
+/// The body with everything changed; a place that is named twice is changed as it was named first, and what lies in another
+/// goes with that.
+pub fn changed(body: &Bytes, mut changes: Vec<Change>) -> Bytes {
+    changes.sort_by_key(|(range, _)| (range.start, range.end));
+    changes.dedup_by(|later, first| later.0 == first.0);
     let (mut out, mut done) = (Vec::with_capacity(body.len()), 0);
     let mut utf8 = [0; 4];
-    for (range, with) in places {
+    for (range, put) in changes {
         if range.start < done {
             continue;
         }
         out.extend_from_slice(&body[done..range.start]);
-        out.extend_from_slice(with.encode_utf8(&mut utf8).as_bytes());
+        let text = match put {
+            Put::Mask(with) => with.encode_utf8(&mut utf8),
+            Put::Text(text) => text,
+        };
+        out.extend_from_slice(text.as_bytes());
         done = range.end;
     }
     out.extend_from_slice(&body[done..]);

@@ -1,5 +1,6 @@
 //! Reading what an answer says of itself while it goes by: usage, model, why it ended, when it began, and whether it is whole.
 
+use super::decoded;
 use super::ending;
 use super::spoken::Spoken;
 use super::watch::{self, Look};
@@ -12,8 +13,12 @@ use trilithon_flow::{Fault, Known, ModelCall, Response, SharedCall};
 
 /// Reads an answer as it goes by, unless somebody does already. Whoever comes first on the way back has the answer as the
 /// upstream gave it; all in front find the same in the call. `started` is when the exchange began.
-pub fn meter(dialect: Dialect, call: &SharedCall, started: Option<Instant>, mut res: Response) -> Response {
-    if std::mem::replace(&mut call.borrow_mut().metered, true) || !is_readable(&res) {
+pub fn meter(dialect: Dialect, call: &SharedCall, started: Option<Instant>, res: Response) -> Response {
+    if std::mem::replace(&mut call.borrow_mut().metered, true) {
+        return res;
+    }
+    let mut res = decoded(res);
+    if !is_readable(&res) {
         return res;
     }
     let facts = Facts {

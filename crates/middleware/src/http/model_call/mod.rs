@@ -3,6 +3,7 @@
 
 pub mod answer;
 mod credentials;
+pub mod decoded;
 mod ending;
 mod enforce;
 pub mod govern;
@@ -18,6 +19,7 @@ mod spoken;
 mod translation;
 
 pub use answer::OnDeny;
+pub use decoded::decoded;
 pub use meter::meter;
 pub use open::{Opened, body_limit, open};
 pub use reckon::Reckoner;

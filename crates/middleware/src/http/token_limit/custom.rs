@@ -1,5 +1,6 @@
 //! The tokens of answers that are of no known format: where they stand is configured.
 
+use crate::http::model_call::decoded;
 use crate::http::model_call::meter::{is_readable, is_stream};
 use crate::http::model_call::watch::{self, Look};
 use trilithon_ai::Query;
@@ -34,8 +35,12 @@ fn parse(option: &str, text: &str) -> Result<Query, BuildError> {
 }
 
 /// Reads the tokens of an answer as it goes by; the last that an event of a stream tells count.
-pub(super) fn read(queries: &Queries, call: &SharedCall, mut res: Response) -> Response {
-    if std::mem::replace(&mut call.borrow_mut().metered, true) || !is_readable(&res) {
+pub(super) fn read(queries: &Queries, call: &SharedCall, res: Response) -> Response {
+    if std::mem::replace(&mut call.borrow_mut().metered, true) {
+        return res;
+    }
+    let mut res = decoded(res);
+    if !is_readable(&res) {
         return res;
     }
     let looking = Looking {
