@@ -47,6 +47,13 @@ pub enum Format {
 }
 
 impl Format {
+    pub const ALL: [Format; 4] = [
+        Format::Ccr,
+        Format::ResponsesApi,
+        Format::MessagesApi,
+        Format::Custom,
+    ];
+
     /// As `clientRequestFormat` writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -54,6 +61,30 @@ impl Format {
             Format::ResponsesApi => "responsesAPI",
             Format::MessagesApi => "messagesAPI",
             Format::Custom => "custom",
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// An answer of a model.
+    Chat,
+    /// The tokens of a prompt, and no answer.
+    CountTokens,
+    /// What was said before, such as a stored response: no model is asked.
+    Retrieve,
+}
+
+impl Operation {
+    pub const ALL: [Operation; 3] = [Operation::Chat, Operation::CountTokens, Operation::Retrieve];
+
+    /// As `gen_ai.operation.name`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Chat => "chat",
+            Operation::CountTokens => "count_tokens",
+            Operation::Retrieve => "retrieve",
         }
     }
 }
@@ -150,8 +181,7 @@ pub struct ModelCall {
     pub upstream_format: Option<Format>,
     /// Parameters of the client that the upstream's format has nothing like.
     pub dropped: Vec<Name>,
-    /// What is asked for, as `gen_ai.operation.name`: `chat`.
-    pub operation: &'static str,
+    pub operation: Operation,
     /// Who is asked, as `gen_ai.provider.name`: `openai`, `anthropic`.
     pub provider: Name,
     /// The model that the client named.
@@ -204,7 +234,7 @@ impl ModelCall {
             format,
             upstream_format: None,
             dropped: Vec::new(),
-            operation: "chat",
+            operation: Operation::Chat,
             provider: Name::from(""),
             asked: None,
             sent: None,
@@ -312,6 +342,8 @@ pub enum Phase {
 }
 
 impl Phase {
+    pub const ALL: [Phase; 3] = [Phase::Request, Phase::Response, Phase::Tool];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Request => "request",

@@ -15,6 +15,11 @@ pub fn text(text: &str) -> AnyValue {
     any(Value::StringValue(text[..end].to_owned()))
 }
 
+/// JSON as a text: cut off it would be none, so whoever makes it bounds it.
+pub fn document(value: &serde_json::Value) -> AnyValue {
+    any(Value::StringValue(value.to_string()))
+}
+
 /// A number as a value.
 pub fn int(n: i64) -> AnyValue {
     any(Value::IntValue(n))

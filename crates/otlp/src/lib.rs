@@ -7,6 +7,7 @@
 mod access_log;
 mod attribute;
 mod collector;
+mod content;
 mod exports;
 mod log;
 mod mcp_call;

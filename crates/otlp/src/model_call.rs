@@ -1,6 +1,7 @@
 //! The span of a call of a language model, by OpenTelemetry's GenAI conventions.
 
 use crate::attribute::{int, named, text, texts};
+use crate::content;
 use crate::traces::{Told, failed};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use trilithon_flow::ModelCall;
@@ -15,7 +16,7 @@ pub fn told(call: Option<&ModelCall>) -> Told<'static> {
         return ("chat".into(), SpanKind::Client, Vec::new(), None);
     };
     let mut all = vec![
-        named("gen_ai.operation.name", text(call.operation)),
+        named("gen_ai.operation.name", text(call.operation.as_str())),
         named("gen_ai.provider.name", text(&call.provider)),
         named(
             "gen_ai.request.stream",
@@ -58,6 +59,7 @@ pub fn told(call: Option<&ModelCall>) -> Told<'static> {
             .collect();
         all.push(named("trilithon.guard.verdicts", texts(&verdicts)));
     }
+    all.extend(content::told(call));
     let error = call.legs.last().and_then(|leg| match leg.outcome {
         LegOutcome::Error(class) => Some(class.to_owned()),
         LegOutcome::Status(status) if status >= 400 => Some(status.to_string()),
@@ -68,7 +70,9 @@ pub fn told(call: Option<&ModelCall>) -> Told<'static> {
         failed("")
     });
     let model = call.sent.as_deref().unwrap_or_default();
-    let name = format!("{} {model}", call.operation).trim_end().to_owned();
+    let name = format!("{} {model}", call.operation.as_str())
+        .trim_end()
+        .to_owned();
     (name.into(), SpanKind::Client, all, status)
 }
 

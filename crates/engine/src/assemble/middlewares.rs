@@ -26,12 +26,6 @@ impl ServiceTable<'_> {
         Ok(steps)
     }
 
-    /// Whether one of `names`, as `owner` lists them, says that requests are calls of language models or of tools.
-    pub fn call_models_or_tools(&self, names: &[String], owner: &str) -> bool {
-        let called = |kind: &MiddlewareKind<'_>| is_called(kind).then_some(());
-        self.find(names, owner, MAX_STEPS, &called).is_some()
-    }
-
     /// The step that tells those who are refused by one of `names` where they get a token, where one of them knows.
     pub fn challenge(&self, names: &[String], owner: &str) -> Option<Step> {
         self.find(names, owner, MAX_STEPS, &|kind| match kind {
@@ -204,15 +198,4 @@ impl ServiceTable<'_> {
             })
         })
     }
-}
-
-/// The kinds that know what follows for calls of language models or of tools.
-fn is_called(kind: &MiddlewareKind<'_>) -> bool {
-    matches!(
-        kind,
-        MiddlewareKind::ChatCompletion(_)
-            | MiddlewareKind::ResponsesApi(_)
-            | MiddlewareKind::MessagesApi(_)
-            | MiddlewareKind::Mcp(_)
-    )
 }

@@ -1,6 +1,7 @@
 //! A merged configuration into a snapshot, with a report on every object. Pure: the same input gives the same result, at
 //! the first start and at every reload.
 
+mod calls;
 mod layers;
 mod metadata;
 mod middlewares;

@@ -169,7 +169,7 @@ impl RouterBuilder<'_> {
             metrics: said.and_then(|o| o.metrics).unwrap_or(true),
             audit: said
                 .and_then(|o| o.audit)
-                .unwrap_or_else(|| self.services.call_models_or_tools(&router.middlewares, name)),
+                .unwrap_or_else(|| self.services.is_called(router, name)),
             tracing: traced && said.and_then(|o| o.tracing).unwrap_or(true),
             verbosity: if detailed {
                 Verbosity::Detailed

@@ -19,7 +19,7 @@ type Built<T> = HashMap<String, Result<Arc<T>, BuildError>>;
 
 /// Builds services as they are asked for.
 pub struct ServiceTable<'a> {
-    merged: &'a Merged,
+    pub(super) merged: &'a Merged,
     internals: &'a Internals,
     default_transport: &'a Arc<Transport>,
     /// Middlewares are to be told of in traces.

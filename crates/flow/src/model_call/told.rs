@@ -28,7 +28,7 @@ impl ModelCall {
                 .map(|name| name.as_ref())
                 .collect(),
         );
-        tell("operation", self.operation.into());
+        tell("operation", self.operation.as_str().into());
         tell("provider", self.provider.as_ref().into());
         tell("modelAsked", self.asked.as_deref().into());
         tell("modelSent", self.sent.as_deref().into());

@@ -187,7 +187,7 @@ impl Key {
             None => String::new(),
         };
         Key {
-            operation: call.operation,
+            operation: call.operation.as_str(),
             provider: call.provider.clone(),
             asked: name(&call.asked.clone().or_else(|| call.sent.clone())),
             served: name(&call.served),

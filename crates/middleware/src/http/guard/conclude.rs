@@ -51,6 +51,12 @@ pub fn conclude(
 ) -> Result<Option<Bytes>, Response> {
     let mut decisions = Vec::new();
     for ((active, heard), texts) in judging.iter().zip(heard).zip(texts) {
+        if let Some(content) = &mut call.shared.borrow_mut().content {
+            texts.hidden(&heard.said.masks, |text, with| content.hide(text, with));
+            if heard.said.is_severe() {
+                content.withhold(phase);
+            }
+        }
         decisions.extend(telling::tell(active, heard, phase, texts, &call.shared));
     }
     if let Some(cx) = cx {

@@ -4,7 +4,7 @@ use super::ask::{Active, ask};
 use super::conclude::{Call, collect, conclude};
 use super::texts::Texts;
 use super::{Guards, failure};
-use crate::http::model_call::{Opened, open};
+use crate::http::model_call::{Opened, open, stored};
 use bytes::Bytes;
 use trilithon_ai::dialect::{Dialect, Slot};
 use trilithon_flow::model_call::Phase;
@@ -30,7 +30,11 @@ impl Guards {
         };
         let Some(read) = read(format, limit, req, cx).await? else {
             let judges = active.iter().any(|active| active.guard.response.is_some());
-            return Ok(judges.then(|| stored(format, cx)));
+            return Ok(judges.then(|| Call {
+                dialect: Dialect::of(format),
+                is_stored: true,
+                shared: stored(format, cx),
+            }));
         };
         let call = Call {
             dialect: Dialect::of(format),
@@ -96,22 +100,6 @@ async fn read(
         slots: Some(opened.request.slots),
         call: opened.call,
     }))
-}
-
-/// A request that asks nothing of a model, as the record tells of it.
-fn stored(format: Format, cx: &mut Exchange) -> Call {
-    let call = cx.model_call.get_or_insert_with(|| {
-        ModelCall {
-            operation: "retrieve",
-            ..ModelCall::new(format)
-        }
-        .shared()
-    });
-    Call {
-        dialect: Dialect::of(format),
-        is_stored: true,
-        shared: call.clone(),
-    }
 }
 
 /// A body of any JSON.

@@ -34,6 +34,11 @@ impl Said {
         Said::new(Verdict::Pass, "")
     }
 
+    /// It may not be seen, or nobody knows whether it may.
+    pub fn is_severe(&self) -> bool {
+        matches!(self.verdict, Verdict::Block | Verdict::Error)
+    }
+
     pub fn error(why: impl Into<Cow<'static, str>>) -> Said {
         Said::new(Verdict::Error, why)
     }

@@ -166,6 +166,16 @@ impl Texts {
         }
     }
 
+    /// Shows each text that is hidden.
+    pub fn hidden(&self, masks: &Masks, mut show: impl FnMut(&str, char)) {
+        for (text, range, with) in masks {
+            let (text, range) = self.outer(*text, range.clone());
+            if let Some(hidden) = self.list.get(text).and_then(|one| one.text.get(range)) {
+                show(hidden, *with);
+            }
+        }
+    }
+
     /// What changes in the body where something is hidden.
     pub fn changes(&self, masks: &Masks) -> Vec<Change> {
         let mut hidden: Vec<Vec<Stretch>> = vec![Vec::new(); self.list.len()];

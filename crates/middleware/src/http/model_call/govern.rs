@@ -4,7 +4,7 @@
 use super::credentials::Credentials;
 use super::enforce::{Enforce, Enforced, Model, Param};
 use super::translation::Translation;
-use super::{Opened, Reckoner, answer, body_limit, meter, open, strip};
+use super::{Opened, Reckoner, answer, body_limit, content, meter, open, stored, strip};
 use std::sync::Arc;
 use std::time::Duration;
 use trilithon_ai::dialect::Dialect;
@@ -75,6 +75,11 @@ pub fn build(dialect: Dialect, settings: &Settings<'_>, cx: &mut Build<'_>) -> R
         tariff: Reckoner::of(cx.keep),
         detailed: metrics.is_some_and(|m| m.level == "detailed"),
         keep_alive: api.keep_alive.to_std(),
+        content: api
+            .observability
+            .as_ref()
+            .and_then(|o| o.traces.as_ref())
+            .is_some_and(|t| t.content),
         enforce: Enforce {
             model: given(&api.model).map(|name| Model {
                 name,
@@ -112,6 +117,8 @@ struct ModelApi {
     detailed: bool,
     /// How long a stream may be silent before the client is sent a comment; zero: as long as it likes.
     keep_alive: Duration,
+    /// Traces are told what was said.
+    content: bool,
 }
 
 impl Wrap for ModelApi {
@@ -123,10 +130,11 @@ impl Wrap for ModelApi {
             };
             self.credentials.apply(&mut req.headers);
             let Some(opened) = opened else {
-                return match &self.translation {
-                    Some(translation) => translation.no_call(req.target.path()),
-                    None => next.run(req, cx).await,
-                };
+                if let Some(translation) = &self.translation {
+                    return translation.no_call(req.target.path());
+                }
+                stored(self.dialect.format(), cx);
+                return next.run(req, cx).await;
             };
             let Ok(enforced) = self.enforce.apply(&opened.body, &opened.request) else {
                 return answer::error(
@@ -138,6 +146,9 @@ impl Wrap for ModelApi {
             cx.tariff = Some(self.tariff.clone());
             let asked_usage = enforced.asked_usage;
             let (model, legs) = self.begin(&opened, &enforced);
+            if self.content && cx.record.trace.is_some() {
+                content::asked(self.dialect, &enforced.body, &mut opened.call.borrow_mut());
+            }
             // The answer is read on its way: it has to come as it is.
             req.headers.remove_known(Known::AcceptEncoding);
             let crossing = match &self.translation {

@@ -1,9 +1,8 @@
 //! Reading what an answer says of itself while it goes by: usage, model, why it ended, when it began, and whether it is whole.
 
-use super::decoded;
-use super::ending;
 use super::spoken::Spoken;
 use super::watch::{self, Look};
+use super::{content, decoded, ending};
 use bytes::Bytes;
 use std::time::Instant;
 use trilithon_ai::dialect::{Course, Dialect, Event, EventKind, Reported};
@@ -84,6 +83,7 @@ impl Look for Facts {
             .map(|r| named(r))
             .collect();
         self.spoken.whole(&call, &answer, body);
+        content::answered(&mut call, &answer, body);
         let reported = self.dialect.usage(answer.reported);
         if let Some(usage) = self.spoken.usage(&call, reported, true) {
             call.count(usage);
@@ -110,6 +110,7 @@ impl Look for Facts {
         }
         name(&mut call, &event);
         self.spoken.event(&call, &event, data);
+        content::event(&mut call, &event, data);
         self.reported.merge(event.reported);
         let ended = !call.finish_reasons.is_empty();
         let reported = self.dialect.usage(self.reported);

@@ -2,6 +2,7 @@
 //! usage of the answer once, and answering in the client's dialect.
 
 pub mod answer;
+mod content;
 mod credentials;
 pub mod decoded;
 mod ending;
@@ -21,5 +22,5 @@ mod translation;
 pub use answer::OnDeny;
 pub use decoded::decoded;
 pub use meter::meter;
-pub use open::{Opened, body_limit, open};
+pub use open::{Opened, body_limit, open, stored};
 pub use reckon::Reckoner;

@@ -3,9 +3,9 @@
 use super::answer;
 use bytes::Bytes;
 use trilithon_ai::dialect::{self, Dialect};
-use trilithon_flow::model_call::{BodyLimit, name};
+use trilithon_flow::model_call::{BodyLimit, Operation, name};
 use trilithon_flow::{
-    Body, BuildError, Exchange, FaultKind, Keep, Known, ModelCall, Request, Response, SharedCall,
+    Body, BuildError, Exchange, FaultKind, Format, Keep, Known, ModelCall, Request, Response, SharedCall,
 };
 
 /// A request to a model.
@@ -92,6 +92,15 @@ impl Opened {
     }
 }
 
+/// The call for a request without a body, which asks nothing of a model: what is answered may be what one said before.
+pub fn stored(format: Format, cx: &mut Exchange) -> SharedCall {
+    let call = || ModelCall {
+        operation: Operation::Retrieve,
+        ..ModelCall::new(format)
+    };
+    cx.model_call.get_or_insert_with(|| call().shared()).clone()
+}
+
 /// The call of this exchange: the one that somebody in front made out, or a new one.
 fn find_or_make(dialect: Dialect, req: &Request, cx: &mut Exchange) -> SharedCall {
     if let Some(call) = &cx.model_call {
@@ -99,7 +108,7 @@ fn find_or_make(dialect: Dialect, req: &Request, cx: &mut Exchange) -> SharedCal
     }
     let mut call = ModelCall::new(dialect.format());
     if req.target.path().ends_with("/count_tokens") {
-        call.operation = "count_tokens";
+        call.operation = Operation::CountTokens;
     }
     let call = call.shared();
     cx.model_call = Some(call.clone());

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use trilithon_ai::Query;
 use trilithon_ai::dialect::{Denial, Dialect};
+use trilithon_ai::guard::hidden::Stretch;
 use trilithon_ai::guard::hold::{Channel, Hold};
 use trilithon_ai::guard::{Detector, Finding, Scan};
 use trilithon_flow::Channel as Kind;
@@ -235,6 +236,7 @@ impl Judging {
         let upto = scan.settled;
         let (masks, said) = effects(rules, channel, &found);
         let ends = self.note(guard, place, hold, &said, (upto - before) as u64, start.elapsed());
+        self.hidden(&hold.channels()[place], &masks);
         let masks = if self.guards[guard].active.mode == Mode::Enforce {
             masks
         } else {
@@ -242,6 +244,17 @@ impl Judging {
         };
         if !ends {
             hold.judge(place, guard, upto, &masks);
+        }
+    }
+
+    /// Tells the call what is hidden, and that it is: what was said may be for traces.
+    fn hidden(&self, channel: &Channel, masks: &[Stretch]) {
+        if let Some(content) = &mut self.call.borrow_mut().content {
+            let (text, base) = channel.text();
+            for (range, with) in masks {
+                let part = range.start.saturating_sub(base)..range.end.saturating_sub(base);
+                content.hide(text.get(part).unwrap_or_default(), *with);
+            }
         }
     }
 
@@ -263,6 +276,11 @@ impl Judging {
             _ => sum.judged += judged,
         }
         sum.add(said, took);
+        if let Some(content) = &mut self.call.borrow_mut().content
+            && said.is_severe()
+        {
+            content.withhold(Phase::Response);
+        }
         let ends = one.active.guard.ends(said, one.active.mode);
         if ends && self.refusal.is_none() {
             self.refusal = Some((guard, said.clone()));
@@ -275,6 +293,9 @@ impl Judging {
     pub fn fail(&mut self, hold: &mut Hold, why: &'static str) {
         for guard in 0..self.guards.len() {
             let said = Said::error(why);
+            if let Some(content) = &mut self.call.borrow_mut().content {
+                content.withhold(Phase::Response);
+            }
             let one = &mut self.guards[guard];
             one.text.add(&said, Duration::ZERO);
             if one.active.guard.ends(&said, one.active.mode) && self.refusal.is_none() {
@@ -364,16 +385,18 @@ impl Judging {
             return;
         }
         let mut masks = Vec::new();
-        if self.guards[guard].active.mode == Mode::Enforce {
-            let held = hold.channels()[place].text();
-            let boundary = |at: usize| held.0.is_char_boundary(at.saturating_sub(held.1));
-            for (_, range, with) in &said.masks {
-                // What has gone already cannot be hidden any more.
-                let range = (range.start + text.start).max(before)..range.end + text.start;
-                if !range.is_empty() && boundary(range.start) && boundary(range.end) {
-                    masks.push((range, *with));
-                }
+        let held = hold.channels()[place].text();
+        let boundary = |at: usize| held.0.is_char_boundary(at.saturating_sub(held.1));
+        for (_, range, with) in &said.masks {
+            // What has gone already cannot be hidden any more.
+            let range = (range.start + text.start).max(before)..range.end + text.start;
+            if !range.is_empty() && boundary(range.start) && boundary(range.end) {
+                masks.push((range, *with));
             }
+        }
+        self.hidden(&hold.channels()[place], &masks);
+        if self.guards[guard].active.mode != Mode::Enforce {
+            masks.clear();
         }
         hold.judge(place, guard, upto, &masks);
     }
@@ -500,7 +523,7 @@ fn nested(detector: &Detector, text: &str, base: usize) -> Vec<Finding> {
 }
 
 /// What findings come to: what is hidden, and what is said.
-fn effects(rules: &Rules, channel: &Channel, found: &[Finding]) -> (Vec<(Range<usize>, char)>, Said) {
+fn effects(rules: &Rules, channel: &Channel, found: &[Finding]) -> (Vec<Stretch>, Said) {
     let query = (channel.key.kind == Kind::Query).then_some(channel.key.index as usize);
     let (text, base) = channel.text();
     let (mut masks, mut said) = (Vec::new(), Said::pass());

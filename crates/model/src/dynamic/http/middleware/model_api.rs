@@ -82,6 +82,16 @@ pub struct ModelParams {
 pub struct ModelObservability {
     /// Metrics of calls.
     pub metrics: Option<ModelMetrics>,
+    /// What traces tell of calls.
+    pub traces: Option<ModelTraces>,
+}
+
+/// What traces tell of calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct ModelTraces {
+    /// Tell what was asked and answered: `gen_ai.input.messages`, `gen_ai.system_instructions` and `gen_ai.output.messages`, up
+    /// to 32 KiB of either side. What guards hide is hidden there, and what they refuse is left out.
+    pub content: bool,
 }
 
 /// Metrics of calls.
