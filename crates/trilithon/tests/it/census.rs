@@ -1,6 +1,9 @@
 //! The census of model calls: every way that a call can take through the gateway, by the closed lists of the code, and that
 //! each is authenticated, metered and recorded. A new dialect does not compile here before it has a row.
 
+mod guarded;
+mod ways;
+
 use crate::audit::entries;
 use crate::world::gateway;
 use serde_json::Value;
@@ -19,6 +22,9 @@ audit: {checkpointInterval: 20ms}
 store: {directory: '@DIR@/store'}
 ";
 
+/// Everybody has to show a key.
+const KEY: &str = "    key: {apiKey: {keySource: {header: X-Key}, secretNonBase64Encoded: true, secretValues: ['ann:{SHA}pi8iJb9wv6zLx/HvKjl4NnFzd94=']}}\n";
+
 /// A router for each dialect. Nothing in it asks for the audit log.
 fn routing() -> String {
     let mut routers = String::new();
@@ -30,7 +36,7 @@ fn routing() -> String {
         kinds += &format!("    {kind}: {{plugin: {{{kind}: {{token: sk-upstream}}}}}}\n");
     }
     format!(
-        "http:\n  routers:\n{routers}  middlewares:\n{kinds}    key: {{apiKey: {{keySource: {{header: X-Key}}, secretNonBase64Encoded: true, secretValues: ['ann:{{SHA}}pi8iJb9wv6zLx/HvKjl4NnFzd94=']}}}}\n  services: {{s: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:@b1@'}}]}}}}}}\n"
+        "http:\n  routers:\n{routers}  middlewares:\n{kinds}{KEY}  services: {{s: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:@b1@'}}]}}}}}}\n"
     )
 }
 
@@ -331,4 +337,39 @@ fn every_translated_way_is_governed_too() {
             println!("{cell}: authenticated, guarded on both sides, metered, recorded, audited");
         }
     }
+}
+
+/// What only a service knows for calls of models is audited as well, unless the router says no.
+#[test]
+fn calls_are_audited_whoever_knows_them_for_calls() {
+    let routing = "\
+http:
+  routers:
+    leg: {rule: 'PathPrefix(`/leg`)', service: weighted}
+    models: {rule: 'PathPrefix(`/models`)', service: models}
+    plain: {rule: 'PathPrefix(`/plain`)', service: s}
+    silent: {rule: 'PathPrefix(`/silent`)', service: weighted, observability: {audit: false}}
+  middlewares: {in-chain: {chain: {middlewares: [chat]}}, chat: {chat-completion: {}}}
+  services:
+    weighted: {weighted: {services: [{name: dressed}]}}
+    dressed: {middlewares: [in-chain], loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}}
+    models: {models: {targets: [{service: s}]}}
+    s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}}
+";
+    let gateway = gateway()
+        .install(INSTALL)
+        .routing(routing)
+        .upstream("b1", Upstream::echo())
+        .start();
+    let body = r#"{"model":"m","messages":[{"role":"user","content":"a"}]}"#;
+    for path in ["/plain", "/silent", "/leg", "/models"] {
+        assert_eq!(gateway.post("a.test", path, body).status, 200, "{path}");
+    }
+    let entries = entries(gateway.folder(), "request", 2);
+    let paths = entries
+        .iter()
+        .map(|(_, entry)| entry["request"]["path"].as_str().unwrap_or_default());
+    let mut paths: Vec<&str> = paths.collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/leg", "/models"]);
 }

@@ -86,6 +86,19 @@ fn call(gateway: &Gateway, at: usize) -> u16 {
     }
 }
 
+/// Five hundred calls at a time; `note` is told what each came to.
+fn many(gateway: &Gateway, note: impl Fn(u16) + Sync) {
+    std::thread::scope(|scope| {
+        for at in 0..500 {
+            let note = &note;
+            std::thread::Builder::new()
+                .stack_size(256 * 1024)
+                .spawn_scoped(scope, move || note(call(gateway, at)))
+                .expect("a thread can be made");
+        }
+    });
+}
+
 #[test]
 fn five_hundred_calls_at_a_time_keep_a_budget() {
     const LIMIT: u64 = 4_000;
@@ -101,19 +114,10 @@ fn five_hundred_calls_at_a_time_keep_a_budget() {
         .upstream("b2", cut())
         .start();
     let (served, refused) = (AtomicU64::new(0), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        for at in 0..500 {
-            let (gateway, served, refused) = (&gateway, &served, &refused);
-            let one = move || match call(gateway, at) {
-                200 => _ = served.fetch_add(1, Ordering::SeqCst),
-                429 => _ = refused.fetch_add(1, Ordering::SeqCst),
-                _ => {}
-            };
-            std::thread::Builder::new()
-                .stack_size(256 * 1024)
-                .spawn_scoped(scope, one)
-                .expect("a thread can be made");
-        }
+    many(&gateway, |status| match status {
+        200 => _ = served.fetch_add(1, Ordering::SeqCst),
+        429 => _ = refused.fetch_add(1, Ordering::SeqCst),
+        _ => {}
     });
     let taken = served.into_inner() * (INPUT + OUTPUT);
     let at_a_time = LIMIT / SET_ASIDE;
@@ -121,6 +125,53 @@ fn five_hundred_calls_at_a_time_keep_a_budget() {
     assert!(taken <= bound, "{taken} of {bound} tokens");
     assert!(refused.into_inner() > 0, "the budget was met");
     eventually("every call is settled", || open_calls(&gateway) == 0);
+}
+
+/// What the log says that calls came to: what was used, or the one unit that is set aside where nobody can tell.
+fn spent(gateway: &Gateway) -> u64 {
+    let log = std::fs::read_to_string(gateway.folder().path().join("access.log")).unwrap_or_default();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let calls = lines.filter(|line| line["RequestPath"] != "/last" && !line["ModelCall"].is_null());
+    calls
+        .map(|line| match line["ModelCall"].get("usage") {
+            Some(usage) => usage["input"].as_u64().unwrap_or(0) + usage["output"].as_u64().unwrap_or(0),
+            None => u64::from(matches!(line["DownstreamStatus"].as_u64(), Some(200 | 499))),
+        })
+        .sum()
+}
+
+/// However calls end, what is left of the limit is all but what they came to: nothing is lost, nothing is counted twice.
+#[test]
+fn what_is_left_is_what_was_not_spent() {
+    const LIMIT: u64 = 1_000_000;
+    let install = format!("{INSTALL}accessLog: {{filePath: '@DIR@/access.log', format: json}}\n");
+    let limit = format!(
+        "ai-quota: {{totalTokenLimit: {{limit: {LIMIT}, period: 87648h}}, clientRequestFormat: ccr, reserve: none}}"
+    );
+    let gateway = Gateway::new(env!("CARGO_BIN_EXE_trilithon"))
+        .install(&install)
+        .routing(&routing(&limit))
+        .upstream("b1", whole())
+        .upstream("b2", cut())
+        .start();
+    many(&gateway, |_| {});
+    eventually("every call is settled", || open_calls(&gateway) == 0);
+    let last = gateway
+        .client("web")
+        .ask(&ask().replace("/v1/chat/completions", "/last"));
+    let left: u64 = last
+        .header("X-Ratelimit-Remaining-Tokens-Total")
+        .parse()
+        .expect("a number");
+    // One is set aside for the last call itself.
+    let gone = LIMIT - left - 1;
+    assert!(gone > 0);
+    let agrees = || spent(&gateway) == gone;
+    if trilithon_testkit::until(trilithon_testkit::PATIENCE, || agrees().then_some(())).is_none() {
+        panic!("{gone} are gone, {} were spent", spent(&gateway));
+    }
 }
 
 #[test]
