@@ -180,7 +180,7 @@ fn flapping(gateway: &Gateway, wall: &Wall) -> (Got, Wrong) {
     let mut last = ask(gateway, "s15");
     for n in 1..10u32 {
         let due = start + Duration::from_millis(1200) * n;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        wall::pause(due.saturating_duration_since(Instant::now()));
         let got = ask(gateway, "s15");
         if last.content == Ok(true) {
             last = got;

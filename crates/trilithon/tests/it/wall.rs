@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Words of each whole answer.
@@ -120,7 +119,7 @@ fn answer(out: &mut TcpStream, body: &Value, log: &Log) -> io::Result<bool> {
         "s04" | "s16" => refuse(out, 503, "overloaded", ""),
         "s05" if is_first => reset(out),
         "s06" => {
-            sleep(SILENT);
+            pause(SILENT);
             Ok(false)
         }
         "s12" => refuse(out, 400, "context_length_exceeded", ""),
@@ -129,6 +128,12 @@ fn answer(out: &mut TcpStream, body: &Value, log: &Log) -> io::Result<bool> {
         "noprefill" if ends_in_prefill => refuse(out, 400, "invalid_prefill", ""),
         _ => stream(out, model, mode),
     }
+}
+
+/// Lets time go by: that is what is tried here, not what a test waits for.
+#[allow(clippy::disallowed_methods)]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn refuse(out: &mut TcpStream, status: u16, code: &str, header: &str) -> io::Result<bool> {
@@ -152,7 +157,7 @@ fn stream(out: &mut TcpStream, model: &str, mode: &str) -> io::Result<bool> {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n";
     out.write_all(head.as_bytes())?;
     if mode == "s07" {
-        sleep(SLOW);
+        pause(SLOW);
     }
     let say = |out: &mut TcpStream, data: &str| {
         let event = format!("data: {data}\n\n");
@@ -171,14 +176,14 @@ fn stream(out: &mut TcpStream, model: &str, mode: &str) -> io::Result<bool> {
         match (mode, n) {
             ("s08" | "s14", 40) => return Ok(false),
             ("s09", 20) => {
-                sleep(STALL);
+                pause(STALL);
                 return Ok(false);
             }
             ("s10", 10) => say(out, r#"{"id": "wall", "choices": [{"delta": {"content": "#)?,
             _ => {}
         }
         say(out, &chunk(json!({"content": format!("w{n} ")}), Value::Null))?;
-        sleep(Duration::from_millis(5));
+        pause(Duration::from_millis(5));
     }
     say(out, &chunk(json!({}), json!("stop")))?;
     let usage = json!({"prompt_tokens": 9, "completion_tokens": WORDS, "total_tokens": 9 + WORDS});

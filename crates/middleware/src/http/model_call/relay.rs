@@ -162,11 +162,8 @@ impl<L: Look> Source for Relay<L> {
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
-        let is_own = {
-            ready!(self.step(cx))?;
-            self.passing == 0
-        };
-        if is_own {
+        ready!(self.step(cx))?;
+        if self.passing == 0 {
             return Poll::Ready(Ok(std::mem::take(&mut self.own)));
         }
         let mut chunk = ready!(self.body.poll_chunk(cx))?;
