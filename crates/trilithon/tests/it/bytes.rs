@@ -190,10 +190,11 @@ impl Writer {
                 _ => format!("data: {}{end}{end}", self.event(dialect)),
             };
         }
-        // An event whose end never comes goes on as well.
-        match dialect {
-            Dialect::Chat => out + "data: [DONE]\n\n",
-            Dialect::Responses | Dialect::Messages => out + self.pick(&["", ": end"]),
+        // One that did not end as it should would be told to the client.
+        out + match dialect {
+            Dialect::Chat => "data: [DONE]\n\n",
+            Dialect::Responses => "data: {\"type\":\"response.completed\"}\n\n",
+            Dialect::Messages => "data: {\"type\":\"message_stop\"}\n\n",
         }
     }
 }
