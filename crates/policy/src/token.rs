@@ -5,7 +5,6 @@
 //! the keys at hand, and `alg` must be one that the key was made for. There is no `none`.
 
 mod checks;
-mod json;
 mod jwks;
 mod key;
 mod pem;
@@ -18,6 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use std::fmt;
+use trilithon_wire::json::tree;
 
 /// Longest token, in bytes.
 pub const MAX_TOKEN: usize = 16 * 1024;
@@ -158,7 +158,7 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, Refusal> {
 }
 
 fn object(part: &[u8]) -> Result<TokenClaims, Refusal> {
-    match json::read(&decode(part)?) {
+    match tree(&decode(part)?) {
         Ok(Value::Object(object)) => Ok(object),
         _ => Err(Refusal::Malformed),
     }

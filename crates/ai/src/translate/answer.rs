@@ -1,10 +1,10 @@
 //! A whole answer in the words of the client's dialect.
 
-use super::strict;
 use super::to_messages::arguments;
 use crate::dialect::Dialect;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use trilithon_wire::json::tree;
 
 /// Characters of a name that comes from the upstream.
 const MAX_NAME: usize = 256;
@@ -26,7 +26,7 @@ impl std::error::Error for Malformed {}
 /// # Errors
 /// It is no answer of that dialect: a success that is cut short is not passed on as one.
 pub fn answer(to: Dialect, body: &[u8], created: u64) -> Result<Vec<u8>, Malformed> {
-    let told = strict::parse(body).map_err(|_| Malformed("the answer is no JSON"))?;
+    let told = tree(body).map_err(|_| Malformed("the answer is no JSON"))?;
     let made = match to {
         Dialect::Chat => chat(&told, created)?,
         Dialect::Messages => messages(&told)?,

@@ -8,7 +8,6 @@ mod error;
 pub mod parameter;
 mod request;
 mod stream;
-mod strict;
 mod to_chat;
 mod to_messages;
 

@@ -1,10 +1,11 @@
 //! A request in the words of the other dialect.
 
 use super::parameter::{Fate, fate};
-use super::{strict, to_chat, to_messages};
+use super::{to_chat, to_messages};
 use crate::dialect::{Dialect, Invalid};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use trilithon_wire::json::tree;
 
 /// A request that was translated.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +21,7 @@ pub struct Translated {
 /// # Errors
 /// A parameter that the other dialect cannot hold and that the client counts on.
 pub fn request(from: Dialect, body: &[u8]) -> Result<Translated, Invalid> {
-    let body = strict::parse(body).map_err(|e| refused("body", &format!("no JSON: {e}")))?;
+    let body = tree(body).map_err(|e| refused("body", &format!("no JSON: {e}")))?;
     let Value::Object(asked) = body else {
         return Err(refused("body", "no JSON object"));
     };

@@ -5,9 +5,9 @@ mod chat;
 mod messages;
 
 use super::answer::Malformed;
-use super::strict;
 use crate::dialect::Dialect;
 use serde_json::Value;
+use trilithon_wire::json::tree;
 
 /// Translates one stream.
 pub struct Stream(To);
@@ -79,7 +79,7 @@ impl Stream {
 }
 
 fn parsed(data: &[u8]) -> Result<Value, Malformed> {
-    strict::parse(data).map_err(|_| Malformed("an event is no JSON"))
+    tree(data).map_err(|_| Malformed("an event is no JSON"))
 }
 
 /// Writes one event.

@@ -1,9 +1,9 @@
 //! A request of Chat Completions in the words of Messages.
 
 use super::request::{Out, items, refused};
-use super::strict;
 use crate::dialect::Invalid;
 use serde_json::{Map, Value, json};
+use trilithon_wire::json::tree;
 
 /// Messages requires a limit; this one stands for none.
 const MAX_TOKENS: u64 = 4096;
@@ -196,7 +196,7 @@ pub(super) fn arguments(text: &str) -> Option<Value> {
     if text.trim().is_empty() {
         return Some(json!({}));
     }
-    strict::parse(text.as_bytes()).ok().filter(Value::is_object)
+    tree(text.as_bytes()).ok().filter(Value::is_object)
 }
 
 fn tools(asked: &Map<String, Value>, out: &mut Out) -> Result<(), Invalid> {

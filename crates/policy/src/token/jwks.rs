@@ -1,10 +1,10 @@
 //! Sets of public keys as issuers publish them: JSON Web Key Sets (RFC 7517).
 
-use super::json;
 use super::key::{Algorithm, Key};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use trilithon_wire::json::tree;
 
 /// Most keys of one set.
 const MAX_KEYS: usize = 256;
@@ -32,7 +32,7 @@ impl KeySet {
     /// # Errors
     /// It is no set, or holds no key that can be used.
     pub fn parse(text: &[u8], origin: Origin) -> Result<KeySet, String> {
-        let Ok(Value::Object(set)) = json::read(text) else {
+        let Ok(Value::Object(set)) = tree(text) else {
             return Err("no JSON object".to_owned());
         };
         let Some(Value::Array(all)) = set.get("keys") else {

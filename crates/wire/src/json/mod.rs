@@ -1,11 +1,12 @@
-//! JSON (RFC 8259) as bytes: a document is checked once, strictly, and then looked at where it lies. No tree is built; a
-//! [`Value`] is a range of the document, so that what nobody changes stays as it was written.
+//! JSON (RFC 8259) as bytes: a document is checked once, strictly, and then looked at where it lies. A
+//! [`Value`] is a range of the document, so that what nobody changes stays as it was written; only [`tree`] makes a tree.
 
 mod check;
 mod i_json;
 mod name;
 mod splice;
 mod text;
+mod tree;
 mod walk;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use std::ops::Range;
 pub use name::alike;
 pub use splice::{Overlap, Splice, quote};
 pub use text::{Decoded, Text};
+pub use tree::tree;
 pub use walk::{Items, Members};
 
 /// Arrays and objects within each other, at most.
