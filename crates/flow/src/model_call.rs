@@ -278,11 +278,12 @@ impl ModelCall {
         self.metered = false;
     }
 
-    /// The present answer broke off in its middle.
+    /// The present answer broke off in its middle, or turned out to be none.
     pub fn broke(&mut self, fault: Fault) {
         if let Some(leg) = self.legs.last_mut() {
             leg.outcome = LegOutcome::Error(match fault.kind {
                 FaultKind::ResponseTimeout => "timeout",
+                FaultKind::Malformed => "malformed",
                 _ => "broken",
             });
         }

@@ -206,6 +206,7 @@ pub async fn send(chain: &Chain, req: Request) -> Outcome {
             }
         }
     }
+    cx.settle_calls();
     Outcome {
         status: res.status,
         headers: std::mem::take(&mut res.headers),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use trilithon_ai::dialect::Dialect;
 use trilithon_ai::translate::{self, parameter};
 use trilithon_flow::limits::{MAX_MODEL_ANSWER, MAX_MODEL_ERROR};
-use trilithon_flow::model_call::{LegOutcome, name};
+use trilithon_flow::model_call::name;
 use trilithon_flow::record::Name;
 use trilithon_flow::{BuildError, Fault, FaultKind, Format, Headers, Known, Request, Response, SharedCall};
 use trilithon_model::dynamic::http::UpstreamFormat;
@@ -211,14 +211,8 @@ impl Translation {
 
     /// The answer in place of one that is none: no part of it is passed on as if it were whole.
     fn failed(&self, why: &str, call: &SharedCall) -> Response {
-        broke(call);
-        let fault = Fault::new(
-            FaultKind::Malformed,
-            format!("no translation of the model's answer: {why}"),
-        );
-        let message = format!("the answer of the model's server cannot be translated: {why}");
-        let mut res = answer::error(self.client, 502, &message);
-        res.fault = Some(Box::new(fault));
+        let mut res = answer::error(self.client, 502, &refuse(why, call));
+        res.fault = call.borrow().fault.clone().map(Box::new);
         res
     }
 }
@@ -244,11 +238,14 @@ fn is_own_word(res: &Response, call: &SharedCall) -> bool {
     call.borrow().denied_by.is_some() && !is_stream(res) && !kind.starts_with(answer::JSON.as_bytes())
 }
 
-/// Tells the call that the answer of its last attempt was none.
-fn broke(call: &SharedCall) {
-    if let Some(leg) = call.borrow_mut().legs.last_mut() {
-        leg.outcome = LegOutcome::Error("malformed");
-    }
+/// Tells the call that the answer of its last attempt is none, and says what the client is told of it.
+fn refuse(why: &str, call: &SharedCall) -> String {
+    let fault = Fault::new(
+        FaultKind::Malformed,
+        format!("no translation of the model's answer: {why}"),
+    );
+    call.borrow_mut().broke(fault);
+    format!("the answer of the model's server cannot be translated: {why}")
 }
 
 /// Where a dialect's servers tell the request's id.

@@ -72,8 +72,7 @@ impl Translated {
     }
 
     fn fail(&mut self, why: &str) {
-        super::broke(&self.call);
-        let message = format!("the answer of the model's server cannot be translated: {why}");
+        let message = super::refuse(why, &self.call);
         self.stream.fail(&message, &mut self.out);
         // Whatever else would come, nobody waits for it.
         (self.body, self.ended) = (Body::default(), true);

@@ -3,6 +3,7 @@
 use super::super::super::kit::{Act, Asked, Bench, Outcome, Script};
 use super::super::super::{chat_completion, content_guard, messages_api, testing};
 use serde_json::{Value, json};
+use trilithon_flow::model_call::LegOutcome;
 use trilithon_flow::{Body, Chain, Fault, FaultKind, Known, Request, Response, Step};
 use trilithon_model::dynamic::http::*;
 
@@ -227,6 +228,22 @@ fn streams_are_translated_however_they_are_cut() {
             assert_eq!(whole.get_or_insert_with(|| text.clone()), &text, "cut at {at}");
         }
     }
+}
+
+/// So that failover, which goes by the fault, knows of it too.
+#[test]
+fn a_stream_without_a_translation_is_told_as_a_fault() {
+    let said = || scripted([Act::Data(b"data: {\"type\":\"message_start\"\n\n")]);
+    let (outcome, _) = Chat.run(Chat.post(json!({"stream": true})), said);
+    assert!(
+        outcome.text().contains("cannot be translated"),
+        "{}",
+        outcome.text()
+    );
+    let call = outcome.record.model_call.expect("a call");
+    assert_eq!(call.fault.map(|f| f.kind), Some(FaultKind::Malformed));
+    assert_eq!(call.legs[0].outcome, LegOutcome::Error("malformed"));
+    assert!(outcome.record.fault.is_some());
 }
 
 /// Whether it breaks or just ends: never like a whole answer.
