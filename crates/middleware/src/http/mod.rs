@@ -71,6 +71,7 @@ mod redirect;
 pub(crate) mod regex_template;
 mod remembered;
 pub mod rollout;
+mod sieve;
 mod slow_checks;
 mod sniff;
 mod source_criterion;

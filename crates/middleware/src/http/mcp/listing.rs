@@ -2,9 +2,9 @@
 
 use super::super::model_call::meter::is_stream;
 use super::super::policy::seconds;
+use super::super::sieve;
 use super::access::Rules;
 use super::denial::error;
-use super::stream::Shortened;
 use std::sync::Arc;
 use std::time::SystemTime;
 use trilithon_flow::limits::MAX_MCP_ANSWER;
@@ -52,7 +52,7 @@ impl Listing {
         }
         if is_stream(&res) {
             res.headers.remove_known(Known::ContentLength);
-            res.body = Body::from_source(Shortened::new(res.body.take(), self));
+            res.body = sieve::body(res.body.take(), self);
             return res;
         }
         let body = match res.body.collect(MAX_MCP_ANSWER as u64).await {

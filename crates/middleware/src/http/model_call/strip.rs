@@ -1,107 +1,34 @@
 //! Taking out of a stream the event that only the gateway asked for.
 
-use bytes::Bytes;
-use std::task::{Context, Poll, ready};
+use super::super::sieve::{self, Sieve};
 use trilithon_ai::dialect::{Dialect, EventKind};
 use trilithon_flow::limits::MAX_MODEL_EVENT;
-use trilithon_flow::{Body, Fault, Headers, Known, Response, Source};
-use trilithon_wire::sse::{Frame, Frames};
+use trilithon_flow::{Fault, Known, Response};
+use trilithon_wire::sse::Frame;
 
 /// Takes the events that tell the usage and nothing else out of a stream.
 pub fn usage_events(dialect: Dialect, mut res: Response) -> Response {
     res.headers.remove_known(Known::ContentLength);
-    res.body = Body::from_source(Stripped {
-        body: res.body.take(),
-        dialect,
-        cut: Some(Frames::new(MAX_MODEL_EVENT)),
-        held: Vec::new(),
-        sent: 0,
-        ready: 0,
-        ended: false,
-    });
+    res.body = sieve::body(res.body.take(), UsageEvents(dialect));
     res
 }
 
-struct Stripped {
-    body: Body,
-    dialect: Dialect,
-    /// `None` after an event that was too large: what follows passes as it is.
-    cut: Option<Frames>,
-    /// Events that may be sent, then the beginning of one.
-    held: Vec<u8>,
-    sent: usize,
-    ready: usize,
-    ended: bool,
-}
+struct UsageEvents(Dialect);
 
-impl Stripped {
-    fn is_usage(&self, frame: &Frame) -> bool {
-        let raw = &self.held[self.ready..self.ready + frame.len];
+impl Sieve for UsageEvents {
+    const MAX_EVENT: usize = MAX_MODEL_EVENT;
+
+    fn event(&mut self, raw: &[u8], frame: &Frame, out: &mut Vec<u8>) {
         // Most events have no usage, and nearly all of those do not name it.
-        raw.windows(7).any(|w| w == b"\"usage\"")
-            && matches!(self.dialect.event(&frame.data(raw)), Ok(event) if event.kind == EventKind::Usage)
-    }
-
-    /// Sorts what is held into what may be sent and what is taken out.
-    fn sort(&mut self) {
-        loop {
-            let Some(cut) = &mut self.cut else {
-                self.ready = self.held.len();
-                return;
-            };
-            let unsorted = &self.held[self.ready..];
-            let next = if self.ended {
-                cut.next(unsorted)
-                    .and_then(|f| f.map_or_else(|| cut.rest(unsorted), |f| Ok(Some(f))))
-            } else {
-                cut.next(unsorted)
-            };
-            match next {
-                Ok(Some(frame)) if self.is_usage(&frame) => {
-                    self.held.drain(self.ready..self.ready + frame.len);
-                }
-                Ok(Some(frame)) => self.ready += frame.len,
-                Ok(None) => return,
-                Err(_) => self.cut = None,
-            }
+        let is_usage = raw.windows(7).any(|w| w == b"\"usage\"")
+            && matches!(self.0.event(&frame.data(raw)), Ok(event) if event.kind == EventKind::Usage);
+        if !is_usage {
+            out.extend_from_slice(raw);
         }
     }
-}
 
-impl Source for Stripped {
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
-        while self.sent == self.ready {
-            self.held.drain(..self.sent);
-            (self.sent, self.ready) = (0, 0);
-            if self.ended {
-                return Poll::Ready(Ok(&[]));
-            }
-            let lent = ready!(self.body.poll_fill(cx))?;
-            let n = lent.len();
-            self.held.extend_from_slice(lent);
-            self.body.consume(n);
-            self.ended = n == 0;
-            self.sort();
-        }
-        Poll::Ready(Ok(&self.held[self.sent..self.ready]))
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.sent = (self.sent + n).min(self.ready);
-    }
-
-    fn length(&self) -> Option<u64> {
-        None
-    }
-
-    fn trailers(&mut self) -> Option<Headers> {
-        self.body.trailers()
-    }
-
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
-        let chunk = Bytes::copy_from_slice(ready!(self.poll_fill(cx))?);
-        self.consume(chunk.len());
-        Poll::Ready(Ok(chunk))
+    fn too_large(&mut self) -> Result<(), Fault> {
+        Ok(())
     }
 }
 
