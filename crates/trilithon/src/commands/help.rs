@@ -21,8 +21,9 @@ Commands:
   rollback      put version N in force and keep it there: N, -m REASON
                   --release lets the providers in again
   quickstart    serve samples on embedded defaults and say what to try
-  sample        serve one sample alone: model, which speaks what models speak
-                  --listen 127.0.0.1:8090, --key KEY
+  sample        serve one sample alone: model, which speaks what models speak,
+                or tools, which speaks the Model Context Protocol
+                  --listen 127.0.0.1:8090, --key KEY, --api URL, --api-key KEY
   healthcheck   ask a running gateway for /ping
   version       print the version
   completion    print a completion script: bash, zsh or fish

@@ -20,6 +20,7 @@ pub mod schema;
 pub mod version;
 
 mod arguments;
+mod ask;
 mod locate;
 mod state;
 

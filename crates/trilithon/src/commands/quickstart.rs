@@ -57,8 +57,10 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         .thread_name("samples")
         .enable_all()
         .build()?;
-    let samples = runtime.block_on(samples()).context("cannot start the samples")?;
     let ports = ports()?;
+    let samples = runtime
+        .block_on(samples(ports[0].1))
+        .context("cannot start the samples")?;
     let store = store();
     let issuer = Issuer::new()?;
     let fill = |text: &str| {
@@ -120,7 +122,11 @@ fn static_of(text: &str) -> anyhow::Result<Static> {
     Ok(config)
 }
 
-async fn samples() -> std::io::Result<Vec<(&'static str, String)>> {
+/// What the tools' own key is.
+const TOOL_KEY: &str = "stone";
+
+/// The samples by the marks of their URLs. `web` is the port that tools ask the gateway at.
+async fn samples(web: u16) -> std::io::Result<Vec<(&'static str, String)>> {
     Ok(vec![
         (
             "@whoami1@",
@@ -140,6 +146,15 @@ async fn samples() -> std::io::Result<Vec<(&'static str, String)>> {
         (
             "@model@",
             sample::start_model(TcpListener::bind("127.0.0.1:0").await?, None)?,
+        ),
+        ("@orders@", sample::start("orders", sample::Kind::Orders).await?),
+        (
+            "@tools@",
+            sample::start_tools(
+                TcpListener::bind("127.0.0.1:0").await?,
+                Some(format!("http://127.0.0.1:{web}/orders")),
+                Some(TOOL_KEY.to_owned()),
+            )?,
         ),
     ])
 }

@@ -8,7 +8,12 @@ mod collector;
 
 mod asked;
 pub mod command;
+mod line;
 mod model;
+mod orders;
+mod seen;
+mod tools;
+mod wish;
 
 use asked::Asked;
 use collector::Collector;
@@ -18,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tools::Tools;
 use trilithon_flow::Known;
 use trilithon_wire::Buffer;
 
@@ -35,6 +41,8 @@ pub enum Kind {
     Flaky,
     /// Takes traces, and shows them.
     Collector,
+    /// Lists the orders of a shop.
+    Orders,
 }
 
 /// Starts a server; gives its URL.
@@ -77,6 +85,24 @@ pub fn start_model(listener: TcpListener, key: Option<String>) -> io::Result<Str
     Ok(url)
 }
 
+/// Starts the server of tools on `listener`; gives its URL. `api` is where its tools ask for orders, `key` what they ask with.
+///
+/// # Errors
+/// The listener has no address.
+pub fn start_tools(listener: TcpListener, api: Option<String>, key: Option<String>) -> io::Result<String> {
+    let url = format!("http://{}", listener.local_addr()?);
+    let tools = Arc::new(Tools::new(api, key));
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let tools = tools.clone();
+            tokio::spawn(async move {
+                let _ = tools.serve(tcp).await;
+            });
+        }
+    });
+    Ok(url)
+}
+
 async fn serve(
     mut tcp: TcpStream,
     name: &str,
@@ -94,6 +120,10 @@ async fn serve(
                 ("503 Service Unavailable", "not this time\n".to_owned())
             }
             Kind::Collector => ("200 OK", collector.answer(&asked)),
+            Kind::Orders => (
+                "200 OK",
+                format!("{}\n", orders::of(orders::customer(asked.query()))),
+            ),
             Kind::Whoami | Kind::Flaky => ("200 OK", describe(name, &asked)),
         };
         answer(&mut tcp, status, name, &body, asked.method == "HEAD").await?;

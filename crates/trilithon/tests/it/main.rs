@@ -35,6 +35,7 @@ mod policy;
 mod quickstart;
 mod reckless;
 mod reload;
+mod sample_tools;
 mod server2;
 mod shadow;
 mod shutdown;

@@ -49,6 +49,19 @@ const WANTED: &[(&str, &[&str])] = &[
         &["You said: hello", "} 200\n", "too many tokens", "} 429\n"],
     ),
     ("a vendor is down", &["\"model\":\"gpt-4o-mini\"", "} 200\n"]),
+    (
+        "what an agent sees",
+        &["\"name\":\"list_orders\"", "\"name\":\"refund_order\"", "} 200\n"],
+    ),
+    (
+        "a tool asks an API",
+        &["\"orders\":[{\"id\":\"o-1001\",\"customer\":\"ada\"", "} 200\n"],
+    ),
+    ("a small refund", &["refunded 20 of o-1001 as r-1", "} 200\n"]),
+    (
+        "a large one: no",
+        &["\"error\":{\"code\":403,\"message\":\"Forbidden\"}", "} 403\n"],
+    ),
     ("the dashboard", &["<title>"]),
     ("the same as JSON", &["\"vendors@quickstart\""]),
     ("all metrics", &["traefik_entrypoint_requests_total{"]),
@@ -69,7 +82,12 @@ const WANTED: &[(&str, &[&str])] = &[
     ),
     (
         "who asked for what",
-        &["router=mask@quickstart", "router=staff@quickstart"],
+        &[
+            "router=mask@quickstart",
+            "router=staff@quickstart",
+            "by tools router=orders@quickstart",
+            "by ada router=tools@quickstart refused-by=tools@quickstart (enforce)",
+        ],
     ),
     ("proof of one entry", &["\"hashes\": ["]),
     ("configurations", &["applied by start"]),

@@ -1,6 +1,6 @@
 //! `trilithon sample`: one sample server alone.
 
-use super::start_model;
+use super::{start_model, start_tools};
 use crate::commands::arguments::Arguments;
 use anyhow::Context;
 use std::process::ExitCode;
@@ -12,8 +12,17 @@ const LISTEN: &str = "127.0.0.1:8090";
 /// What `sample` was asked.
 pub struct Options {
     listen: String,
+    which: Which,
+}
+
+enum Which {
     /// The only key that the server takes; any when there is none.
-    key: Option<String>,
+    Model { key: Option<String> },
+    /// Where its tools ask for orders, and with which key.
+    Tools {
+        api: Option<String>,
+        key: Option<String>,
+    },
 }
 
 impl Options {
@@ -21,17 +30,20 @@ impl Options {
     /// A sample or an option that does not exist.
     pub fn parse(args: Vec<String>) -> anyhow::Result<Options> {
         let mut args = Arguments::new(args);
-        match args.word().as_deref() {
-            Some("model") => {}
-            Some(other) => anyhow::bail!("there is no sample `{other}`; there is `model`"),
-            None => anyhow::bail!("`sample` needs the name of one; there is `model`"),
-        }
-        let options = Options {
-            listen: args.option(&["--listen"])?.unwrap_or_else(|| LISTEN.to_owned()),
-            key: args.option(&["--key"])?,
+        let which = match args.word().as_deref() {
+            Some("model") => Which::Model {
+                key: args.option(&["--key"])?,
+            },
+            Some("tools") => Which::Tools {
+                api: args.option(&["--api"])?,
+                key: args.option(&["--api-key"])?,
+            },
+            Some(other) => anyhow::bail!("there is no sample `{other}`; there are `model` and `tools`"),
+            None => anyhow::bail!("`sample` needs the name of one; there are `model` and `tools`"),
         };
+        let listen = args.option(&["--listen"])?.unwrap_or_else(|| LISTEN.to_owned());
         args.finish("sample")?;
-        Ok(options)
+        Ok(Options { listen, which })
     }
 }
 
@@ -47,7 +59,10 @@ pub fn run(options: Options) -> anyhow::Result<ExitCode> {
         let listener = TcpListener::bind(&options.listen)
             .await
             .with_context(|| format!("cannot listen on `{}`", options.listen))?;
-        let url = start_model(listener, options.key)?;
+        let url = match options.which {
+            Which::Model { key } => start_model(listener, key)?,
+            Which::Tools { api, key } => start_tools(listener, api, key)?,
+        };
         say!("{url}");
         tokio::signal::ctrl_c().await?;
         Ok(ExitCode::SUCCESS)

@@ -1,8 +1,8 @@
 //! What a model is asked, whichever dialect says it.
 
 use super::dialect::{Dialect, Refusal};
-use super::wish::Wish;
 use crate::commands::sample::asked::Asked;
+use crate::commands::sample::wish::Wish;
 use serde_json::Value;
 
 /// One call of a model.

@@ -2,8 +2,8 @@
 
 use super::call::Call;
 use super::reply::{Finish, Reply};
-use super::send::{Event, pieces, words};
-use super::wish::Wish;
+use crate::commands::sample::line::{Event, pieces, words};
+use crate::commands::sample::wish::Wish;
 use serde_json::{Value, json};
 
 /// What a thinking block is signed with.

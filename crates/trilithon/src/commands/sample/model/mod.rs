@@ -5,26 +5,23 @@
 
 mod call;
 mod chat;
-mod dialect;
+pub mod dialect;
 mod guard;
 mod messages;
 mod reply;
 mod responses;
-mod seen;
-mod send;
-mod wish;
 
 use super::asked::{self, Asked};
+use super::line::{Event, Line};
+use super::seen::Seen;
+use super::wish::Wish;
 use call::Call;
 use dialect::{Dialect, Refusal};
 use reply::Reply;
-use seen::Seen;
-use send::Line;
 use serde_json::{Value, json};
 use std::io;
 use tokio::net::TcpStream;
 use trilithon_wire::Buffer;
-use wish::Wish;
 
 /// The models that `/v1/models` names. Any other name is answered too.
 const MODELS: [&str; 3] = ["sample", "sample-small", "judge"];
@@ -40,7 +37,7 @@ impl Model {
     pub fn new(key: Option<String>) -> Model {
         Model {
             key,
-            seen: Seen::default(),
+            seen: Seen::of("model"),
         }
     }
 
@@ -74,8 +71,8 @@ impl Model {
         let is_due = wish.times.is_none_or(|times| self.seen.count(model) <= times);
         let wish = if is_due { wish } else { Wish::default() };
         let outcome = match self.reply(asked, dialect, &body, &wish) {
-            Ok((call, reply)) => line.reply(dialect, &call, &reply, &wish).await,
-            Err(refusal) => line.refuse(dialect, &refusal, &wish).await,
+            Ok((call, reply)) => say(line, &call, &reply, &wish).await,
+            Err(refusal) => refuse(line, dialect, &refusal, &wish).await,
         };
         self.seen
             .end(number, line.status(), line.events(), line.end(&outcome));
@@ -131,14 +128,45 @@ impl Model {
                     404,
                     "there is nothing here; a sample model knows /v1/chat/completions, /v1/responses, /v1/messages, /v1/models, /analyze, /guard and /calls",
                 );
-                return line.refuse(Dialect::Chat, &refusal, &wish).await;
+                return refuse(line, Dialect::Chat, &refusal, &wish).await;
             }
         };
         if let Some(refusal) = &wish.refusal {
-            return line.refuse(Dialect::Chat, refusal, &wish).await;
+            return refuse(line, Dialect::Chat, refusal, &wish).await;
         }
-        line.json(200, &answer.to_string(), &wish).await
+        line.json(200, &answer.to_string(), "", &wish).await
     }
+}
+
+/// Says what the model says. `false`: the connection is to end.
+async fn say(line: &mut Line<'_>, call: &Call, reply: &Reply, wish: &Wish) -> io::Result<bool> {
+    if !call.is_stream {
+        let body = match call.dialect {
+            Dialect::Chat => chat::body(call, reply, wish),
+            Dialect::Responses => responses::body(call, reply, wish),
+            Dialect::Messages => messages::body(call, reply, wish),
+        };
+        return line.json(200, &body.to_string(), "", wish).await;
+    }
+    let events = match call.dialect {
+        Dialect::Chat => chat::events(call, reply, wish),
+        Dialect::Responses => responses::events(call, reply, wish),
+        Dialect::Messages => messages::events(call, reply, wish),
+    };
+    let (name, data) = Refusal::overloaded().event(call.dialect);
+    let error = Event {
+        name,
+        data: data.to_string(),
+    };
+    line.stream(&events, &error, "", wish).await
+}
+
+/// Says no.
+async fn refuse(line: &mut Line<'_>, dialect: Dialect, refusal: &Refusal, wish: &Wish) -> io::Result<bool> {
+    let retry = refusal.retry_after.as_ref();
+    let more = retry.map_or_else(String::new, |t| format!("Retry-After: {t}\r\n"));
+    let body = refusal.body(dialect).to_string();
+    line.refuse(refusal.status, &body, &more, wish).await
 }
 
 fn models() -> Value {

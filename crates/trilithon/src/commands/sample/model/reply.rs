@@ -3,7 +3,7 @@
 use super::call::{Call, Tool};
 use super::dialect::Dialect;
 use super::guard;
-use super::wish::Wish;
+use crate::commands::sample::wish::Wish;
 use serde_json::{Map, Value, json};
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -1,10 +1,6 @@
 //! Answers on their way to the client, with the faults that were wished for.
 
-use super::call::Call;
-use super::dialect::{Dialect, Refusal};
-use super::reply::Reply;
 use super::wish::{At, Break, Wish};
-use super::{chat, messages, responses};
 use std::io;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -75,48 +71,31 @@ impl<'a> Line<'a> {
         if outcome.is_err() { "client gone" } else { self.end }
     }
 
-    /// Says what the model says. `false`: the connection is to end.
-    pub async fn reply(
-        &mut self,
-        dialect: Dialect,
-        call: &Call,
-        reply: &Reply,
-        wish: &Wish,
-    ) -> io::Result<bool> {
-        if call.is_stream {
-            let events = match dialect {
-                Dialect::Chat => chat::events(call, reply, wish),
-                Dialect::Responses => responses::events(call, reply, wish),
-                Dialect::Messages => messages::events(call, reply, wish),
-            };
-            self.stream(dialect, &events, wish).await
-        } else {
-            let body = match dialect {
-                Dialect::Chat => chat::body(call, reply, wish),
-                Dialect::Responses => responses::body(call, reply, wish),
-                Dialect::Messages => messages::body(call, reply, wish),
-            };
-            self.json(200, &body.to_string(), wish).await
-        }
-    }
-
-    /// Says no.
-    pub async fn refuse(&mut self, dialect: Dialect, refusal: &Refusal, wish: &Wish) -> io::Result<bool> {
+    /// Says no, whatever else was wished for.
+    pub async fn refuse(&mut self, status: u16, body: &str, more: &str, wish: &Wish) -> io::Result<bool> {
         self.wait(wish.head).await?;
-        let body = refusal.body(dialect).to_string();
-        let retry = refusal
-            .retry_after
-            .as_ref()
-            .map(|t| format!("Retry-After: {t}\r\n"))
-            .unwrap_or_default();
-        let more = format!("{retry}Content-Length: {}\r\n", body.len());
-        self.head(refusal.status, "application/json", &more).await?;
+        let more = format!("{more}Content-Length: {}\r\n", body.len());
+        self.head(status, "application/json", &more).await?;
         self.write(body.as_bytes(), wish).await?;
         Ok(true)
     }
 
-    /// Says a body that is whole.
-    pub async fn json(&mut self, status: u16, body: &str, wish: &Wish) -> io::Result<bool> {
+    /// Says nothing but a status.
+    pub async fn bare(&mut self, status: u16, more: &str) -> io::Result<bool> {
+        self.status = status;
+        let reason = trilithon_flow::status::text(status);
+        let length = if status == 204 {
+            ""
+        } else {
+            "Content-Length: 0\r\n"
+        };
+        let head = format!("HTTP/1.1 {status} {reason}\r\n{more}{length}\r\n");
+        self.tcp.write_all(head.as_bytes()).await?;
+        Ok(true)
+    }
+
+    /// Says a body that is whole; `more` are header lines. `false`: the connection is to end.
+    pub async fn json(&mut self, status: u16, body: &str, more: &str, wish: &Wish) -> io::Result<bool> {
         self.wait(wish.head).await?;
         let (mut body, mut kind) = (body.to_owned(), "application/json");
         if wish.html {
@@ -143,8 +122,8 @@ impl<'a> Line<'a> {
             body.push_str("}{");
         }
         let kind = wish.content_type.as_deref().unwrap_or(kind);
-        self.head(status, kind, &format!("Content-Length: {}\r\n", body.len()))
-            .await?;
+        let more = format!("{more}Content-Length: {}\r\n", body.len());
+        self.head(status, kind, &more).await?;
         self.wait(wish.first).await?;
         match broken {
             Some((what, at)) if what != Break::Malformed => {
@@ -155,29 +134,32 @@ impl<'a> Line<'a> {
         }
     }
 
-    async fn stream(&mut self, dialect: Dialect, events: &[Event], wish: &Wish) -> io::Result<bool> {
+    /// Says one event after the other; `error` is the one that breaks a stream off where that was wished for.
+    pub async fn stream(
+        &mut self,
+        events: &[Event],
+        error: &Event,
+        more: &str,
+        wish: &Wish,
+    ) -> io::Result<bool> {
         self.wait(wish.head).await?;
         if let Some((what, At::Head)) = wish.breaks {
             return self.fail(what).await;
         }
         if wish.html || wish.empty {
-            return self.json(200, "", wish).await;
+            return self.json(200, "", more, wish).await;
         }
         let kind = wish
             .content_type
             .as_deref()
             .unwrap_or("text/event-stream; charset=utf-8");
-        self.head(
-            200,
-            kind,
-            "Transfer-Encoding: chunked\r\nCache-Control: no-cache\r\n",
-        )
-        .await?;
+        let more = format!("{more}Transfer-Encoding: chunked\r\nCache-Control: no-cache\r\n");
+        self.head(200, kind, &more).await?;
         self.wait(wish.first).await?;
         for (n, event) in events.iter().enumerate() {
             match wish.breaks {
                 Some((what, At::After(after))) if after == n => {
-                    return self.break_off(what, dialect, wish).await;
+                    return self.break_off(what, error, wish).await;
                 }
                 _ => {}
             }
@@ -195,17 +177,10 @@ impl<'a> Line<'a> {
     }
 
     /// What was wished for happens in the middle of a stream.
-    async fn break_off(&mut self, what: Break, dialect: Dialect, wish: &Wish) -> io::Result<bool> {
+    async fn break_off(&mut self, what: Break, error: &Event, wish: &Wish) -> io::Result<bool> {
         match what {
             Break::Malformed => self.chunk(b"data: {\"choices\": [}\n\n", wish).await?,
-            Break::Error => {
-                let (name, data) = Refusal::overloaded().event(dialect);
-                let event = Event {
-                    name,
-                    data: data.to_string(),
-                };
-                self.chunk(event.text(wish).as_bytes(), wish).await?;
-            }
+            Break::Error => self.chunk(error.text(wish).as_bytes(), wish).await?,
             Break::End => {}
             Break::Cut | Break::Stall => return self.fail(what).await,
         }

@@ -1,8 +1,7 @@
-//! Words that ask the model server for something else than its best: behind the model's name (`sample+status=503`), in
-//! the header `X-Sample` (`status=503; retry-after=2`), or in the query (`?status=503`).
+//! Words that ask a sample for something else than its best: behind the model's name (`sample+status=503`), in the header `X-Sample` (`status=503; retry-after=2`), or in the query (`?status=503`).
 
-use super::dialect::Refusal;
-use crate::commands::sample::asked::Asked;
+use super::asked::Asked;
+use super::model::dialect::Refusal;
 use std::time::Duration;
 
 /// What goes wrong with an answer that was promised.
@@ -34,7 +33,7 @@ pub enum At {
 pub struct Wish {
     /// `status=N`, `overloaded`, `context-length`, `quota`: refused.
     pub refusal: Option<Refusal>,
-    /// `times=N`: only the first N calls of this model name; then all is well.
+    /// `times=N`: only the first N calls of this model or tool; then all is well.
     pub times: Option<usize>,
     /// `head=MS`, `first=MS`, `gap=MS`: waits before the head, before the body, between events.
     pub head: Duration,
@@ -69,6 +68,13 @@ pub struct Wish {
     pub served: Option<String>,
     /// `strict`: refuses fields that are not documented.
     pub strict: bool,
+    /// `tool-error`: the tool says that it failed. `code=N`: an error of JSON-RPC.
+    pub tool_error: bool,
+    pub code: Option<i64>,
+    /// `lost`: the server has forgotten its sessions.
+    pub lost: bool,
+    /// `changed`: the tools are described in other words.
+    pub changed: bool,
 }
 
 impl Wish {
@@ -131,6 +137,10 @@ impl Wish {
             "comments" => self.comments = true,
             "served" => self.served = Some(value.to_owned()),
             "strict" => self.strict = true,
+            "tool-error" => self.tool_error = true,
+            "code" => self.code = value.parse().ok(),
+            "lost" => self.lost = true,
+            "changed" => self.changed = true,
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
-//! What the model server was asked, for whoever asks at `/calls`.
+//! What a sample was asked, for whoever asks at `/calls`.
 
-use crate::commands::sample::asked::Asked;
+use super::asked::Asked;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,15 +10,18 @@ use std::time::Instant;
 const KEPT: usize = 1024;
 
 /// The calls so far.
-#[derive(Default)]
-pub struct Seen(Mutex<Calls>);
+pub struct Seen {
+    /// What is called: `model` or `tool`.
+    noun: &'static str,
+    calls: Mutex<Calls>,
+}
 
 #[derive(Default)]
 struct Calls {
     begun: u64,
     last: VecDeque<Entry>,
-    /// Calls by model name as it was sent.
-    by_model: HashMap<String, usize>,
+    /// Calls by the name that was sent.
+    by_name: HashMap<String, usize>,
 }
 
 /// One call.
@@ -29,11 +32,19 @@ struct Entry {
 }
 
 impl Seen {
+    /// Nothing yet.
+    pub fn of(noun: &'static str) -> Seen {
+        Seen {
+            noun,
+            calls: Mutex::default(),
+        }
+    }
+
     /// Notes a call; gives its number.
-    pub fn begin(&self, asked: &Asked, model: &str) -> u64 {
+    pub fn begin(&self, asked: &Asked, name: &str) -> u64 {
         let mut calls = self.lock();
         calls.begun += 1;
-        *calls.by_model.entry(model.to_owned()).or_default() += 1;
+        *calls.by_name.entry(name.to_owned()).or_default() += 1;
         let number = calls.begun;
         let body = String::from_utf8_lossy(&asked.body);
         let headers: serde_json::Map<String, Value> = asked
@@ -42,7 +53,7 @@ impl Seen {
             .map(|(_, name, value)| (text(name).to_ascii_lowercase(), json!(text(value))))
             .collect();
         let what = json!({
-            "number": number, "method": asked.method, "target": asked.target, "model": model, "headers": headers,
+            "number": number, "method": asked.method, "target": asked.target, (self.noun): name, "headers": headers,
             "body": body, "end": "under way",
         });
         calls.last.push_back(Entry {
@@ -56,9 +67,9 @@ impl Seen {
         number
     }
 
-    /// Calls for this model so far.
-    pub fn count(&self, model: &str) -> usize {
-        self.lock().by_model.get(model).copied().unwrap_or(0)
+    /// Calls for this name so far.
+    pub fn count(&self, name: &str) -> usize {
+        self.lock().by_name.get(name).copied().unwrap_or(0)
     }
 
     /// Notes how the call ended.
@@ -84,7 +95,7 @@ impl Seen {
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
