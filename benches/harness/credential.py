@@ -1,4 +1,4 @@
-"""The ES256 key of the `governed` peer and a token signed with it, made with openssl as an issuer would."""
+"""The ES256 key of the peers `jwt` and `governed` and a token signed with it, made with openssl as an issuer would."""
 import base64
 import json
 import subprocess

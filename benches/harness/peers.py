@@ -54,15 +54,16 @@ class Peer:
             self.arguments = ['haproxy', '-db', '-f', places.fill('haproxy.cfg', f'{run}/haproxy.cfg', **values)]
         else:
             self.doors['h2c'] = self.doors['plain']
-            kind = 'governed' if name == 'governed' else 'gateway'
-            if kind == 'governed':
+            kind = name if name in ('governed', 'jwt') else 'gateway'
+            if kind != 'gateway':
                 values['KEY'], self.token = credential.make()
                 values['KEY'] = values['KEY'].strip().replace('\n', '\\n')
+            if kind == 'governed':
                 values['collector'] = self.collector = places.free_port()
             values['OTHERS'] = ''.join(f'    other{n}: {{rule: Host(`app{n}.example.com`) && PathPrefix(`/v{n}`), service: backend}}\n'
                                        for n in range(OTHER_ROUTERS))
             places.fill(f'{kind}.routing.yml', f'{run}/{name}.routing.yml', **values)
-            install = places.fill(f'{kind}.yml', f'{run}/{name}.yml', **values)
+            install = places.fill('governed.yml' if kind == 'governed' else 'gateway.yml', f'{run}/{name}.yml', **values)
             self.arguments = [os.path.abspath(binary), f'--configFile={install}']
             self.environment = {'GOMAXPROCS': '1'} if name == 'traefik' else {'TRILITHON_WORKERS': '1', 'STATE_DIRECTORY': f'{run}/{name}.state'}
 
@@ -154,5 +155,5 @@ def available(traefik=None, trilithon=None):
     if traefik:
         peers['traefik'] = traefik
     if os.path.exists(trilithon or places.GATEWAY):
-        peers['trilithon'] = peers['governed'] = trilithon or places.GATEWAY
+        peers['trilithon'] = peers['jwt'] = peers['governed'] = trilithon or places.GATEWAY
     return peers
