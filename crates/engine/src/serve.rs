@@ -198,6 +198,7 @@ fn route(
     if is_for_the_server(req) {
         return Err(Box::new(Response::new(200)));
     }
+    cx.record.undoes = worker.telemetry.tickets.redeem(req);
     let prepared = intake::prepare(req, cx, entry_point);
     describe(worker, req, cx);
     if is_plain_connect(req) {

@@ -2,7 +2,7 @@
 
 use crate::mcp_call::Asked;
 use crate::model_call::Tariff;
-use crate::{Headers, Identity, McpCall, Record, Request, SharedCall, SharedMcpCall};
+use crate::{Headers, Identity, McpCall, Record, Request, SharedCall, SharedMcpCall, SharedUndo};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -112,6 +112,8 @@ pub struct Exchange {
     pub mcp: Option<Rc<Asked>>,
     /// The same message, for the record: shared with the answer's body, and moved into [`Record::mcp_call`] at the end.
     pub mcp_call: Option<SharedMcpCall>,
+    /// How it can be undone, where a contract says that. Shared with the answer's body, and moved into [`Record::undo`] at the end.
+    pub undo: Option<SharedUndo>,
     /// Whether the observers were told of it.
     pub told: bool,
     /// Who knows what that call costs.
@@ -139,6 +141,7 @@ impl Exchange {
             model_call: None,
             mcp: None,
             mcp_call: None,
+            undo: None,
             told: false,
             tariff: None,
         }
@@ -190,6 +193,9 @@ impl Exchange {
                 Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
             // Of a stream that was only listened to there is nothing to tell.
             self.record.mcp_call = Some(Box::new(call)).filter(|call| **call != McpCall::default());
+        }
+        if let Some(undo) = self.undo.take() {
+            self.record.undo = undo.borrow_mut().take().map(Box::new);
         }
         if let Some(call) = self.model_call.take() {
             let mut call =

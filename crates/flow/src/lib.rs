@@ -26,6 +26,7 @@ pub mod response;
 pub mod status;
 pub mod target;
 pub mod trace;
+pub mod undo;
 
 pub use background::Task;
 pub use body::{Body, Source};
@@ -46,3 +47,4 @@ pub use response::{Io, Response, Upgraded};
 pub use target::Target;
 pub use trace::{Trace, Tracer};
 pub use trilithon_wire::{Headers, Known};
+pub use undo::{SharedUndo, Undo};

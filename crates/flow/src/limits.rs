@@ -62,6 +62,8 @@ pub const MAX_ISSUERS: usize = 16;
 pub const MAX_MCP_BODY: u64 = 1 << 20;
 /// Bytes of a whole answer of such a server, or of one event of its stream, that is read: results hold images and documents.
 pub const MAX_MCP_ANSWER: usize = 8 << 20;
+/// Bytes of a compensating call, as JSON, that the audit log keeps.
+pub const MAX_UNDO: usize = 16 << 10;
 /// Bytes of a request to a language model, where the configuration does not say: Traefik Hub's default.
 pub const MAX_MODEL_BODY: u64 = 1 << 20;
 /// Bytes of a whole answer of a model that is kept to be read for its usage. Images come in answers; a larger one passes uncounted.

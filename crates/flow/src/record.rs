@@ -1,5 +1,6 @@
 //! What happened in one exchange: written once at its end, read by the access log, the metrics and whatever comes to watch.
 
+use crate::undo::{Tickets, Undo};
 use crate::{Decision, Fault, Headers, Identity, McpCall, ModelCall, TlsInfo, Trace, Tracer, Version};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -93,6 +94,10 @@ pub struct Record {
     pub model_call: Option<Box<ModelCall>>,
     /// What was asked of a server of tools, and what came of it.
     pub mcp_call: Option<Box<McpCall>>,
+    /// How it can be undone, where a contract says that.
+    pub undo: Option<Box<Undo>>,
+    /// The entry of the audit log that this exchange undoes.
+    pub undoes: Option<Name>,
 
     /// Whether this exchange is for the access log, the metrics and the traces (entry point and router `observability`).
     pub access_log: bool,
@@ -170,6 +175,8 @@ pub struct Telemetry {
     pub wants: Wants,
     /// How exchanges become traces; `None` where none do.
     pub tracer: Option<Arc<Tracer>>,
+    /// Which requests undo others.
+    pub tickets: Arc<Tickets>,
 }
 
 impl Telemetry {
@@ -185,12 +192,18 @@ impl Telemetry {
             observers: observers.into(),
             wants,
             tracer: None,
+            tickets: Arc::default(),
         }
     }
 
     /// The same with traces.
     pub fn traced(self, tracer: Option<Arc<Tracer>>) -> Telemetry {
         Telemetry { tracer, ..self }
+    }
+
+    /// The same with tickets that somebody gives out.
+    pub fn with_tickets(self, tickets: Arc<Tickets>) -> Telemetry {
+        Telemetry { tickets, ..self }
     }
 
     /// Tells every observer.

@@ -1,6 +1,6 @@
 //! What an answer of a server says of how it went.
 
-use trilithon_wire::json::{self, Value};
+use trilithon_wire::json::{self, Kind, Value};
 
 /// Why a message has no good result: the code of an error, or `tool_error`; `None` for a result, and for what is no answer.
 pub fn failure(doc: &[u8]) -> Option<String> {
@@ -22,6 +22,62 @@ pub fn failure(doc: &[u8]) -> Option<String> {
     says_so.then(|| "tool_error".to_owned())
 }
 
+/// What became of a call of a tool.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It is no answer, or one that asks for more before the tool does anything.
+    Open,
+    /// There is no result, or one that says that it failed.
+    Failed,
+    /// The structured result; else the only text of it where that is JSON; else null.
+    Done(serde_json::Value),
+}
+
+/// What an answer to `tools/call` says.
+pub fn outcome(doc: &[u8]) -> Outcome {
+    let Ok(root) = json::parse(doc) else {
+        return Outcome::Open;
+    };
+    let Ok([method, result, error]) = root.fields(["method", "result", "error"]) else {
+        return Outcome::Failed;
+    };
+    match (method, result, error) {
+        (None, Some(result), None) => done(&result),
+        (None, None, Some(_)) => Outcome::Failed,
+        _ => Outcome::Open,
+    }
+}
+
+fn done(result: &Value<'_>) -> Outcome {
+    let names = ["isError", "resultType", "structuredContent", "content"];
+    let Ok([is_error, kind, structured, content]) = result.fields(names) else {
+        return Outcome::Failed;
+    };
+    if kind
+        .and_then(|k| k.text())
+        .is_some_and(|kind| !kind.is("complete"))
+    {
+        return Outcome::Open;
+    }
+    if is_error.as_ref().and_then(Value::as_bool) == Some(true) {
+        return Outcome::Failed;
+    }
+    let text = || only_text(&content?);
+    let found = match structured {
+        Some(structured) => json::tree(structured.raw().as_bytes()).ok(),
+        None => text().and_then(|text| json::tree(text.as_bytes()).ok()),
+    };
+    Outcome::Done(found.unwrap_or_default())
+}
+
+/// The text of a result that is nothing else.
+fn only_text(content: &Value<'_>) -> Option<String> {
+    let mut items = content.items();
+    let item = items.next().filter(|item| item.kind() == Kind::Object)?;
+    let text = item.get("text")?.text()?.to_str().into_owned();
+    items.next().is_none().then_some(text)
+}
+
 fn contains(doc: &[u8], part: &[u8]) -> bool {
     doc.windows(part.len()).any(|w| w == part)
 }
@@ -29,6 +85,47 @@ fn contains(doc: &[u8], part: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outcomes() {
+        use serde_json::{Value, json};
+        let check = |doc: &str, want: Outcome| assert_eq!(outcome(doc.as_bytes()), want, "{doc}");
+        let done = |value: Value| Outcome::Done(value);
+        check(
+            r#"{"id":1,"result":{"structuredContent":{"id":7},"content":[{"type":"text","text":"x"}]}}"#,
+            done(json!({"id": 7})),
+        );
+        check(
+            r#"{"id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"{\"id\":7}"}]}}"#,
+            done(json!({"id": 7})),
+        );
+        check(
+            r#"{"id":1,"result":{"content":[{"type":"text","text":"done"}]}}"#,
+            done(Value::Null),
+        );
+        check(
+            r#"{"id":1,"result":{"content":[{"type":"text","text":"1"},{"type":"text","text":"2"}]}}"#,
+            done(Value::Null),
+        );
+        check(
+            r#"{"id":1,"result":{"content":[],"isError":true}}"#,
+            Outcome::Failed,
+        );
+        check(r#"{"id":1,"error":{"code":-32602}}"#, Outcome::Failed);
+        check(
+            r#"{"id":1,"result":{},"result":{"isError":true}}"#,
+            Outcome::Failed,
+        );
+        check(
+            r#"{"id":1,"result":{"resultType":"input_required"}}"#,
+            Outcome::Open,
+        );
+        check(
+            r#"{"method":"notifications/progress","params":{}}"#,
+            Outcome::Open,
+        );
+        check("{", Outcome::Open);
+    }
 
     #[test]
     fn failures() {

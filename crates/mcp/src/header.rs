@@ -44,6 +44,15 @@ pub fn verify(headers: &Headers, message: &Message<'_>) -> Result<(), Mismatch> 
     Ok(())
 }
 
+/// A text as the value of a header: in Base64 where it is no plain text, or looks as if it were in Base64.
+pub fn encode(text: &str) -> Cow<'_, str> {
+    let plain = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+    match plain && text.trim() == text && !text.starts_with("=?base64?") {
+        true => text.into(),
+        false => format!("=?base64?{}?=", STANDARD.encode(text)).into(),
+    }
+}
+
 /// The value of a header; in Base64 between `=?base64?` and `?=` where it is no plain text. `None` when that cannot be read.
 fn decoded(line: &[u8]) -> Option<Cow<'_, [u8]>> {
     let coded = line
@@ -94,6 +103,19 @@ mod tests {
             &[(NAME, "whatever"), (PROTOCOL_VERSION, "2025-11-25")],
             Ok(()),
         );
+    }
+
+    #[test]
+    fn names_as_headers() {
+        let check = |text: &str, want: &str| {
+            assert_eq!(encode(text), want);
+            assert_eq!(decoded(want.as_bytes()).as_deref(), Some(text.as_bytes()));
+        };
+        check("add", "add");
+        check("a b", "a b");
+        check(" a", "=?base64?IGE=?=");
+        check("a\u{f1}adir", "=?base64?YcOxYWRpcg==?=");
+        check("=?base64?x?=", "=?base64?PT9iYXNlNjQ/eD89?=");
     }
 
     #[test]

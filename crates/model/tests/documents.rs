@@ -66,7 +66,7 @@ fn the_reference_has_a_page_per_section_and_middleware() {
             .iter()
             .filter(|n| n.starts_with("routing/http/middlewares/"))
             .count(),
-        43
+        44
     );
     let page = pages.iter().find(|p| p.path.ends_with("/addPrefix.md")).unwrap();
     let want = "# http.middlewares.<name>.addPrefix\n\nPuts a path before the path of the request.\n\n\

@@ -10,6 +10,7 @@ pub mod matching;
 #[cfg(test)]
 mod testing;
 pub mod token;
+pub mod undo;
 pub mod value;
 
 pub use claims::Claims;

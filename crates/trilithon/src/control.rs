@@ -2,10 +2,12 @@
 //! one out.
 
 use crate::chronicle::{self, Chronicle};
+use crate::undo::{Order as Undo, Plan, Undoer};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use std::io;
+use std::io::{self, BufRead, Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -14,8 +16,10 @@ use tokio::sync::{mpsc, oneshot};
 use trilithon_engine::reload::{Cause, Order, Ordered};
 use trilithon_ledger::History;
 
-/// Bytes of a line.
-pub const MAX_LINE: u64 = 64 << 10;
+/// Bytes of a request.
+const MAX_LINE: u64 = 64 << 10;
+/// Bytes of an answer: an entry of the audit log fits.
+const MAX_ANSWER: u64 = 256 << 10;
 /// How long a client may take for its line, and an order until it is obeyed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,6 +31,8 @@ pub enum Request {
     Rollback { version: u64, reason: String },
     /// Let the providers in again.
     Release { reason: String },
+    /// Say what undoes an entry of the audit log, and how.
+    Undo(Undo),
 }
 
 /// What the gateway answers.
@@ -38,9 +44,38 @@ pub enum Answer {
         version: u64,
         milliseconds: f64,
     },
+    /// What undoes it.
+    Undo(Box<Plan>),
     Refused {
         why: String,
     },
+}
+
+/// Asks the gateway that listens at `socket`.
+///
+/// # Errors
+/// None does, or it does not answer.
+pub fn ask(socket: &Path, request: &Request) -> anyhow::Result<Answer> {
+    let stream = std::os::unix::net::UnixStream::connect(socket);
+    let stream =
+        stream.with_context(|| format!("no gateway of this store runs here: `{}`", socket.display()))?;
+    tell(stream, request)
+}
+
+/// Sends a request and reads the answer.
+///
+/// # Errors
+/// The gateway does not answer.
+pub fn tell(mut stream: std::os::unix::net::UnixStream, request: &Request) -> anyhow::Result<Answer> {
+    let silent = "the gateway does not answer";
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let line = serde_json::to_string(request)? + "\n";
+    stream.write_all(line.as_bytes())?;
+    let mut answer = String::new();
+    io::BufReader::new(stream.take(MAX_ANSWER))
+        .read_line(&mut answer)
+        .context(silent)?;
+    serde_json::from_str(&answer).context(silent)
 }
 
 /// Listens for commands; what a process before left of its socket is removed. The store's lock says that nobody uses it.
@@ -62,6 +97,8 @@ pub fn bind(history: &History) -> io::Result<UnixListener> {
 pub struct Control {
     pub chronicle: Arc<Chronicle>,
     pub orders: mpsc::Sender<Ordered>,
+    /// `None` without an audit log.
+    pub undoer: Option<Arc<Undoer>>,
 }
 
 impl Control {
@@ -109,6 +146,11 @@ impl Control {
                 };
                 let words = tokio::task::spawn_blocking(read).await??;
                 (Order::Pin(words), Cause::Rollback { version, uid, reason })
+            }
+            Request::Undo(order) => {
+                let undoer = self.undoer.clone().context("this gateway has no audit log")?;
+                let plan = tokio::task::spawn_blocking(move || undoer.plan(&order, uid)).await??;
+                return Ok(Answer::Undo(Box::new(plan)));
             }
             Request::Release { reason } => {
                 anyhow::ensure!(self.chronicle.pinned().is_some(), "no version is pinned");

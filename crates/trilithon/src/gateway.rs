@@ -3,6 +3,7 @@
 use crate::chronicle::Chronicle;
 use crate::control::{self, Control};
 use crate::export::Export;
+use crate::undo::Undoer;
 use crate::{prices, settings, store};
 use anyhow::Context;
 use std::net::{TcpListener, UdpSocket};
@@ -20,6 +21,7 @@ use trilithon_engine::report::Status;
 use trilithon_engine::worker::Workers;
 use trilithon_engine::{drain, listener, udp};
 use trilithon_flow::model_call::BodyLimit;
+use trilithon_flow::undo::Tickets;
 use trilithon_flow::{Keep, Observer, Telemetry};
 use trilithon_ledger::audit::entry::Other;
 use trilithon_ledger::{AuditLog, Folder};
@@ -45,6 +47,7 @@ pub struct Gateway {
     /// For Prometheus and for a collector, where configured.
     metrics: Vec<Arc<Metrics>>,
     sockets: Sockets,
+    tickets: Arc<Tickets>,
     place: Option<Place>,
     first: Option<trilithon_model::dynamic::Configuration>,
     /// Held for as long as the gateway lives.
@@ -134,7 +137,10 @@ impl Gateway {
             tracer = Some(how);
             observers.push(observer);
         }
-        let telemetry = Telemetry::new(observers).traced(tracer);
+        let tickets = Arc::<Tickets>::default();
+        let telemetry = Telemetry::new(observers)
+            .traced(tracer)
+            .with_tickets(tickets.clone());
         let workers =
             Workers::start(worker_count(), &live, &telemetry).context("cannot start the workers")?;
         Ok(Gateway {
@@ -147,6 +153,7 @@ impl Gateway {
             chronicle,
             metrics,
             sockets,
+            tickets,
             place,
             first,
             _store: store,
@@ -161,6 +168,10 @@ impl Gateway {
     /// # Errors
     /// The system refuses signal handlers.
     pub async fn serve(self) -> anyhow::Result<()> {
+        let undoer = self
+            .audit
+            .clone()
+            .map(|audit| Arc::new(Undoer::new(audit, self.tickets, &self.sockets.tcp)));
         let mut closings = Vec::new();
         for (entry_point, listener) in self.sockets.tcp {
             let doors = entry_point.doors.clone();
@@ -195,7 +206,7 @@ impl Gateway {
         named.set(self.live.get().tls.watched_files().iter().map(|p| p.as_path()));
         tokio::spawn(follow_named(self.live.clone(), named.clone(), refresh.clone()));
         let (orders, ordered) = mpsc::channel(CHANNEL);
-        command(self.chronicle.clone(), orders);
+        command(self.chronicle.clone(), orders, undoer);
         let inlets = Inlets {
             messages: received,
             orders: ordered,
@@ -307,14 +318,21 @@ fn closing(config: &Static, name: &Arc<str>, doors: Arc<Doors>) -> (Closing, wat
 }
 
 /// Obeys commands, where there is a history that they could be about.
-fn command(chronicle: Arc<Chronicle>, orders: mpsc::Sender<Ordered>) {
+fn command(chronicle: Arc<Chronicle>, orders: mpsc::Sender<Ordered>, undoer: Option<Arc<Undoer>>) {
     let Some(history) = chronicle.history() else {
         return;
     };
     match control::bind(history) {
-        Ok(listener) => drop(tokio::spawn(Control { chronicle, orders }.serve(listener))),
+        Ok(listener) => {
+            let control = Control {
+                chronicle,
+                orders,
+                undoer,
+            };
+            drop(tokio::spawn(control.serve(listener)));
+        }
         Err(error) => {
-            tracing::error!(%error, path = %history.socket().display(), "`trilithon rollback` cannot reach this gateway");
+            tracing::error!(%error, path = %history.socket().display(), "`trilithon rollback` and `undo` cannot reach this gateway");
         }
     }
 }

@@ -18,6 +18,7 @@ mod install;
 mod prices;
 mod settings;
 mod store;
+mod undo;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Whether a route calls language models or tools: those are audited where nothing else is said.
+//! Whether a route calls language models or tools, or can be undone: those are audited where nothing else is said.
 
 use super::services::ServiceTable;
 use crate::merge::qualify;
@@ -59,7 +59,7 @@ impl ServiceTable<'_> {
     }
 }
 
-/// The kinds that know what follows for calls of language models or of tools.
+/// The kinds that know what follows for calls of language models or of tools, and for those that can be undone.
 fn knows_calls(kind: &MiddlewareKind<'_>) -> bool {
     matches!(
         kind,
@@ -67,5 +67,6 @@ fn knows_calls(kind: &MiddlewareKind<'_>) -> bool {
             | MiddlewareKind::ResponsesApi(_)
             | MiddlewareKind::MessagesApi(_)
             | MiddlewareKind::Mcp(_)
+            | MiddlewareKind::Undo(_)
     )
 }

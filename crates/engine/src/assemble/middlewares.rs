@@ -177,6 +177,7 @@ impl ServiceTable<'_> {
                 mw::llm_guard::build_former(c, Some(Format::Ccr), Form::Custom, cx)
             }
             MiddlewareKind::ParallelLlmGuard(c) => mw::parallel_llm_guard::build(c, cx),
+            MiddlewareKind::Undo(c) => mw::undo::build(c, cx),
             MiddlewareKind::Plugin(c) => {
                 let kind = c.others.keys().next().map_or("", String::as_str);
                 Err(

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use trilithon_flow::record::Name;
 use trilithon_flow::trace::{SpanId, TraceId};
-use trilithon_flow::{Decision, Identity, Record};
+use trilithon_flow::{Decision, Identity, Record, Undo};
 
 use super::log::MAX_ENTRY;
 use super::redact::{Redactor, cut};
@@ -31,7 +31,7 @@ pub enum Event {
 pub struct Other {
     #[serde(serialize_with = "time")]
     pub time: SystemTime,
-    /// `configuration`, `process` or `log`.
+    /// `configuration`, `process`, `undo` or `log`.
     pub kind: &'static str,
     /// Who did it: a provider, a command and its user; empty for the gateway itself.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -78,6 +78,9 @@ pub struct Request {
     model: Option<Value>,
     /// What was asked of a server of tools.
     mcp: Option<Value>,
+    /// How it can be undone, and the entry that it undoes.
+    undo: Option<Undo>,
+    undoes: Option<Name>,
     request_bytes: u64,
     response_bytes: u64,
     trace: Option<(TraceId, SpanId)>,
@@ -106,6 +109,8 @@ impl Request {
             decisions: record.decisions.iter().take(MAX_DECISIONS).cloned().collect(),
             model: record.model_call.as_ref().map(|call| call.told()),
             mcp: record.mcp_call.as_ref().map(|call| call.told()),
+            undo: record.undo.as_deref().cloned(),
+            undoes: record.undoes.clone(),
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
             trace: record.trace.as_ref().map(|t| (t.id, t.span)),
@@ -140,6 +145,12 @@ struct RequestEntry<'a> {
     /// What was asked of a server of tools, and how it went.
     #[serde(skip_serializing_if = "Option::is_none")]
     mcp: Option<Value>,
+    /// How it can be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<Value>,
+    /// The id of the entry that it undoes, or was to undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undoes: Option<&'a str>,
     sizes: Sizes,
     milliseconds: f64,
     /// Where the exchange stands in a trace, sampled or not.
@@ -253,8 +264,8 @@ impl Writer {
     /// The entry of an event, never longer than a log takes.
     pub fn entry(&self, event: &Event) -> Vec<u8> {
         let bytes = match event {
-            Event::Request(request) => json(&self.request(request)),
-            Event::Other(other) => json(other),
+            Event::Request(request) => line(&self.request(request)),
+            Event::Other(other) => line(other),
         };
         if bytes.len() <= MAX_ENTRY {
             return bytes;
@@ -268,9 +279,9 @@ impl Writer {
                 short.model = None;
                 short.mcp = None;
                 short.cut = true;
-                json(&short)
+                line(&short)
             }
-            Event::Other(other) => json(&Other {
+            Event::Other(other) => line(&Other {
                 time: other.time,
                 kind: other.kind,
                 actor: Map::new(),
@@ -311,6 +322,8 @@ impl Writer {
             },
             model: request.model.as_ref(),
             mcp: request.mcp.as_ref().map(|told| self.redacted(told)),
+            undo: request.undo.as_ref().map(|undo| self.undo(undo)),
+            undoes: request.undoes.as_deref(),
             sizes: Sizes {
                 request: request.request_bytes,
                 response: request.response_bytes,
@@ -333,6 +346,21 @@ impl Writer {
         };
         let members = told.as_object().into_iter().flatten();
         Value::Object(members.map(|(name, value)| (name.clone(), text(value))).collect())
+    }
+
+    /// The compensating call, whole or not at all: one with a value taken out would do something else.
+    fn undo(&self, undo: &Undo) -> Value {
+        let why = match &undo.call {
+            Ok(call) => {
+                let call = Value::Object(call.clone());
+                if self.redactor.leaves(&call) {
+                    return json!({"contract": &*undo.contract, "call": call});
+                }
+                "a value of the call that would undo it must not be recorded, or is too long".to_owned()
+            }
+            Err(why) => self.redactor.text(why).into_owned(),
+        };
+        json!({"contract": &*undo.contract, "unavailable": why})
     }
 
     fn actor<'a>(&self, request: &'a Request) -> Actor<'a> {
@@ -381,14 +409,13 @@ impl Writer {
     }
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
+fn line(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("plain data is JSON")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
     use trilithon_flow::trace::{Capture, Propagators, Tracer};
     use trilithon_flow::{Credential, Headers, Mode};
     use trilithon_model::install::Audit;
@@ -427,6 +454,38 @@ mod tests {
             facts: Vec::new(),
         });
         record
+    }
+
+    #[test]
+    fn a_compensating_call_is_told_whole_or_not() {
+        let told = |call: Result<Value, &str>| {
+            let undo = Undo {
+                contract: "u@file".into(),
+                call: call
+                    .map(|call| call.as_object().cloned().unwrap_or_default())
+                    .map_err(str::to_owned),
+            };
+            let record = Record {
+                undo: Some(undo.into()),
+                undoes: Some("1/7".into()),
+                ..record()
+            };
+            let event = Event::Request(Box::new(Request::of(&record, &[], 3)));
+            let entry: Value = serde_json::from_slice(&writer().entry(&event)).expect("JSON");
+            assert_eq!(entry["undoes"], "1/7");
+            entry["undo"].clone()
+        };
+        let call = json!({"method": "DELETE", "path": "/orders/7"});
+        assert_eq!(
+            told(Ok(call.clone())),
+            json!({"contract": "u@file", "call": call})
+        );
+        assert_eq!(told(Err("why"))["unavailable"], "why");
+        let secret = told(Ok(json!({"body": {"key": "sk-live-0123456789abcdefghij"}})));
+        assert!(
+            secret["call"].is_null() && !secret.to_string().contains("sk-live"),
+            "{secret}"
+        );
     }
 
     #[test]

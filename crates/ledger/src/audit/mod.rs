@@ -8,6 +8,7 @@ pub mod log;
 pub mod proof;
 pub mod read;
 pub mod redact;
+pub mod undo;
 pub mod verify;
 mod writer;
 
@@ -24,7 +25,7 @@ use trilithon_model::install::Audit;
 
 use crate::file;
 use crate::folder::private;
-use crate::note::Key;
+use crate::note::{Key, PublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use entry::{Event, Other, Request};
@@ -40,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The audit log of the process. When the last owner drops it, its thread writes what is left and ends.
 pub struct AuditLog {
+    book: Book,
+    public: PublicKey,
     orders: SyncSender<Order>,
     headers: Vec<String>,
     /// The version of the configuration in force; 0 when none is known.
@@ -59,8 +62,12 @@ impl AuditLog {
         let book = Book::in_store(store);
         private(book.path())?;
         let key = Key::open(&book.key())?;
-        let public = BASE64.encode(key.public());
-        file::replace(&book.public_key(), format!("{public}\n").as_bytes())?;
+        let public = key.public();
+        file::replace(
+            &book.public_key(),
+            format!("{}\n", BASE64.encode(public)).as_bytes(),
+        )?;
+        let kept = book.clone();
         let (orders, received) = sync_channel(QUEUE);
         let dropped = Arc::<AtomicU64>::default();
         let thread = Thread {
@@ -85,6 +92,8 @@ impl AuditLog {
             .name("audit".into())
             .spawn(move || thread.run(first))?;
         Ok(Arc::new(AuditLog {
+            book: kept,
+            public,
             orders,
             headers: config.headers.clone(),
             configuration: AtomicU64::new(0),
@@ -98,6 +107,16 @@ impl AuditLog {
         if self.orders.send(Order::Write(Event::Other(event))).is_err() {
             self.lose();
         }
+    }
+
+    /// The logs, for readers.
+    pub fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The key that this process signs with.
+    pub fn public(&self) -> &PublicKey {
+        &self.public
     }
 
     /// Says which version of the configuration requests are served by from now on.
@@ -122,7 +141,8 @@ impl AuditLog {
 
 impl Observer for AuditLog {
     fn observe(&self, record: &Record) {
-        if !record.audit {
+        // Who undoes something is told wherever that happens.
+        if !record.audit && record.undoes.is_none() {
             return;
         }
         let version = self.configuration.load(Ordering::Relaxed);

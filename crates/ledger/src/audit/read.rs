@@ -62,6 +62,18 @@ impl Book {
         self.0.join("key.pub")
     }
 
+    /// The log and the index that `LOG/INDEX` names, or `INDEX` in the last log; `None` when it is no such text, or there is no log.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn entry_id(&self, id: &str) -> io::Result<Option<(u64, u64)>> {
+        let (log, index) = match id.split_once('/') {
+            Some((log, index)) => (log.parse().ok(), index),
+            None => (self.numbers()?.last().copied(), id),
+        };
+        Ok(log.zip(index.parse().ok()))
+    }
+
     /// A log to read.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What does not go into the audit log, although it was in the request.
 
 use regex::{Regex, RegexBuilder};
+use serde_json::Value;
 use std::borrow::Cow;
 use trilithon_model::install::Audit;
 use trilithon_model::secret::REDACTED;
@@ -42,6 +43,18 @@ impl Redactor {
             }
         }
         text
+    }
+
+    /// Whether all texts in a value may be recorded as they are.
+    pub fn leaves(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => *self.text(text) == **text,
+            Value::Array(items) => items.iter().all(|item| self.leaves(item)),
+            Value::Object(members) => members
+                .iter()
+                .all(|(name, value)| *self.text(name) == **name && self.leaves(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        }
     }
 
     /// A query as it may be recorded: all names, and the values of those that are allowed.
@@ -92,6 +105,14 @@ mod tests {
             "/t/xxxx/x",
         );
         check("/k/sk-live-0123456789abcdefghij", "/k/xxxx");
+    }
+
+    #[test]
+    fn what_holds_no_key_is_left() {
+        let check = |value: Value, want: bool| assert_eq!(redactor(&[]).leaves(&value), want, "{value}");
+        check(serde_json::json!({"a": [1, null, "x"]}), true);
+        check(serde_json::json!({"a": ["sk-live-0123456789abcdefghij"]}), false);
+        check("x".repeat(MAX_TEXT + 1).into(), false);
     }
 
     #[test]

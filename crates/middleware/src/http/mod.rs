@@ -40,8 +40,9 @@ pub mod messages_api;
 pub mod parallel_llm_guard;
 pub mod responses_api;
 
-// Calls of tools.
+// Calls of tools, and what can be undone.
 pub mod mcp;
+pub mod undo;
 
 // Bodies, failures and repetition.
 pub mod buffering;

@@ -28,21 +28,29 @@ impl Arguments {
     /// # Errors
     /// The option has no value.
     pub fn option(&mut self, names: &[&str]) -> anyhow::Result<Option<String>> {
-        let mut value = None;
+        Ok(self.options(names)?.pop())
+    }
+
+    /// All values of an option, in order.
+    ///
+    /// # Errors
+    /// One has no value.
+    pub fn options(&mut self, names: &[&str]) -> anyhow::Result<Vec<String>> {
+        let mut values = Vec::new();
         let mut rest = Vec::new();
         let mut args = std::mem::take(&mut self.0).into_iter();
         while let Some(arg) = args.next() {
             match arg.split_once('=') {
-                Some((name, given)) if names.contains(&name) => value = Some(given.to_owned()),
+                Some((name, given)) if names.contains(&name) => values.push(given.to_owned()),
                 None if names.contains(&arg.as_str()) => match args.next() {
-                    Some(given) => value = Some(given),
+                    Some(given) => values.push(given),
                     None => anyhow::bail!("`{arg}` needs a value"),
                 },
                 _ => rest.push(arg),
             }
         }
         self.0 = rest;
-        Ok(value)
+        Ok(values)
     }
 
     /// The value of an option that is a number.

@@ -186,7 +186,7 @@ fn as_json(verdict: &Verdict) -> Value {
 const TRACE_ID: usize = 32;
 
 /// The first request with this trace id, from the last log to the first.
-fn traced(book: &Book, trace: &str) -> anyhow::Result<(Option<u64>, Option<u64>)> {
+fn traced(book: &Book, trace: &str) -> anyhow::Result<(u64, u64)> {
     for log in book.numbers()?.into_iter().rev() {
         let mut found = None;
         book.reader(log)?.each(0, |index, entry| {
@@ -197,8 +197,8 @@ fn traced(book: &Book, trace: &str) -> anyhow::Result<(Option<u64>, Option<u64>)
             found = Some(index);
             ControlFlow::Break(())
         })?;
-        if found.is_some() {
-            return Ok((Some(log), found));
+        if let Some(index) = found {
+            return Ok((log, index));
         }
     }
     anyhow::bail!("no request with the trace id `{trace}` was recorded")
@@ -206,12 +206,11 @@ fn traced(book: &Book, trace: &str) -> anyhow::Result<(Option<u64>, Option<u64>)
 
 /// The proof of the entry `LOG/INDEX`, of entry `INDEX` of the last log, or of the request with a trace id.
 fn proof(book: &Book, id: &str) -> anyhow::Result<Proof> {
-    let (log, index) = match id.split_once('/') {
-        None if id.len() == TRACE_ID => traced(book, id)?,
-        Some((log, index)) => (log.parse().ok(), index.parse().ok()),
-        None => (book.numbers()?.last().copied(), id.parse().ok()),
+    let found = match id.len() == TRACE_ID && !id.contains('/') {
+        true => Some(traced(book, id)?),
+        false => book.entry_id(id)?,
     };
-    let (Some(log), Some(index)) = (log, index) else {
+    let Some((log, index)) = found else {
         anyhow::bail!("`{id}` is no entry; `audit show` prints their ids, such as `1/42`");
     };
     let public = key_of(book, None)?;

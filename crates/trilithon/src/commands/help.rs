@@ -20,6 +20,9 @@ Commands:
   diff          what is different between two versions: A, or A B
   rollback      put version N in force and keep it there: N, -m REASON
                   --release lets the providers in again
+  undo          send the call that undoes an entry of the audit log: ID
+                  --dry-run, -H 'Name: value', --token-file FILE
+                  --cacert FILE, --insecure, --again
   quickstart    serve samples on embedded defaults and say what to try
   sample        serve one sample alone: model, which speaks what models speak,
                 or tools, which speaks the Model Context Protocol

@@ -2,18 +2,14 @@
 
 use super::arguments::Arguments;
 use crate::chronicle;
-use crate::control::{Answer, MAX_LINE, Request};
+use crate::control::{self, Answer, Request};
 use anyhow::Context;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 use trilithon_ledger::history::Pin;
 use trilithon_ledger::{Folder, History};
-
-/// How long the gateway may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What `rollback` was asked.
 pub struct Options {
@@ -67,20 +63,13 @@ fn nobody_listens(error: &io::Error) -> bool {
     )
 }
 
-fn tell(mut stream: UnixStream, options: &Options) -> anyhow::Result<ExitCode> {
+fn tell(stream: UnixStream, options: &Options) -> anyhow::Result<ExitCode> {
     let reason = options.reason.clone();
     let request = match options.version {
         Some(version) => Request::Rollback { version, reason },
         None => Request::Release { reason },
     };
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let line = serde_json::to_string(&request)? + "\n";
-    stream.write_all(line.as_bytes())?;
-    let mut answer = String::new();
-    BufReader::new(stream.take(MAX_LINE))
-        .read_line(&mut answer)
-        .context("the gateway does not answer")?;
-    match serde_json::from_str(&answer).context("the gateway does not answer")? {
+    match control::tell(stream, &request)? {
         Answer::Done {
             version,
             milliseconds,
@@ -93,6 +82,7 @@ fn tell(mut stream: UnixStream, options: &Options) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Answer::Undo(_) => anyhow::bail!("the gateway does not know `rollback`"),
         Answer::Refused { why } => anyhow::bail!("the gateway refuses: {why}"),
     }
 }

@@ -48,6 +48,7 @@ mod tokens;
 mod traces;
 mod translation;
 mod trust;
+mod undo;
 mod upgrade;
 mod wall;
 mod world;

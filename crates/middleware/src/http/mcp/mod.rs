@@ -13,6 +13,7 @@ mod stream;
 pub use metadata::{challenge, well_known};
 
 use super::rollout::rollout;
+use super::undo::{self, Tools};
 use access::Access;
 use denial::Denial;
 use hosts::Hosts;
@@ -45,6 +46,7 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
         denial: Denial::build(config)?,
         metadata: Metadata::build(config)?,
         hosts: Hosts::build(config)?,
+        undo: Tools::build(&config.undo, cx.name)?,
         limit,
     }))
 }
@@ -74,6 +76,8 @@ struct Mcp {
     denial: Denial,
     metadata: Option<Metadata>,
     hosts: Hosts,
+    /// Which calls can be undone.
+    undo: Tools,
     /// Bytes of the largest message.
     limit: u64,
 }
@@ -99,11 +103,20 @@ impl Wrap for Mcp {
                 return self.denial.answer(opened, self.access.name(), cx);
             }
             let listing = self.listing(opened.as_ref(), mode, &mut req, cx);
+            let contract = opened.as_ref().and_then(|opened| self.undo.of(&opened.asked));
+            if contract.is_some() {
+                // Its result is read on its way: it has to come as it is.
+                req.headers.remove_known(Known::AcceptEncoding);
+            }
             let span = opened.is_some().then(|| cx.record.enter(|| What::McpCall));
             let res = next.run(req, cx).await;
             if let Some(span) = &span {
                 cx.record.leave(span);
             }
+            let res = match (contract, &opened) {
+                (Some(contract), Some(opened)) => undo::watch_tool(contract, &opened.asked, cx, res),
+                _ => res,
+            };
             let res = match opened {
                 Some(opened) => outcome::watch(opened.call, res),
                 None => res,

@@ -4,7 +4,7 @@ use trilithon_model_derive::Config;
 
 use super::{
     AiQuota, AiRateLimit, ApiKey, ChatCompletion, ContentGuard, Jwt, Limit, LlmGuard, Mcp, MessagesApi,
-    ParallelLlmGuard, Policy, ResponsesApi,
+    ParallelLlmGuard, Policy, ResponsesApi, Undo,
 };
 
 /// Kinds that Traefik Proxy does not have: those of Traefik Hub under Hub's names, and the gateway's own. Each can be
@@ -28,6 +28,8 @@ pub struct Extra {
     pub mcp: Option<Box<Mcp>>,
     /// Decides by rules over the request and the identity.
     pub policy: Option<Box<Policy>>,
+    /// Says how what a request did can be undone.
+    pub undo: Option<Box<Undo>>,
     /// Governs calls of models in OpenAI's Chat Completions format.
     #[config(rename = "chat-completion", allow_empty)]
     pub chat_completion: Option<Box<ChatCompletion>>,

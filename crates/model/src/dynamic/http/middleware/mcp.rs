@@ -3,6 +3,7 @@
 use trilithon_model_derive::Config;
 
 use super::policy::Effect;
+use super::undo::McpUndo;
 use crate::rollout::{Mode, Percent};
 use crate::word::words;
 
@@ -28,6 +29,9 @@ pub struct Mcp {
     /// What becomes of an item to which no rule of `listPolicies` applies.
     #[config(default = Visibility::Show)]
     pub list_default_action: Visibility,
+    /// Tools whose calls can be undone, and by which call. It goes into the audit log with the call, and `trilithon undo` sends it
+    /// later. Not in Traefik Hub.
+    pub undo: Vec<McpUndo>,
     /// Status of a refusal, whose body is an error of JSON-RPC: 200, or one from 400 on.
     #[config(default = 403)]
     pub status_code_on_deny: i64,

@@ -45,6 +45,7 @@ mod retry;
 mod strip_prefix;
 mod strip_prefix_regex;
 mod token_limit;
+mod undo;
 
 use trilithon_model_derive::Config;
 
@@ -98,6 +99,7 @@ pub use retry::Retry;
 pub use strip_prefix::StripPrefix;
 pub use strip_prefix_regex::StripPrefixRegex;
 pub use token_limit::{CostLimit, LimitLevel, LimitStore, TokenLimit, TokenLimits, UsageQueries};
+pub use undo::{McpUndo, McpUndoCall, Undo, UndoRequest};
 
 use crate::dynamic::kinds;
 
@@ -220,6 +222,7 @@ kinds! { "middleware",
             ChatCompletion: chat_completion = "chat-completion",
             ResponsesApi: responses_api = "responses-api",
             MessagesApi: messages_api = "messages-api",
+            Undo: undo = "undo",
         }
     }
 }
