@@ -100,10 +100,7 @@ impl ServiceTable<'_> {
                 "more than {MAX_STEPS} middlewares in one chain"
             ))),
             Ok(kind) => self.build_step(kind, name, owner).map(|step| steps.extend(step)),
-            Err(error) if error.kinds.is_empty() => Err(BuildError::new(format!(
-                "invalid middleware \"{name}\" configuration: invalid middleware type or middleware does not exist"
-            ))),
-            Err(error) => Err(BuildError::new(error.to_string())),
+            Err(error) => Err(BuildError::new(error.of(name))),
         };
         if let Err(error) = &result
             && let Some(entry) = self.report().middlewares.get_mut(name)

@@ -102,13 +102,7 @@ impl<'a> ServiceTable<'a> {
                 )),
             );
         };
-        let kind = config.kind().map_err(|e| {
-            BuildError::new(if e.kinds.is_empty() {
-                format!("the service \"{name}\" does not have any type defined")
-            } else {
-                e.to_string()
-            })
-        })?;
+        let kind = config.kind().map_err(|e| BuildError::new(e.of(name)))?;
         let backend = self.kind(name, kind)?;
         if config.middlewares.is_empty() {
             return Ok(backend);

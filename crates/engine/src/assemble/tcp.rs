@@ -222,7 +222,7 @@ impl Builder<'_> {
             }
             Ok(MiddlewareKind::IpAllowList(c)) => ip_allow_list::build(&c.source_range, "IPAllowLister"),
             Ok(MiddlewareKind::IpWhiteList(c)) => ip_allow_list::build(&c.source_range, "IPWhiteLister"),
-            Err(error) => Err(BuildError::new(error.to_string())),
+            Err(error) => Err(BuildError::new(error.of(name))),
         };
         if let Err(error) = &built {
             entry.disable(error.clone());

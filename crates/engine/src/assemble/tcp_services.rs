@@ -57,7 +57,7 @@ impl<'a> TcpServices<'a> {
             return Err(BuildError::new(format!("the service \"{name}\" does not exist"))
                 .help(format!("define `tcp.services.{local}` or name another service")));
         };
-        match config.kind().map_err(|e| BuildError::new(e.to_string()))? {
+        match config.kind().map_err(|e| BuildError::new(e.of(name)))? {
             ServiceKind::ServersLoadBalancer(c) => {
                 let transport = self.transport(c, name)?;
                 Ok(Arc::new(LoadBalancer::build(name, c, transport, self.keep)?))

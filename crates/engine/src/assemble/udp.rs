@@ -113,7 +113,7 @@ impl Services<'_> {
                 "the UDP service \"{name}\" does not exist"
             )));
         };
-        match config.kind().map_err(|e| BuildError::new(e.to_string()))? {
+        match config.kind().map_err(|e| BuildError::new(e.of(name)))? {
             ServiceKind::ServersLoadBalancer(c) => Ok(Service::servers(
                 name,
                 c.servers.iter().map(|s| s.address.as_str()),

@@ -27,7 +27,7 @@ impl Configuration {
     }
 }
 
-/// An object that does not hold exactly one kind. Prints Traefik's words.
+/// An object that does not hold exactly one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindError {
     /// `middleware` or `service`.
@@ -36,21 +36,23 @@ pub struct KindError {
     pub kinds: Vec<&'static str>,
 }
 
-impl std::fmt::Display for KindError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl KindError {
+    /// What is wrong with the object of that name, in Traefik's words.
+    pub fn of(&self, name: &str) -> String {
         let noun = self.noun;
-        if self.kinds.is_empty() {
-            return write!(f, "invalid {noun} configuration: it has no type");
+        match (self.kinds.as_slice(), noun) {
+            ([], "service") => format!("the service \"{name}\" does not have any type defined"),
+            ([], _) => {
+                format!(
+                    "invalid {noun} \"{name}\" configuration: invalid {noun} type or {noun} does not exist"
+                )
+            }
+            _ => format!(
+                "cannot create {noun}: multi-types {noun} not supported, consider declaring two different pieces of {noun} instead"
+            ),
         }
-        let pieces = "consider declaring two different pieces of";
-        write!(
-            f,
-            "cannot create {noun}: multi-types {noun} not supported, {pieces} {noun} instead"
-        )
     }
 }
-
-impl std::error::Error for KindError {}
 
 /// The one kind among those found.
 pub(crate) fn only<K>(noun: &'static str, found: Vec<(&'static str, K)>) -> Result<K, KindError> {
