@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real clients and servers of the Model Context Protocol with the gateway between them: the official SDKs in Python and TypeScript, and
-the protocol's conformance suite against a server alone and through the gateway, with rules, strict reading, list filtering and the
-audit log on. No scenario that the server passes alone may be lost.
+the protocol's conformance suite against a server alone, through the gateway, and through the gateway as the only or as one of two servers
+that are one, with rules, strict reading, list filtering and the audit log on. No scenario that the server passes alone may be lost.
 
     compat/mcp/run.py --bin target/debug/trilithon
 
@@ -44,7 +44,11 @@ http:
   routers:
     python: {{rule: "Path(`/mcp`)", middlewares: [rules], service: python}}
     typescript: {{rule: "Path(`/typescript`)", middlewares: [rules], service: typescript}}
+    one: {{rule: "Path(`/one`)", middlewares: [local, rules], service: one}}
+    two: {{rule: "Path(`/two`)", middlewares: [local, rules], service: two}}
   middlewares:
+    # Who is asked by several servers' clients is the gateway: it looks where pages come from.
+    local: {{plugin: {{mcp: {{allowedHosts: ["127.0.0.1:{port}"], allowedOrigins: ["http://127.0.0.1:{port}"]}}}}}}
     rules:
       plugin:
         mcp:
@@ -52,6 +56,12 @@ http:
           defaultAction: allow
           listPolicies: [{{match: "Equals(`mcp.params.name`, `secret_tool`)", action: hide}}]
   services:
+    one: {{mcpServers: {{servers: [{{name: python, service: python, path: /mcp}}]}}}}
+    two:
+      mcpServers:
+        servers:
+          - {{name: python, service: python, path: /mcp, prefix: ''}}
+          - {{name: other, service: {other}, path: /mcp}}
     python: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{python}"}}]}}}}
     typescript: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{typescript}"}}]}}}}
 '''
@@ -62,10 +72,11 @@ class World:
 
     def __init__(self, binary, folder):
         self.folder, self.processes = folder, []
+        other = 'typescript' if os.path.exists(NODE) else 'python'
         self.ports = {name: free_port() for name in ('port', 'python', 'typescript')}
         for name, text in (('trilithon.yml', INSTALL), ('routing.yml', ROUTING)):
             with open(f'{folder}/{name}', 'w') as file:
-                file.write(text.format(folder=folder, **self.ports))
+                file.write(text.format(folder=folder, other=other, **self.ports))
         self.start('python', [sys.executable, f'{HERE}/server.py', str(self.ports['python'])])
         if os.path.exists(NODE):
             # A module looks for its packages beside itself.
@@ -99,7 +110,7 @@ class World:
 
 def clients(world):
     """What each client reported: one JSON object a line."""
-    servers = [('Python', '/mcp')] + ([('TypeScript', '/typescript')] if os.path.exists(NODE) else [])
+    servers = [('Python', '/mcp'), ('two as one', '/two')] + ([('TypeScript', '/typescript')] if os.path.exists(NODE) else [])
     for server, path in servers:
         commands = [[sys.executable, f'{HERE}/client.py', server, world.url(path)]]
         if os.path.exists(NODE):
@@ -136,23 +147,24 @@ def scenarios(url, revision, folder):
 
 
 def conformance(world):
-    """Each scenario against the server alone and through the gateway; true when none is lost."""
+    """Each scenario against the server alone and through the gateway, by the ways through it; true when none is lost."""
     good, rows = True, []
+    ways = {'through': '/mcp', 'as one': '/one', 'of two': '/two'}
+    passes = lambda counts: counts['SUCCESS'] > 0 and counts['FAILURE'] == 0  # noqa: E731
     for revision in REVISIONS:
         alone = scenarios(f'http://127.0.0.1:{world.ports["python"]}/mcp', revision, world.folder)
-        through = scenarios(world.url(), revision, world.folder)
+        through = {way: scenarios(world.url(path), revision, world.folder) for way, path in ways.items()}
         good &= bool(alone)
-        passes = lambda counts: counts['SUCCESS'] > 0 and counts['FAILURE'] == 0  # noqa: E731
         for name in sorted(alone):
-            lost = passes(alone[name]) and (not passes(through[name]) or through[name]['SUCCESS'] < alone[name]['SUCCESS'])
+            sides = [side[name] for side in through.values()]
+            lost = passes(alone[name]) and not all(passes(side) and side['SUCCESS'] >= alone[name]['SUCCESS'] for side in sides)
             good &= not lost
-            rows.append((revision, name, alone[name], through[name], 'LOST' if lost else ''))
-        passed = [sum(map(passes, side.values())) for side in (alone, through)]
-        print(f'{revision}: {len(alone)} scenarios; {passed[0]} pass alone, {passed[1]} through the gateway')
-    print(f'{"":12}{"scenario":48}{"alone":>10}{"through":>10}  (checks passed/failed)')
-    for revision, name, alone, through, lost in rows:
-        shown = [f'{side["SUCCESS"]}/{side["FAILURE"]}' for side in (alone, through)]
-        print(f'{revision:12}{name:48}{shown[0]:>10}{shown[1]:>10}  {lost}')
+            rows.append((revision, name, [alone[name], *sides], 'LOST' if lost else ''))
+        counts = [f'{sum(map(passes, side.values()))} {way}' for way, side in [('alone', alone), *through.items()]]
+        print(f'{revision}: {len(alone)} scenarios; pass: {", ".join(counts)}')
+    print(f'{"":12}{"scenario":48}' + ''.join(f'{way:>10}' for way in ['alone', *ways]) + '  (checks passed/failed)')
+    for revision, name, sides, lost in rows:
+        print(f'{revision:12}{name:48}' + ''.join(f'{side["SUCCESS"]}/{side["FAILURE"]}'.rjust(10) for side in sides) + f'  {lost}')
     return good
 
 

@@ -59,6 +59,8 @@ pub struct McpCall {
     pub id: Option<Name>,
     /// The revision of the protocol that the message says it follows.
     pub version: Option<Name>,
+    /// The server that was asked, where one service stands for several.
+    pub server: Option<Name>,
     /// Why there was no result: the code of an error, or `tool_error` where a tool says that it failed.
     pub error: Option<Name>,
     /// The message was refused by this middleware, and answered by the gateway.
@@ -92,6 +94,7 @@ impl McpCall {
         }
         tell("id", self.id.as_deref());
         tell("protocolVersion", self.version.as_deref());
+        tell("server", self.server.as_deref());
         tell("error", self.error.as_deref());
         tell("deniedBy", self.denied_by.as_deref());
         for (name, count) in [("hidden", self.hidden), ("wouldHide", self.would_hide)] {
@@ -113,11 +116,12 @@ mod tests {
             method: "tools/call".into(),
             subject: Subject::Tool("transfer".into()),
             id: Some("7".into()),
+            server: Some("bank".into()),
             error: Some("-32603".into()),
             hidden: 2,
             ..McpCall::default()
         };
-        let want = r#"{"method":"tools/call","tool":"transfer","id":"7","error":"-32603","hidden":2}"#;
+        let want = r#"{"method":"tools/call","tool":"transfer","id":"7","server":"bank","error":"-32603","hidden":2}"#;
         assert_eq!(call.told().to_string(), want);
         assert_eq!(McpCall::default().told().to_string(), "{}");
     }

@@ -14,6 +14,11 @@ impl Era {
     /// The first revision of the second era.
     pub const FIRST_MODERN: &'static str = "2026-07-28";
 
+    /// The revisions of the first era, oldest first.
+    pub const LEGACY: [&'static str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+    /// Those of the second.
+    pub const MODERN: [&'static str; 1] = [Era::FIRST_MODERN];
+
     /// The era of a revision. Revisions are dates, so that their order is that of their texts; what is none is legacy.
     pub fn of(version: &str) -> Era {
         let is_date = version.len() == 10

@@ -12,6 +12,12 @@ pub const INVALID_REQUEST: i64 = -32600;
 pub const INVALID_PARAMS: i64 = -32602;
 /// A header does not say what the message says (revision 2026-07-28).
 pub const HEADER_MISMATCH: i64 = -32020;
+/// There is no such method, or none in this revision.
+pub const METHOD_NOT_FOUND: i64 = -32601;
+/// The revision is none that is spoken here (revision 2026-07-28).
+pub const UNSUPPORTED_VERSION: i64 = -32022;
+/// There is no such session (first era); clients open another one.
+pub const NO_SESSION: i64 = -32001;
 /// It failed here or at the server.
 pub const INTERNAL_ERROR: i64 = -32603;
 
@@ -30,6 +36,19 @@ pub fn body(id: Option<&str>, code: i64, message: &str) -> Vec<u8> {
     let message = quoted(message);
     // Writing to a text does not fail.
     let _ = write!(text, "\"error\":{{\"code\":{code},\"message\":{message}}}}}");
+    text.into_bytes()
+}
+
+/// The error for a revision that is not spoken here: it says which are.
+pub fn unsupported_version(id: Option<&str>, asked: &str, supported: &[&str]) -> Vec<u8> {
+    let mut text = begin(id);
+    let supported: Vec<String> = supported.iter().map(|v| quoted(v)).collect();
+    let _ = write!(
+        text,
+        "\"error\":{{\"code\":{UNSUPPORTED_VERSION},\"message\":\"Unsupported protocol version\",\"data\":{{\"supported\":[{}],\"requested\":{}}}}}}}",
+        supported.join(","),
+        quoted(asked)
+    );
     text.into_bytes()
 }
 
@@ -77,6 +96,10 @@ mod tests {
         assert_eq!(
             text(tool_result("\"x\"", Era::Legacy, "no")),
             r#"{"jsonrpc":"2.0","id":"x","result":{"content":[{"type":"text","text":"no"}],"isError":true}}"#
+        );
+        assert_eq!(
+            text(unsupported_version(Some("1"), "2030-01-01", &["2026-07-28"])),
+            r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version","data":{"supported":["2026-07-28"],"requested":"2030-01-01"}}}"#
         );
         assert!(text(tool_result("1", Era::Modern, "no")).contains(r#""resultType":"complete""#));
         assert!(!(-32768..=-32000).contains(&forbidden(Era::Modern)));

@@ -5,13 +5,28 @@
 
 pub mod answer;
 pub mod challenge;
+mod cursor;
 mod era;
 pub mod error;
+mod event_id;
 pub mod header;
+pub mod inward;
 pub mod list;
+pub mod merge;
 pub mod message;
 pub mod metadata;
+mod naming;
+pub mod outward;
+mod pack;
+mod seal;
+mod session;
+pub mod tag;
 
+pub use cursor::Cursor;
 pub use era::Era;
+pub use event_id::{EventId, Stream};
 pub use list::List;
 pub use message::{Invalid, Message};
+pub use naming::Naming;
+pub use seal::Seal;
+pub use session::{Leg, Session};

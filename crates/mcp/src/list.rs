@@ -31,6 +31,25 @@ impl List {
             List::Templates => "resources/templates/list",
         }
     }
+
+    /// The member of the result that holds it.
+    pub fn member(self) -> &'static str {
+        match self {
+            List::Tools => "tools",
+            List::Prompts => "prompts",
+            List::Resources => "resources",
+            List::Templates => "resourceTemplates",
+        }
+    }
+
+    /// The member of an item by which it is asked for.
+    pub fn named_by(self) -> &'static str {
+        match self {
+            List::Tools | List::Prompts => "name",
+            List::Resources => "uri",
+            List::Templates => "uriTemplate",
+        }
+    }
 }
 
 /// A document after items were taken out.

@@ -149,6 +149,11 @@ impl<'j> Message<'j> {
         self.method.as_deref().unwrap_or_default()
     }
 
+    /// The parameters, where there are some.
+    pub fn params(&self) -> Option<&Value<'j>> {
+        self.params.as_ref()
+    }
+
     /// What names the thing that is asked for: a tool, a prompt, the address of a resource, a task.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -204,7 +209,7 @@ impl<'j> Message<'j> {
 }
 
 /// Text or a whole number, as it is written.
-fn is_id(id: &Value<'_>) -> bool {
+pub(crate) fn is_id(id: &Value<'_>) -> bool {
     match id.kind() {
         Kind::String => true,
         Kind::Number => id.raw().parse::<i64>().is_ok(),

@@ -24,6 +24,8 @@ pub struct Frame {
     /// Bytes it takes, its blank line included.
     pub len: usize,
     event: Option<Range<usize>>,
+    id: Option<Range<usize>>,
+    retry: Option<Range<usize>>,
     data: Vec<Range<usize>>,
 }
 
@@ -121,6 +123,8 @@ impl Frames {
         match name {
             b"data" => self.frame.data.push(from..end),
             b"event" => self.frame.event = Some(from..end),
+            b"id" => self.frame.id = Some(from..end),
+            b"retry" => self.frame.retry = Some(from..end),
             _ => {}
         }
     }
@@ -130,6 +134,16 @@ impl Frame {
     /// The name of the event, in the bytes of the frame.
     pub fn event<'b>(&self, frame: &'b [u8]) -> Option<&'b [u8]> {
         frame.get(self.event.clone()?)
+    }
+
+    /// The field `id`: where a reader was, who comes back for the rest.
+    pub fn id<'b>(&self, frame: &'b [u8]) -> Option<&'b [u8]> {
+        frame.get(self.id.clone()?)
+    }
+
+    /// The field `retry`: milliseconds after which a reader comes back.
+    pub fn retry<'b>(&self, frame: &'b [u8]) -> Option<&'b [u8]> {
+        frame.get(self.retry.clone()?)
     }
 
     /// Whether it has data: others (comments, retry times) cause no event.
@@ -301,6 +315,16 @@ mod tests {
         check("data\n\n", "new", "data:new\n\n");
         check("data: a\n\n", "x\ny", "data: x\ndata:y\n\n");
         check(": ping\n\n", "new", ": ping\n\n");
+    }
+
+    #[test]
+    fn places_in_a_stream() {
+        let raw = b"id: 7\nretry:250\ndata: a\n\n";
+        let frame = Frames::new(100).next(raw).unwrap().unwrap();
+        assert_eq!(frame.id(raw), Some(&b"7"[..]));
+        assert_eq!(frame.retry(raw), Some(&b"250"[..]));
+        let frame = Frames::new(100).next(b"data: a\n\n").unwrap().unwrap();
+        assert_eq!((frame.id(b""), frame.retry(b"")), (None, None));
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl ServiceTable<'_> {
             return false;
         };
         let below: Vec<&String> = match config.kind() {
-            Ok(ServiceKind::Models(_)) => return true,
+            Ok(ServiceKind::Models(_) | ServiceKind::McpServers(_)) => return true,
             Ok(ServiceKind::WeightedRoundRobin(c)) => c.services.iter().map(|s| &s.name).collect(),
             Ok(ServiceKind::HighestRandomWeight(c)) => c.services.iter().map(|s| &s.name).collect(),
             Ok(ServiceKind::Mirroring(c)) => {

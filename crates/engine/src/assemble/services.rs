@@ -8,7 +8,8 @@ use std::sync::Arc;
 use trilithon_flow::{BuildError, Chain, Exchange, Keep, Reply, Request, Service, Services};
 use trilithon_model::dynamic::http::{ServersLoadBalancer, ServiceKind};
 use trilithon_upstream::{
-    Backend, Child, Failover, HighestRandomWeight, LoadBalancer, Mirroring, Models, Transport, Weighted,
+    Backend, Child, Failover, HighestRandomWeight, LoadBalancer, McpServers, Mirroring, Models, Transport,
+    Weighted,
 };
 
 /// The gateway's own services (`api@internal`), by name.
@@ -162,6 +163,14 @@ impl<'a> ServiceTable<'a> {
                     .map(|t| self.child(&t.service, t.weight, name))
                     .collect::<Result<_, _>>()?;
                 Arc::new(Models::build(name, c, targets, self.keep)?)
+            }
+            ServiceKind::McpServers(c) => {
+                let servers = c
+                    .servers
+                    .iter()
+                    .map(|s| self.child(&s.service, None, name))
+                    .collect::<Result<_, _>>()?;
+                Arc::new(McpServers::build(name, c, servers, self.keep)?)
             }
         })
     }

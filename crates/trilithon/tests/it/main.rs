@@ -15,6 +15,7 @@ mod commands;
 mod deadlines;
 mod departures;
 mod failover_bench;
+mod federation;
 mod frames;
 mod framing;
 mod grpc;

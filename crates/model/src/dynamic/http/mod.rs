@@ -1,5 +1,6 @@
 //! HTTP routers, services, middlewares and transports of the routing configuration.
 
+mod mcp_servers;
 pub mod middleware;
 mod models;
 mod router;
@@ -8,6 +9,7 @@ mod transport;
 
 use trilithon_model_derive::Config;
 
+pub use mcp_servers::{McpServer, McpServers, McpSessions};
 pub use middleware::*;
 pub use models::{ModelBreaker, ModelFailover, ModelRetry, ModelTarget, Models};
 pub use router::{Observability, Router, RouterTls};

@@ -7,6 +7,7 @@ use trilithon_model_derive::Config;
 use crate::duration::Duration;
 use crate::dynamic::kinds;
 
+use super::mcp_servers::McpServers;
 use super::models::Models;
 
 /// Where requests go. Holds exactly one kind.
@@ -29,6 +30,9 @@ pub struct Service {
     /// Spreads calls of language models over services, and asks another one when one fails.
     #[config(no_labels)]
     pub models: Option<Box<Models>>,
+    /// Several servers of tools (Model Context Protocol) as one.
+    #[config(no_labels)]
+    pub mcp_servers: Option<Box<McpServers>>,
     /// Middlewares that run for every router using the service, after the router's own.
     pub middlewares: Vec<String>,
 }
@@ -43,6 +47,7 @@ kinds! { "service",
             Mirroring: mirroring = "mirroring",
             Failover: failover = "failover",
             Models: models = "models",
+            McpServers: mcp_servers = "mcpServers",
         }
     }
 }

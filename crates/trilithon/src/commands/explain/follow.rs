@@ -71,6 +71,16 @@ fn to(report: &Report, name: &str, indent: &str, calls: &Calls<'_>, depth: usize
         }
         return;
     }
+    if let Ok(ServiceKind::McpServers(all)) = service.config.kind()
+        && depth < MAX_DEPTH
+    {
+        for server in &all.servers {
+            say!("{indent}  server {}:", server.name);
+            let child = qualify(&server.service, name);
+            to(report, &child, &format!("{indent}    "), &calls, depth + 1);
+        }
+        return;
+    }
     servers(service, indent);
 }
 

@@ -1,0 +1,9 @@
+//! Answers of several servers as one.
+
+mod hello;
+mod lists;
+mod subscription;
+
+pub use hello::{Hello, discover, initialize};
+pub use lists::Lists;
+pub use subscription::Subscription;

@@ -1,0 +1,63 @@
+//! The service that stands for several servers of the Model Context Protocol. Not in Traefik.
+
+use trilithon_model_derive::Config;
+
+use crate::duration::Duration;
+use crate::secret::Secret;
+
+/// Several servers of tools (Model Context Protocol) as one: their lists are one list, calls go to the server that a name's
+/// prefix names, and clients have one session for all. Each server is a service with middlewares of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct McpServers {
+    /// The servers, 1 to 64. Their order is that of the lists.
+    pub servers: Vec<McpServer>,
+    /// What stands between the prefix of a server and a name: letters, digits, `_`, `-` and `.`.
+    #[config(default = "_".to_owned())]
+    pub separator: String,
+    /// Sessions of clients; of those that speak revision 2026-07-28 or later there are none.
+    #[config(default = Some(McpSessions::default()), allow_empty)]
+    pub sessions: Option<McpSessions>,
+    /// How long a server may take to open a session, and to answer what all are asked. The others' answers are given without
+    /// its own.
+    #[config(default = Duration::from_secs(10))]
+    pub timeout: Duration,
+    /// Largest message of a client, in bytes.
+    #[config(default = 1_048_576)]
+    pub max_request_body_size: i64,
+    /// Streams of this service that are open at once, at most: those that clients listen to, and answers that are streams.
+    #[config(default = 10_000)]
+    pub max_streams: i64,
+    /// How long a stream is silent before its client is sent a comment, so that nothing between takes it for dead; 0 means
+    /// never.
+    #[config(default = Duration::from_secs(15))]
+    pub keep_alive: Duration,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct McpServer {
+    /// Its name, in logs and in the ids that clients are given: letters, digits, `-` and `.`, a letter first.
+    pub name: String,
+    /// Name of the service.
+    pub service: String,
+    /// Path that it is asked at; that of the client's request when empty.
+    pub path: String,
+    /// What stands before the names of its tools and prompts and, followed by `+`, before the addresses of its resources:
+    /// written like a name. One server may have an empty one: what has no prefix goes there. Its name when absent, or empty
+    /// where it is the only server.
+    pub prefix: Option<String>,
+    /// Send it the client's `Authorization` and `Cookie`. They were given to the gateway, not to it.
+    pub pass_authorization: bool,
+}
+
+/// How sessions are kept: by the clients, in the id that they are given. The gateway reads it again, on any replica with the
+/// same secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct McpSessions {
+    /// What ids are sealed with, each at least 32 bytes. The first seals, all are taken, so that secrets can be changed
+    /// without ending sessions. Made by chance when empty: sessions then end with the process.
+    pub secrets: Vec<Secret>,
+    /// How long a session lasts; clients then open another one.
+    #[config(default = Duration::from_secs(24 * 60 * 60))]
+    pub max_age: Duration,
+}

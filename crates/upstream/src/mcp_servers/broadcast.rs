@@ -1,0 +1,84 @@
+//! What is for all servers, and what goes back to the one that asked.
+
+use super::all::all;
+use super::ask::Failure;
+use super::post::Call;
+use super::server::Server;
+use super::{Federation, answer};
+use bytes::Bytes;
+use trilithon_flow::{Exchange, Response};
+use trilithon_mcp::error::{INTERNAL_ERROR, METHOD_NOT_FOUND};
+use trilithon_mcp::{Session, inward};
+
+impl Federation {
+    /// An answer to what a server asked, or progress of what it wanted progress of: it goes to that one.
+    pub async fn give_back(&self, call: &Call<'_>, session: &Session, cx: &mut Exchange) -> Response {
+        let Some((name, body)) = inward::returned(&call.message, call.body) else {
+            // Nobody waits for it.
+            return answer::accepted();
+        };
+        let server = self.servers.iter().find(|server| *server.name == *name);
+        // A server whose session is gone does not wait any more either.
+        if let Some(server) = server
+            && self.leg_at_hand(session, server).is_some()
+        {
+            self.say(server, body.into(), call, session, cx).await;
+        }
+        answer::accepted()
+    }
+
+    /// A notification: it is for all servers that the session was opened with.
+    pub async fn tell_all(&self, call: &Call<'_>, session: &Session, cx: &mut Exchange) -> Response {
+        let open = self
+            .servers
+            .iter()
+            .filter(|s| self.leg_at_hand(session, s).is_some());
+        let told = open.map(|server| {
+            let mut side = cx.side();
+            async move {
+                self.say(server, call.body.clone(), call, session, &mut side)
+                    .await
+            }
+        });
+        all(told.collect::<Vec<_>>()).await;
+        answer::accepted()
+    }
+
+    async fn say(&self, server: &Server, body: Bytes, call: &Call<'_>, session: &Session, cx: &mut Exchange) {
+        let saying = self.deliver(session, server, call.head, body, cx);
+        let failure = match tokio::time::timeout(self.timeout, saying).await {
+            Ok(Ok(res)) if (200..300).contains(&res.status) => return,
+            Ok(Ok(res)) => Failure::Status(res.status),
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::TooLate,
+        };
+        tracing::warn!(server = &*server.name, %failure, "a server of tools did not take what the client said");
+    }
+
+    /// `logging/setLevel`: for all servers; those that do not log are not asked to.
+    pub async fn set_level(
+        &self,
+        call: &Call<'_>,
+        id: &str,
+        session: &Session,
+        cx: &mut Exchange,
+    ) -> Response {
+        let answers = self
+            .ask_all(call, Some(session), |_| Some(call.body.clone()), cx)
+            .await;
+        let mut best = answer::failed(200, Some(id), INTERNAL_ERROR, "no server took the level");
+        for (_, answer) in answers {
+            match answer {
+                Ok(doc) => return answer::json(200, doc),
+                Err(Failure::Error(code, message)) if code != METHOD_NOT_FOUND => {
+                    best = answer::failed(200, Some(id), code, &message);
+                }
+                Err(Failure::Error(..)) => {
+                    best = answer::method_not_found(call.era, Some(id), call.message.method())
+                }
+                Err(_) => {}
+            }
+        }
+        best
+    }
+}

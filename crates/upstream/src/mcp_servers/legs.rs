@@ -1,0 +1,136 @@
+//! Sessions with servers: found, opened when they are first needed, and opened anew when the server has lost them.
+
+use super::Federation;
+use super::ask::{self, Failure};
+use super::server::{Server, enter};
+use super::told::Outcome;
+use bytes::Bytes;
+use trilithon_flow::{Exchange, Method, Request, Response};
+use trilithon_mcp::merge::Hello;
+use trilithon_mcp::{Leg, Session, header};
+
+/// What the server is told when its answer to `initialize` is there.
+const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+impl Federation {
+    /// The session with a server, if one is open.
+    pub fn leg_at_hand(&self, session: &Session, server: &Server) -> Option<Leg> {
+        let entry = self.table.find(&session.number);
+        let later = entry.and_then(|entry| entry.leg(&server.name));
+        later.or_else(|| session.leg(&server.name).cloned())
+    }
+
+    /// The session with a server; it is opened if there is none, or if it is the one that was `lost`.
+    ///
+    /// # Errors
+    /// The server opens none.
+    pub async fn leg(
+        &self,
+        session: &Session,
+        server: &Server,
+        lost: Option<&Leg>,
+        head: &Request,
+        cx: &Exchange,
+    ) -> Result<Leg, Failure> {
+        let usable = |leg: Option<Leg>| leg.filter(|leg| Some(leg) != lost);
+        if let Some(leg) = usable(self.leg_at_hand(session, server)) {
+            return Ok(leg);
+        }
+        let entry = self.table.entry(&session.number);
+        let slot = entry.slot(&server.name);
+        let _opening = slot.opening.lock().await;
+        // Somebody else may have opened it while this one waited.
+        if let Some(leg) = usable(slot.get()) {
+            return Ok(leg);
+        }
+        if entry.has_ended() {
+            return Err(Failure::Ended);
+        }
+        let (leg, _) = self.open(server, &session.hello, head, &mut cx.side()).await?;
+        slot.set(leg.clone());
+        if lost.is_some() {
+            server.told.count(Outcome::Reopened);
+        }
+        Ok(leg)
+    }
+
+    /// Opens a session with a server, as the client opened its own with the gateway.
+    ///
+    /// # Errors
+    /// It opens none.
+    pub async fn open(
+        &self,
+        server: &Server,
+        hello: &str,
+        head: &Request,
+        cx: &mut Exchange,
+    ) -> Result<(Leg, Bytes), Failure> {
+        let opening = async {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{hello}}}"#);
+            let mut res = server.backend.call(server.own_request(head, body), cx).await;
+            let doc = ask::answer(&mut res).await?;
+            let said = Hello::read(&server.name, &doc);
+            let version = said.as_ref().and_then(Hello::version);
+            let version = version.filter(|v| v.bytes().all(|b| b.is_ascii_graphic()));
+            let no_version = || Failure::Unreadable("it names no revision".to_owned());
+            let leg = Leg {
+                server: (&*server.name).into(),
+                id: res
+                    .headers
+                    .get_str(header::SESSION_ID)
+                    .filter(|id| !id.is_empty())
+                    .map(Into::into),
+                version: version.ok_or_else(no_version)?.into(),
+            };
+            let mut req = server.own_request(head, INITIALIZED);
+            enter(&leg, &mut req);
+            // What it says to that is no answer to anything.
+            server.backend.call(req, cx).await.body.take();
+            Ok((leg, doc))
+        };
+        let opened = tokio::time::timeout(self.timeout, opening).await;
+        let opened = opened.unwrap_or(Err(Failure::TooLate));
+        server.told.count(if opened.is_ok() {
+            Outcome::Answered
+        } else {
+            Outcome::Failed
+        });
+        opened
+    }
+
+    /// Sends a message of the client in the session with a server. When the server does not know that session any more it did not
+    /// look at the message: it is sent again, once, in a new one.
+    ///
+    /// # Errors
+    /// There is no session to send it in.
+    pub async fn deliver(
+        &self,
+        session: &Session,
+        server: &Server,
+        head: &Request,
+        body: Bytes,
+        cx: &mut Exchange,
+    ) -> Result<Response, Failure> {
+        let leg = self.leg(session, server, None, head, cx).await?;
+        let req = server.request_in(&leg, head, Method::Post, body.clone());
+        let res = server.backend.call(req, cx).await;
+        if !is_lost(&leg, &res) {
+            return Ok(res);
+        }
+        drop(res);
+        let leg = self.leg(session, server, Some(&leg), head, cx).await?;
+        // Nothing of the answer that nobody got is the exchange's.
+        (cx.record.fault, cx.origin_streamed) = (None, None);
+        let req = server.request_in(&leg, head, Method::Post, body);
+        let res = server.backend.call(req, cx).await;
+        match is_lost(&leg, &res) {
+            true => Err(Failure::Status(res.status)),
+            false => Ok(res),
+        }
+    }
+}
+
+/// Whether a server says that it does not know the session.
+pub fn is_lost(leg: &Leg, res: &Response) -> bool {
+    res.status == 404 && leg.id.is_some()
+}

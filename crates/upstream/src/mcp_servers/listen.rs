@@ -1,0 +1,170 @@
+//! What servers say by themselves: one stream for the client, into which those of all servers go. One server that is down does not
+//! end it, and is come back to.
+
+use super::ask::{Failure, is_stream};
+use super::legs::is_lost;
+use super::server::Server;
+use super::stream::{self, Channel, Out, Teller, Telling, relay};
+use super::{Federation, answer};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use trilithon_flow::{Exchange, Known, Method, Request, Response};
+use trilithon_mcp::{Era, EventId, Leg, Session, Stream, header};
+
+/// How long the first of the servers may take until the client is told that there is a stream, or none.
+const BEGINNING: Duration = Duration::from_secs(1);
+/// No server is come back to sooner, whatever it says, nor later.
+const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+
+impl Federation {
+    /// `GET`: the stream to listen to, or one that broke off.
+    pub async fn get(self: &Arc<Federation>, head: &Request, cx: &mut Exchange) -> Response {
+        let version = head.headers.get_str(header::PROTOCOL_VERSION);
+        if Era::of(version.unwrap_or_default()) == Era::Modern {
+            return answer::method_not_allowed("POST");
+        }
+        let session = match self.session(head, None, cx) {
+            Ok(session) => Rc::new(session),
+            Err(refusal) => return refusal,
+        };
+        let last = head.headers.get_str("Last-Event-ID").and_then(EventId::read);
+        let from = last.unwrap_or_else(|| EventId::new(Stream::Listening));
+        let Some(place) = self.places.take() else {
+            return stream::no_place(None);
+        };
+        let out = Out::new(from.clone());
+        let head = Rc::new(head.clone_head());
+        let listens = |server: &&Arc<Server>| match &from.stream {
+            Stream::Listening => true,
+            Stream::Answer(_) => from.seen.contains_key(&*server.name),
+        };
+        let tellers = self.servers.iter().filter(listens).map(|server| {
+            let asked = match &from.stream {
+                Stream::Answer(id) => Some(&**id),
+                Stream::Listening => None,
+            };
+            let mut telling = Telling::new(server.clone(), asked, Era::Legacy);
+            telling.last = from.seen.get(&*server.name).map(|id| id.as_bytes().into());
+            let listener = Listener {
+                federation: self.clone(),
+                server: server.clone(),
+                session: session.clone(),
+                head: head.clone(),
+                telling,
+                out: out.clone(),
+                exchange: cx.side(),
+            };
+            Box::pin(listener.run()) as Teller
+        });
+        let tellers: Vec<Teller> = tellers.collect();
+        let mut channel = Channel::new(out, tellers, self.keep_alive, place);
+        match channel.begins(BEGINNING).await {
+            true => channel.response(),
+            false => answer::method_not_allowed("POST, DELETE"),
+        }
+    }
+}
+
+/// Who listens to one server.
+struct Listener {
+    federation: Arc<Federation>,
+    server: Arc<Server>,
+    session: Rc<Session>,
+    head: Rc<Request>,
+    telling: Telling,
+    out: Out,
+    exchange: Exchange,
+}
+
+/// What came of listening once.
+pub enum Heard {
+    /// The server has no such stream, or the session has ended.
+    Nothing,
+    /// It could not be listened to now.
+    Failed,
+    /// It was listened to, until the stream ended.
+    Ended,
+}
+
+impl Listener {
+    async fn run(mut self) {
+        let mut pauses = Pauses::default();
+        let mut lost = None;
+        loop {
+            match self.listen(&mut lost).await {
+                Heard::Nothing => return,
+                Heard::Ended if self.telling.is_over() => return,
+                Heard::Ended => pauses = Pauses::default(),
+                Heard::Failed => {}
+            }
+            self.out.begin();
+            pauses.wait(self.telling.retry).await;
+        }
+    }
+
+    async fn listen(&mut self, lost: &mut Option<Leg>) -> Heard {
+        let federation = self.federation.clone();
+        let opening = federation.leg(
+            &self.session,
+            &self.server,
+            lost.as_ref(),
+            &self.head,
+            &self.exchange,
+        );
+        let leg = match opening.await {
+            Ok(leg) => leg,
+            Err(Failure::Ended) => return Heard::Nothing,
+            Err(failure) => {
+                tracing::debug!(server = &*self.server.name, %failure, "a server of tools cannot be listened to");
+                return Heard::Failed;
+            }
+        };
+        let mut req = self.server.request_in(&leg, &self.head, Method::Get, "");
+        req.headers.set_known(Known::Accept, "text/event-stream");
+        req.headers.remove_known(Known::ContentType);
+        if let Some(last) = &self.telling.last {
+            req.headers.set("Last-Event-ID", last);
+        }
+        let mut res = self.server.backend.call(req, &mut self.exchange).await;
+        if is_lost(&leg, &res) {
+            if self.telling.give_up(&self.out) {
+                return Heard::Nothing;
+            }
+            // What it told in that session is not told again in another one.
+            (*lost, self.telling.last) = (Some(leg), None);
+            return Heard::Failed;
+        }
+        match res.status {
+            200..300 if is_stream(&res) => {
+                self.out.begin();
+                // How it ended does not matter: it is come back to.
+                drop(relay(&mut res.body, &mut self.telling, &self.out).await);
+                Heard::Ended
+            }
+            400 | 403 | 404 | 405 | 406 | 501 => {
+                self.telling.give_up(&self.out);
+                Heard::Nothing
+            }
+            _ => Heard::Failed,
+        }
+    }
+}
+
+/// Waits before a server is come back to: each is twice the one before.
+pub struct Pauses(Duration);
+
+impl Default for Pauses {
+    fn default() -> Pauses {
+        Pauses(Duration::from_secs(1))
+    }
+}
+
+impl Pauses {
+    /// Waits as long as the server `says`, or else as is due.
+    pub async fn wait(&mut self, says: Option<Duration>) {
+        let (shortest, longest) = WAITS;
+        tokio::time::sleep(says.unwrap_or(self.0).clamp(shortest, longest)).await;
+        self.0 = (self.0 * 2).min(longest);
+    }
+}

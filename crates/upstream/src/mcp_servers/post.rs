@@ -1,0 +1,116 @@
+//! A message of a client: read, and brought to who it is for.
+
+use super::{Federation, answer};
+use bytes::Bytes;
+use std::sync::Arc;
+use trilithon_flow::{Exchange, FaultKind, Known, Request, Response};
+use trilithon_mcp::error::{HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, unsupported_version};
+use trilithon_mcp::{Era, Invalid, List, Message, header};
+
+/// A message that was read.
+pub struct Call<'m> {
+    /// The request without its body.
+    pub head: &'m Request,
+    pub body: &'m Bytes,
+    pub message: Message<'m>,
+    pub era: Era,
+}
+
+impl Call<'_> {
+    /// The message's `id`, as it is written; `None` for a notification.
+    pub fn id(&self) -> Option<&str> {
+        self.message.id.as_ref().map(|id| id.raw())
+    }
+}
+
+impl Federation {
+    pub async fn post(self: &Arc<Federation>, mut req: Request, cx: &mut Exchange) -> Response {
+        let coding = req.headers.known(Known::ContentEncoding);
+        if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
+            return answer::failed(415, None, INVALID_REQUEST, "the body must not be compressed");
+        }
+        let limit = self.max_body;
+        let body = match req.body.collect(limit).await {
+            Ok(body) => body,
+            Err(fault) if fault.kind == FaultKind::TooLarge => {
+                let message = format!("the message is larger than {limit} bytes");
+                return answer::failed(413, None, INVALID_REQUEST, &message);
+            }
+            Err(fault) => return Response::from(fault),
+        };
+        let message = match Message::read(&body) {
+            Ok(message) => message,
+            Err(invalid) => return answer::invalid(&invalid),
+        };
+        if let Err(header::Mismatch(name)) = header::verify(&req.headers, &message) {
+            return answer::invalid(&Invalid {
+                code: HEADER_MISMATCH,
+                message: format!("header mismatch: `{name}` does not say what the message says"),
+                id: message.id.as_ref().map(|id| id.raw().to_owned()),
+            });
+        }
+        // Without the middleware `mcp` nobody has told the record yet.
+        cx.mcp_call.get_or_insert_with(|| message.call().shared());
+        let call = Call {
+            era: message.era(req.headers.get_str(header::PROTOCOL_VERSION)),
+            head: &req,
+            body: &body,
+            message,
+        };
+        match call.era {
+            Era::Legacy => self.legacy(&call, cx).await,
+            Era::Modern => self.modern(&call, cx).await,
+        }
+    }
+
+    async fn legacy(self: &Arc<Federation>, call: &Call<'_>, cx: &mut Exchange) -> Response {
+        let method = call.message.method();
+        if method == "initialize" {
+            return self.initialize(call, cx).await;
+        }
+        let session = match self.session(call.head, call.id(), cx) {
+            Ok(session) => session,
+            Err(refusal) => return refusal,
+        };
+        match (method, call.id()) {
+            ("" | "notifications/progress", _) => self.give_back(call, &session, cx).await,
+            // Servers were told when their sessions were opened.
+            ("notifications/initialized", None) => answer::accepted(),
+            (_, None) => self.tell_all(call, &session, cx).await,
+            ("ping", Some(id)) => {
+                answer::json(200, format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#))
+            }
+            ("logging/setLevel", Some(id)) => self.set_level(call, id, &session, cx).await,
+            (method, Some(id)) => match List::of(method) {
+                Some(list) => self.list(call, id, list, Some(&session), cx).await,
+                None => self.route(call, Some(&session), cx).await,
+            },
+        }
+    }
+
+    async fn modern(self: &Arc<Federation>, call: &Call<'_>, cx: &mut Exchange) -> Response {
+        let Some(id) = call.id() else {
+            // The client has nothing to tell but by its requests.
+            return answer::accepted();
+        };
+        match call.message.version() {
+            Some(version) if Era::MODERN.contains(&version) => {}
+            Some(version) => {
+                return answer::json(400, unsupported_version(Some(id), version, &Era::MODERN));
+            }
+            None => {
+                let message = "`params._meta` does not name the revision that the request follows";
+                return answer::failed(400, Some(id), INVALID_PARAMS, message);
+            }
+        }
+        match call.message.method() {
+            "" => answer::failed(400, Some(id), INVALID_REQUEST, "nothing was asked of the client"),
+            "server/discover" => self.discover(call, cx).await,
+            "subscriptions/listen" => self.subscribe(call, id, cx).await,
+            method => match List::of(method) {
+                Some(list) => self.list(call, id, list, None, cx).await,
+                None => self.route(call, None, cx).await,
+            },
+        }
+    }
+}

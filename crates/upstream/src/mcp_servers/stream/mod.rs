@@ -1,0 +1,135 @@
+//! Streams of events to a client, which any number of tellers write into: one for the answer of one server, one for each server
+//! that is listened to. Tellers run while the client reads, and end with the stream.
+
+mod out;
+mod places;
+mod relay;
+
+pub use out::Out;
+pub use places::{Place, Places};
+pub use relay::{Telling, relay};
+
+use super::answer;
+use bytes::Bytes;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
+use trilithon_flow::{Body, Fault, Headers, Response, Source};
+use trilithon_mcp::error::INTERNAL_ERROR;
+use trilithon_mcp::{EventId, Stream};
+
+/// Somebody who writes into a stream.
+pub type Teller = Pin<Box<dyn Future<Output = ()>>>;
+
+/// What a client is sent in silence, so that nothing between takes the stream for dead.
+const COMMENT: &[u8] = b":\n\n";
+
+/// A stream; as a body it lasts until the last teller has ended.
+pub struct Channel {
+    out: Out,
+    tellers: Vec<Teller>,
+    /// What is sent now, from `sent` on.
+    lent: Vec<u8>,
+    sent: usize,
+    silence: Option<(Duration, Pin<Box<Sleep>>)>,
+    _place: Place,
+}
+
+impl Channel {
+    pub fn new(out: Out, tellers: Vec<Teller>, keep_alive: Option<Duration>, place: Place) -> Channel {
+        Channel {
+            out,
+            tellers,
+            lent: Vec::new(),
+            sent: 0,
+            silence: keep_alive.map(|every| (every, Box::pin(tokio::time::sleep(every)))),
+            _place: place,
+        }
+    }
+
+    /// Lets the tellers run until one has begun, at most for `limit`. False when all have ended before.
+    pub async fn begins(&mut self, limit: Duration) -> bool {
+        let begun = poll_fn(|cx| {
+            self.run(cx);
+            let decided = self.tellers.is_empty() || self.out.has_begun();
+            if decided { Poll::Ready(()) } else { Poll::Pending }
+        });
+        // Who takes longer may still begin.
+        drop(tokio::time::timeout(limit, begun).await);
+        !self.tellers.is_empty() || self.out.has_begun()
+    }
+
+    fn run(&mut self, cx: &mut Context<'_>) {
+        self.tellers
+            .retain_mut(|teller| teller.as_mut().poll(cx).is_pending());
+    }
+
+    /// The answer with this stream.
+    pub fn response(self) -> Response {
+        let mut res = Response::new(200);
+        res.headers.append("Content-Type", "text/event-stream");
+        res.headers.append("Cache-Control", "no-cache, no-transform");
+        res.headers.append("X-Accel-Buffering", "no");
+        res.body = Body::from_source(self);
+        res
+    }
+}
+
+impl Source for Channel {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
+        while self.sent == self.lent.len() {
+            self.lent.clear();
+            self.sent = 0;
+            self.run(cx);
+            self.out.take(&mut self.lent);
+            if !self.lent.is_empty() {
+                if let Some((every, sleep)) = &mut self.silence {
+                    sleep.as_mut().reset(Instant::now() + *every);
+                }
+            } else if self.tellers.is_empty() {
+                return Poll::Ready(Ok(&[]));
+            } else {
+                let Some((every, sleep)) = &mut self.silence else {
+                    return Poll::Pending;
+                };
+                ready!(sleep.as_mut().poll(cx));
+                sleep.as_mut().reset(Instant::now() + *every);
+                self.lent.extend_from_slice(COMMENT);
+            }
+        }
+        Poll::Ready(Ok(&self.lent[self.sent..]))
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.sent = (self.sent + n).min(self.lent.len());
+    }
+
+    fn length(&self) -> Option<u64> {
+        None
+    }
+
+    fn trailers(&mut self) -> Option<Headers> {
+        None
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
+        let chunk = Bytes::copy_from_slice(ready!(self.poll_fill(cx))?);
+        self.consume(chunk.len());
+        Poll::Ready(Ok(chunk))
+    }
+}
+
+/// The stream that answers one message, as the client is to see it.
+pub fn passed(body: Body, telling: Telling, keep_alive: Option<Duration>, place: Place) -> Body {
+    let of = Stream::Answer(telling.id().unwrap_or("0").into());
+    let out = Out::new(EventId::new(of));
+    let teller = Box::pin(relay::answer(body, telling, out.clone()));
+    Body::from_source(Channel::new(out, vec![teller], keep_alive, place))
+}
+
+/// As many streams are open as may be.
+pub fn no_place(id: Option<&str>) -> Response {
+    answer::failed(503, id, INTERNAL_ERROR, "too many streams are open")
+}

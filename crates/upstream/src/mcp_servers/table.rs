@@ -1,0 +1,148 @@
+//! What this process remembers of sessions besides what their ids say: sessions with servers that were opened after the id was
+//! given, and that a session has ended. Bounded: what was not looked at for longest goes first, and is opened anew when it is
+//! needed.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use trilithon_mcp::Leg;
+
+/// Sessions of each of the two generations.
+const MOST: usize = 32 * 1024;
+
+/// The number of a session.
+pub type Number = [u8; 16];
+
+/// Sessions by number; outlives reloads.
+#[derive(Default)]
+pub struct Table(Mutex<Generations>);
+
+#[derive(Default)]
+struct Generations {
+    young: HashMap<Number, Arc<Entry>>,
+    old: HashMap<Number, Arc<Entry>>,
+}
+
+/// What is remembered of one session.
+#[derive(Default)]
+pub struct Entry {
+    ended: AtomicBool,
+    slots: Mutex<HashMap<Box<str>, Arc<Slot>>>,
+}
+
+/// The session with one server.
+#[derive(Default)]
+pub struct Slot {
+    leg: Mutex<Option<Leg>>,
+    /// Held by who is opening one: the others wait for that.
+    pub opening: tokio::sync::Mutex<()>,
+}
+
+impl Table {
+    /// What is remembered of a session; `None` when there is nothing.
+    pub fn find(&self, number: &Number) -> Option<Arc<Entry>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = all.young.get(number) {
+            return Some(entry.clone());
+        }
+        let entry = all.old.remove(number)?;
+        all.put(*number, entry.clone());
+        Some(entry)
+    }
+
+    /// The same, made if there was nothing.
+    pub fn entry(&self, number: &Number) -> Arc<Entry> {
+        if let Some(entry) = self.find(number) {
+            return entry;
+        }
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = all.young.get(number) {
+            return entry.clone();
+        }
+        let entry = Arc::<Entry>::default();
+        all.put(*number, entry.clone());
+        entry
+    }
+}
+
+impl Generations {
+    fn put(&mut self, number: Number, entry: Arc<Entry>) {
+        if self.young.len() >= MOST {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(number, entry);
+    }
+}
+
+impl Entry {
+    /// The client has ended the session.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// The place of a server's session.
+    pub fn slot(&self, server: &str) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(server.into()).or_default().clone()
+    }
+
+    /// A server's session, if one was opened.
+    pub fn leg(&self, server: &str) -> Option<Leg> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.get(server)?.get()
+    }
+}
+
+impl Slot {
+    pub fn get(&self) -> Option<Leg> {
+        self.leg.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set(&self, leg: Leg) {
+        *self.leg.lock().unwrap_or_else(PoisonError::into_inner) = Some(leg);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(n: usize) -> Number {
+        let mut number = [0; 16];
+        number[..8].copy_from_slice(&(n as u64).to_be_bytes());
+        number
+    }
+
+    #[test]
+    fn what_is_looked_at_stays() {
+        let table = Table::default();
+        table.entry(&number(0)).end();
+        for n in 1..3 * MOST {
+            table.entry(&number(n));
+            if n % (MOST / 2) == 0 {
+                assert!(table.find(&number(0)).is_some_and(|e| e.has_ended()), "{n}");
+            }
+        }
+        assert!(table.find(&number(1)).is_none(), "nobody looked");
+        let all = table.0.lock().unwrap();
+        assert!(all.young.len() <= MOST && all.old.len() <= MOST);
+    }
+
+    #[test]
+    fn a_slot_is_one() {
+        let entry = Table::default().entry(&number(1));
+        assert_eq!(entry.leg("a"), None);
+        let leg = Leg {
+            server: "a".into(),
+            id: Some("s1".into()),
+            version: "2025-11-25".into(),
+        };
+        entry.slot("a").set(leg.clone());
+        assert_eq!((entry.leg("a"), entry.leg("b")), (Some(leg), None));
+        assert!(!entry.has_ended());
+    }
+}
