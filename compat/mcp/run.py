@@ -52,9 +52,9 @@ http:
     rules:
       plugin:
         mcp:
-          policies: [{{match: "Equals(`mcp.params.name`, `secret_tool`)", action: deny}}]
+          policies: [{{match: "OneOf(`mcp.params.name`, `secret_tool`, `other_secret_tool`)", action: deny}}]
           defaultAction: allow
-          listPolicies: [{{match: "Equals(`mcp.params.name`, `secret_tool`)", action: hide}}]
+          listPolicies: [{{match: "OneOf(`mcp.params.name`, `secret_tool`, `other_secret_tool`)", action: hide}}]
   services:
     one: {{mcpServers: {{servers: [{{name: python, service: python, path: /mcp}}]}}}}
     two:

@@ -22,7 +22,7 @@ function fixture() {
   });
   server.registerResource('text', 'test://static-text', {}, async (uri) => (
     { contents: [{ uri: uri.href, text: 'This is the content of the static text resource.' }] }));
-  server.registerPrompt('test_simple_prompt', {}, () => (
+  server.registerPrompt('test_simple_prompt', { description: 'The fixture test_simple_prompt' }, () => (
     { messages: [{ role: 'user', content: { type: 'text', text: 'This is a simple prompt for testing.' } }] }));
   return server;
 }

@@ -44,6 +44,15 @@ pub fn verify(headers: &Headers, message: &Message<'_>) -> Result<(), Mismatch> 
     Ok(())
 }
 
+/// The first of the headers that a request of the second era must have and this one has not.
+pub fn missing(headers: &Headers, message: &Message<'_>) -> Option<&'static str> {
+    let named = matches!(message.method(), "tools/call" | "prompts/get" | "resources/read");
+    let wanted = [PROTOCOL_VERSION, METHOD]
+        .into_iter()
+        .chain(named.then_some(NAME));
+    wanted.into_iter().find(|name| !headers.contains(name))
+}
+
 /// A text as the value of a header: in Base64 where it is no plain text, or looks as if it were in Base64.
 pub fn encode(text: &str) -> Cow<'_, str> {
     let plain = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
@@ -103,6 +112,19 @@ mod tests {
             &[(NAME, "whatever"), (PROTOCOL_VERSION, "2025-11-25")],
             Ok(()),
         );
+    }
+
+    #[test]
+    fn headers_that_are_missing() {
+        let message = Message::read(CALL.as_bytes()).unwrap();
+        let check = |sent: &[&str], want: Option<&str>| {
+            let headers: Headers = sent.iter().map(|name| (*name, "x")).collect();
+            assert_eq!(missing(&headers, &message), want, "{sent:?}");
+        };
+        check(&[], Some(PROTOCOL_VERSION));
+        check(&[PROTOCOL_VERSION, NAME], Some(METHOD));
+        check(&["mcp-method", PROTOCOL_VERSION], Some(NAME));
+        check(&[NAME, METHOD, PROTOCOL_VERSION], None);
     }
 
     #[test]

@@ -10,7 +10,9 @@ use trilithon_flow::record::Name;
 use trilithon_wire::json::{self, Kind, Value};
 
 /// Where each request of the second era says which revision it follows.
-const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+pub const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+/// Where it says what its client can do.
+pub const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 
 /// A message of a client.
 #[derive(Debug)]
@@ -152,6 +154,11 @@ impl<'j> Message<'j> {
     /// The parameters, where there are some.
     pub fn params(&self) -> Option<&Value<'j>> {
         self.params.as_ref()
+    }
+
+    /// What `_meta` says of it under this name.
+    pub fn meta(&self, name: &str) -> Option<Value<'j>> {
+        self.params.as_ref()?.get("_meta")?.get(name)
     }
 
     /// What names the thing that is asked for: a tool, a prompt, the address of a resource, a task.

@@ -35,17 +35,26 @@ impl Hello {
     }
 }
 
-/// The answer to `initialize`: the oldest revision of all, what any of them can do, and this service's name. Of one server alone
+/// Who speaks for several servers.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker<'s> {
+    pub name: &'s str,
+    pub version: &'s str,
+    /// There is one server, and it speaks for itself.
+    pub only: bool,
+}
+
+/// The answer to `initialize`: the oldest revision of all, what any of them can do, and the speaker's name. Of one server alone
 /// nothing is changed.
-pub fn initialize(id: &str, all: &[Hello], name: &str, version: &str) -> Vec<u8> {
+pub fn initialize(id: &str, all: &[Hello], speaker: Speaker<'_>) -> Vec<u8> {
     let result = match all {
-        [one] => one.result.clone(),
+        [one] if speaker.only => one.result.clone(),
         several => {
             let mut result = Map::new();
             let oldest = several.iter().filter_map(Hello::version).min();
             result.insert("protocolVersion".to_owned(), oldest.unwrap_or_default().into());
             result.insert("capabilities".to_owned(), capabilities(several));
-            result.insert("serverInfo".to_owned(), json!({"name": name, "version": version}));
+            result.insert("serverInfo".to_owned(), speaker.info());
             result.extend(instructions(several));
             result
         }
@@ -53,32 +62,24 @@ pub fn initialize(id: &str, all: &[Hello], name: &str, version: &str) -> Vec<u8>
     answer(id, result)
 }
 
-/// The answer to `server/discover`: the same in the second era, where the gateway speaks `versions`.
-pub fn discover(
-    id: &str,
-    all: &[Hello],
-    versions: &[&str],
-    name: &str,
-    version: &str,
-    whole: bool,
-) -> Vec<u8> {
+/// The answer to `server/discover`: the same in the second era, where the gateway speaks `versions`. Nobody may keep it
+/// when it is not the `whole`.
+pub fn discover(id: &str, all: &[Hello], versions: &[&str], speaker: Speaker<'_>, whole: bool) -> Vec<u8> {
     let mut result = match all {
-        [one] => one.result.clone(),
+        [one] if speaker.only => one.result.clone(),
         several => {
             let mut result = Map::new();
             result.insert("resultType".to_owned(), "complete".into());
             result.insert("capabilities".to_owned(), capabilities(several));
             result.extend(instructions(several));
-            let info = json!({SERVER_INFO: {"name": name, "version": version}});
+            let info = json!({SERVER_INFO: speaker.info()});
             result.insert("_meta".to_owned(), info);
             result
         }
     };
     result.insert("supportedVersions".to_owned(), json!(versions));
-    let ttl = all
-        .iter()
-        .map(|h| h.result.get("ttlMs").and_then(Value::as_u64).unwrap_or(0));
-    let ttl = ttl.min().filter(|_| whole).unwrap_or(0);
+    let ttl = |hello: &Hello| hello.result.get("ttlMs").and_then(Value::as_u64).unwrap_or(0);
+    let ttl = all.iter().map(ttl).min().filter(|_| whole).unwrap_or(0);
     result.insert("ttlMs".to_owned(), ttl.into());
     let public = all
         .iter()
@@ -88,6 +89,12 @@ pub fn discover(
         if public { "public" } else { "private" }.into(),
     );
     answer(id, result)
+}
+
+impl Speaker<'_> {
+    fn info(&self) -> Value {
+        json!({"name": self.name, "version": self.version})
+    }
 }
 
 fn answer(id: &str, result: Map<String, Value>) -> Vec<u8> {
@@ -148,6 +155,16 @@ mod tests {
         Hello::read(server, json!({"id": 0, "result": result}).to_string().as_bytes()).unwrap()
     }
 
+    const SPEAKER: Speaker<'static> = Speaker {
+        name: "tools",
+        version: "0.1",
+        only: false,
+    };
+    const ONLY: Speaker<'static> = Speaker {
+        only: true,
+        ..SPEAKER
+    };
+
     fn result(doc: &[u8]) -> Value {
         serde_json::from_slice::<Value>(doc).unwrap()["result"].clone()
     }
@@ -162,9 +179,9 @@ mod tests {
         let want = json!({"protocolVersion": "2025-06-18", "serverInfo": {"name": "tools", "version": "0.1"},
             "capabilities": {"tools": {"listChanged": true}, "logging": {}, "resources": {"subscribe": true}},
             "instructions": "a: Be quick.\n\nb: Be kind."});
-        assert_eq!(result(&initialize("\"i\"", &all, "tools", "0.1")), want);
+        assert_eq!(result(&initialize("\"i\"", &all, SPEAKER)), want);
         assert_eq!(
-            result(&initialize("1", &all[..1], "tools", "0.1")),
+            result(&initialize("1", &all[..1], ONLY)),
             a,
             "one speaks for itself"
         );
@@ -175,11 +192,11 @@ mod tests {
         let a = json!({"supportedVersions": ["2025-11-25", "2026-07-28"], "capabilities": {"tools": {}}, "ttlMs": 70, "cacheScope": "public"});
         let b = json!({"capabilities": {"prompts": {}}, "ttlMs": 30, "cacheScope": "private"});
         let all = [hello("a", &a), hello("b", &b)];
-        let got = result(&discover("1", &all, &["2026-07-28"], "tools", "0.1", true));
+        let got = result(&discover("1", &all, &["2026-07-28"], SPEAKER, true));
         let want = json!({"resultType": "complete", "supportedVersions": ["2026-07-28"], "ttlMs": 30, "cacheScope": "private",
             "capabilities": {"tools": {}, "prompts": {}}, "_meta": {SERVER_INFO: {"name": "tools", "version": "0.1"}}});
         assert_eq!(got, want);
-        let one = result(&discover("1", &all[..1], &["2026-07-28"], "tools", "0.1", false));
+        let one = result(&discover("1", &all[..1], &["2026-07-28"], ONLY, false));
         assert_eq!((&one["ttlMs"], &one["cacheScope"]), (&json!(0), &json!("public")));
     }
 

@@ -4,6 +4,6 @@ mod hello;
 mod lists;
 mod subscription;
 
-pub use hello::{Hello, discover, initialize};
+pub use hello::{Hello, Speaker, discover, initialize};
 pub use lists::Lists;
 pub use subscription::Subscription;

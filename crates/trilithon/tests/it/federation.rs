@@ -277,7 +277,7 @@ fn two_servers_are_one() {
         )
         .text();
     assert!(
-        stream.contains("id: aMw,b=ZTE\ndata: {\"id\":\"b:7\""),
+        stream.contains("id: aMw,b=ZTE\ndata: {\"jsonrpc\":\"2.0\",\"id\":\"b:7\""),
         "{stream}"
     );
     assert_eq!(
@@ -377,17 +377,26 @@ fn the_second_era_needs_no_session() {
         a.opened.load(Ordering::Relaxed) + b.opened.load(Ordering::Relaxed),
         0
     );
-    let check = |method: &str, version: &str, status: u16, code: i64| {
-        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": {"io.modelcontextprotocol/protocolVersion": version}}});
-        let answer = Client::new(&gateway, "all.test", &[]).send("POST", &message.to_string());
+    let check = |method: &str, version: &str, headers: bool, status: u16, code: i64| {
+        let lines = [
+            format!("MCP-Protocol-Version: {version}"),
+            format!("Mcp-Method: {method}"),
+        ];
+        let lines: Vec<&str> = lines.iter().filter(|_| headers).map(|line| &**line).collect();
+        let meta = json!({"io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {}});
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta}});
+        let answer = Client::new(&gateway, "all.test", &lines).send("POST", &message.to_string());
         assert_eq!(
             (answer.status, answer.json()["error"]["code"].as_i64()),
             (status, Some(code)),
             "{method} {version}"
         );
     };
-    check("tools/list", "2030-01-01", 400, -32022);
-    check("ping", "2026-07-28", 404, -32601);
+    check("tools/list", "2030-01-01", true, 400, -32022);
+    check("tools/list", "2025-11-25", true, 400, -32022);
+    check("tools/list", "2026-07-28", false, 400, -32020);
+    check("ping", "2026-07-28", true, 404, -32601);
+    check("initialize", "2026-07-28", true, 404, -32601);
     let answer = Client::new(&gateway, "all.test", &["MCP-Protocol-Version: 2026-07-28"]);
     assert_eq!({ answer }.send("GET", "").status, 405);
 }

@@ -3,7 +3,10 @@
 use super::ask::Failure;
 use super::server::Server;
 use trilithon_flow::{Exchange, Known, Response};
-use trilithon_mcp::error::{self, INTERNAL_ERROR, METHOD_NOT_FOUND, NO_SESSION};
+use trilithon_mcp::error::{
+    self as code, HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND,
+    NO_SESSION, PARSE_ERROR, UNSUPPORTED_VERSION,
+};
 use trilithon_mcp::{Era, Invalid};
 
 /// A message of JSON-RPC.
@@ -15,7 +18,7 @@ pub fn json(status: u16, body: impl Into<bytes::Bytes>) -> Response {
 
 /// An error of JSON-RPC.
 pub fn failed(status: u16, id: Option<&str>, code: i64, message: &str) -> Response {
-    json(status, error::body(id, code, message))
+    json(status, code::body(id, code, message))
 }
 
 /// The answer to what is no message.
@@ -34,18 +37,34 @@ pub fn method_not_allowed(allowed: &str) -> Response {
     res
 }
 
-/// No server has such a method. The second era says so in the status too.
-pub fn method_not_found(era: Era, id: Option<&str>, method: &str) -> Response {
-    let status = match era {
-        Era::Legacy => 200,
-        Era::Modern => 404,
+/// An error that answers a message. The second era tells some of them by the status too.
+pub fn error(era: Era, id: Option<&str>, code: i64, message: &str) -> Response {
+    let status = match (era, code) {
+        (Era::Legacy, _) => 200,
+        (_, METHOD_NOT_FOUND) => 404,
+        (_, PARSE_ERROR | INVALID_REQUEST | INVALID_PARAMS | UNSUPPORTED_VERSION..=HEADER_MISMATCH) => 400,
+        _ => 200,
     };
-    failed(
-        status,
-        id,
-        METHOD_NOT_FOUND,
-        &format!("Method not found: {method}"),
-    )
+    failed(status, id, code, message)
+}
+
+/// No server has such a method.
+pub fn method_not_found(era: Era, id: Option<&str>, method: &str) -> Response {
+    error(era, id, METHOD_NOT_FOUND, &format!("Method not found: {method}"))
+}
+
+/// No server has answered what all were asked: what they agree on, or else that none did.
+pub fn all_failed(era: Era, id: Option<&str>, failures: &[Failure], what: &str) -> Response {
+    match failures {
+        [Failure::Error(code, message), rest @ ..]
+            if rest
+                .iter()
+                .all(|f| matches!(f, Failure::Error(other, _) if other == code)) =>
+        {
+            error(era, id, *code, message)
+        }
+        _ => error(era, id, INTERNAL_ERROR, what),
+    }
 }
 
 /// The client is to open another session.
@@ -71,7 +90,7 @@ pub fn server_failed_body(server: &Server, id: Option<&str>, failure: &Failure) 
         Failure::Broken(_) => "it cannot be reached, or broke off".to_owned(),
         other => other.to_string(),
     };
-    error::body(
+    code::body(
         id,
         INTERNAL_ERROR,
         &format!("server `{}` gave no answer: {why}", server.name),

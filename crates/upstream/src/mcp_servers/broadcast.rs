@@ -7,7 +7,6 @@ use super::server::Server;
 use super::{Federation, answer};
 use bytes::Bytes;
 use trilithon_flow::{Exchange, Response};
-use trilithon_mcp::error::{INTERNAL_ERROR, METHOD_NOT_FOUND};
 use trilithon_mcp::{Session, inward};
 
 impl Federation {
@@ -66,19 +65,13 @@ impl Federation {
         let answers = self
             .ask_all(call, Some(session), |_| Some(call.body.clone()), cx)
             .await;
-        let mut best = answer::failed(200, Some(id), INTERNAL_ERROR, "no server took the level");
+        let mut failures = Vec::new();
         for (_, answer) in answers {
             match answer {
                 Ok(doc) => return answer::json(200, doc),
-                Err(Failure::Error(code, message)) if code != METHOD_NOT_FOUND => {
-                    best = answer::failed(200, Some(id), code, &message);
-                }
-                Err(Failure::Error(..)) => {
-                    best = answer::method_not_found(call.era, Some(id), call.message.method())
-                }
-                Err(_) => {}
+                Err(failure) => failures.push(failure),
             }
         }
-        best
+        answer::all_failed(call.era, Some(id), &failures, "no server took the level")
     }
 }

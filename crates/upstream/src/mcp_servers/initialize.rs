@@ -7,7 +7,7 @@ use super::{Federation, answer};
 use aws_lc_rs::rand;
 use trilithon_flow::{Exchange, Response};
 use trilithon_mcp::error::{INTERNAL_ERROR, INVALID_PARAMS};
-use trilithon_mcp::merge::{self, Hello};
+use trilithon_mcp::merge::{self, Hello, Speaker};
 use trilithon_mcp::{Era, Message, Session, header};
 
 /// Bytes of the client's parameters that an id has room for.
@@ -63,9 +63,7 @@ impl Federation {
             legs.into_iter()
                 .for_each(|leg| entry.slot(&leg.server.clone()).set(leg));
         }
-        let name = self.name.split('@').next().unwrap_or_default();
-        let body = merge::initialize(id, &said, name, env!("CARGO_PKG_VERSION"));
-        let mut res = answer::json(200, body);
+        let mut res = answer::json(200, merge::initialize(id, &said, self.speaker()));
         res.headers.append(header::SESSION_ID, sealed);
         res
     }
@@ -100,24 +98,29 @@ impl Federation {
         };
         let answers = self.ask_all(call, None, |_| Some(call.body.clone()), cx).await;
         let mut said = Vec::new();
-        let mut whole = true;
+        let mut failures = Vec::new();
         for (server, answer) in answers {
             match answer {
                 Ok(doc) => said.extend(Hello::read(&server.name, &doc)),
                 Err(failure) => {
-                    whole = false;
                     tracing::warn!(server = &*server.name, %failure, "a server of tools does not say what it can");
+                    failures.push(failure);
                 }
             }
         }
         if said.is_empty() {
-            return answer::failed(200, Some(id), INTERNAL_ERROR, "no server says what it can");
+            return answer::all_failed(call.era, Some(id), &failures, "no server says what it can");
         }
-        let name = self.name.split('@').next().unwrap_or_default();
-        let version = env!("CARGO_PKG_VERSION");
-        answer::json(
-            200,
-            merge::discover(id, &said, &Era::MODERN, name, version, whole),
-        )
+        let whole = failures.is_empty();
+        let body = merge::discover(id, &said, &Era::MODERN, self.speaker(), whole);
+        answer::json(200, body)
+    }
+
+    fn speaker(&self) -> Speaker<'_> {
+        Speaker {
+            name: self.name.split('@').next().unwrap_or_default(),
+            version: env!("CARGO_PKG_VERSION"),
+            only: self.only().is_some(),
+        }
     }
 }

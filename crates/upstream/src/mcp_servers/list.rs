@@ -9,7 +9,7 @@ use super::{Federation, answer};
 use bytes::Bytes;
 use std::sync::Arc;
 use trilithon_flow::{Exchange, Method, Request, Response};
-use trilithon_mcp::error::{INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND};
+use trilithon_mcp::error::{INVALID_PARAMS, METHOD_NOT_FOUND};
 use trilithon_mcp::merge::Lists;
 use trilithon_mcp::{Cursor, List, Session, inward};
 
@@ -35,7 +35,12 @@ impl Federation {
             None => None,
             Some(Some(cursor)) => Some(cursor),
             Some(None) => {
-                return answer::failed(200, Some(id), INVALID_PARAMS, "`cursor` is none of this list");
+                return answer::error(
+                    call.era,
+                    Some(id),
+                    INVALID_PARAMS,
+                    "`cursor` is none of this list",
+                );
             }
         };
         let body = |server: &Server| match &cursor {
@@ -51,7 +56,7 @@ impl Federation {
 
     fn merged(&self, list: List, answers: Answers<'_>, call: &Call<'_>, id: &str) -> Response {
         let mut lists = Lists::new(list);
-        let (mut asked, mut failed) = (0, 0);
+        let (mut asked, mut failures) = (0, Vec::new());
         for (server, answer) in answers {
             asked += 1;
             let is_others = |name: &str| {
@@ -59,25 +64,23 @@ impl Federation {
                     .is_none_or(|(s, _)| !Arc::ptr_eq(s, server))
             };
             let added = match answer {
-                Ok(doc) => lists.add(&doc, &server.name, &server.naming, is_others),
+                Ok(doc) => {
+                    let added = lists.add(&doc, &server.name, &server.naming, is_others);
+                    added.map_err(Failure::Unreadable)
+                }
                 // It has no such lists.
                 Err(Failure::Error(METHOD_NOT_FOUND, _)) => Ok(()),
-                Err(failure) => Err(failure.to_string()),
+                Err(failure) => Err(failure),
             };
-            if let Err(why) = added {
-                failed += 1;
+            if let Err(failure) = added {
                 lists.lacks_a_part();
                 let method = list.method();
-                tracing::warn!(
-                    server = &*server.name,
-                    method,
-                    why,
-                    "a server's part of a list is left out"
-                );
+                tracing::warn!(server = &*server.name, method, %failure, "a server's part of a list is left out");
+                failures.push(failure);
             }
         }
-        if asked > 0 && failed == asked {
-            return answer::failed(200, Some(id), INTERNAL_ERROR, "no server gave its list");
+        if asked > 0 && failures.len() == asked {
+            return answer::all_failed(call.era, Some(id), &failures, "no server gave its list");
         }
         if lists.left_out > 0 {
             let (items, method) = (lists.left_out, list.method());

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use std::sync::Arc;
 use trilithon_flow::{Exchange, FaultKind, Known, Request, Response};
 use trilithon_mcp::error::{HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, unsupported_version};
+use trilithon_mcp::message::{CAPABILITIES, VERSION};
 use trilithon_mcp::{Era, Invalid, List, Message, header};
+use trilithon_wire::json::Kind;
 
 /// A message that was read.
 pub struct Call<'m> {
@@ -51,8 +53,13 @@ impl Federation {
         }
         // Without the middleware `mcp` nobody has told the record yet.
         cx.mcp_call.get_or_insert_with(|| message.call().shared());
+        // Who names a revision in each message speaks the second era, whichever revision that is.
+        let era = match message.meta(VERSION) {
+            Some(_) => Era::Modern,
+            None => message.era(req.headers.get_str(header::PROTOCOL_VERSION)),
+        };
         let call = Call {
-            era: message.era(req.headers.get_str(header::PROTOCOL_VERSION)),
+            era,
             head: &req,
             body: &body,
             message,
@@ -93,15 +100,8 @@ impl Federation {
             // The client has nothing to tell but by its requests.
             return answer::accepted();
         };
-        match call.message.version() {
-            Some(version) if Era::MODERN.contains(&version) => {}
-            Some(version) => {
-                return answer::json(400, unsupported_version(Some(id), version, &Era::MODERN));
-            }
-            None => {
-                let message = "`params._meta` does not name the revision that the request follows";
-                return answer::failed(400, Some(id), INVALID_PARAMS, message);
-            }
+        if let Err(refusal) = check_modern(call, id) {
+            return refusal;
         }
         match call.message.method() {
             "" => answer::failed(400, Some(id), INVALID_REQUEST, "nothing was asked of the client"),
@@ -112,5 +112,33 @@ impl Federation {
                 None => self.route(call, None, cx).await,
             },
         }
+    }
+}
+
+/// What a request of the second era must say of itself.
+fn check_modern(call: &Call<'_>, id: &str) -> Result<(), Response> {
+    let message = &call.message;
+    let version = message.meta(VERSION).and_then(|v| v.text());
+    let Some(version) = version.map(|v| v.to_str()) else {
+        let why = format!("`params._meta` does not say in `{VERSION}` which revision the request follows");
+        return Err(answer::error(call.era, Some(id), INVALID_PARAMS, &why));
+    };
+    if !Era::MODERN.contains(&&*version) {
+        let body = unsupported_version(Some(id), &version, &Era::MODERN);
+        return Err(answer::json(400, body));
+    }
+    if message
+        .meta(CAPABILITIES)
+        .is_none_or(|c| c.kind() != Kind::Object)
+    {
+        let why = format!("`params._meta` does not say in `{CAPABILITIES}` what the client can do");
+        return Err(answer::error(call.era, Some(id), INVALID_PARAMS, &why));
+    }
+    match header::missing(&call.head.headers, message) {
+        Some(name) => {
+            let why = format!("header mismatch: `{name}` is missing");
+            Err(answer::error(call.era, Some(id), HEADER_MISMATCH, &why))
+        }
+        None => Ok(()),
     }
 }

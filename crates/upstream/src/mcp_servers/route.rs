@@ -97,7 +97,7 @@ impl Federation {
             (Named::Uri(_), Era::Modern) => (INVALID_PARAMS, "Resource not found"),
             (Named::Name(_), _) => (INVALID_PARAMS, "No server has this name"),
         };
-        answer::failed(200, call.id(), code, &format!("{what}: {}", named.text()))
+        answer::error(call.era, call.id(), code, &format!("{what}: {}", named.text()))
     }
 
     /// The answer of a server, as the client is to see it.
