@@ -1,9 +1,8 @@
 //! A request body held in memory, so that a request can be sent more than once.
 
-use bytes::{Bytes, BytesMut};
-use std::task::{Context, Poll, ready};
+use bytes::Bytes;
 use trilithon_flow::limits::DRAIN_BYTES;
-use trilithon_flow::{Body, Fault, Headers, Request, Source};
+use trilithon_flow::{Beginning, Body, Fault, Headers, Request, read_up_to};
 
 /// A request that can be made again and again.
 pub struct Replay {
@@ -26,25 +25,16 @@ impl Replay {
     /// # Errors
     /// When the client's body breaks off.
     pub async fn of(mut req: Request, limit: Option<u64>) -> Result<Held, Fault> {
-        let limit = limit.unwrap_or(u64::MAX);
-        if req.body.length().is_some_and(|length| length > limit) {
-            return Ok(Held::Larger(req));
-        }
-        let mut held = BytesMut::new();
-        while let Some(chunk) = req.body.chunk().await {
-            held.extend_from_slice(&chunk?);
-            if held.len() as u64 > limit {
-                let rest = req.body.take();
-                req.body = joined(held.freeze(), rest);
-                return Ok(Held::Larger(req));
-            }
-        }
-        let trailers = req.body.trailers();
-        Ok(Held::Whole(Replay {
-            head: req,
-            body: held.freeze(),
-            trailers,
-        }))
+        Ok(
+            match read_up_to(req.body.take(), limit.unwrap_or(u64::MAX)).await? {
+                Beginning::Larger(body) => Held::Larger(Request { body, ..req }),
+                Beginning::Whole(body, trailers) => Held::Whole(Replay {
+                    head: req,
+                    body,
+                    trailers,
+                }),
+            },
+        )
     }
 
     /// The head of `req` alone, and nothing of its body.
@@ -69,46 +59,6 @@ impl Replay {
     }
 }
 
-/// A body whose beginning was read already.
-pub(crate) fn joined(first: Bytes, rest: Body) -> Body {
-    Body::from_source(Joined { first, rest })
-}
-
-/// Bytes that were read already, then the rest.
-struct Joined {
-    first: Bytes,
-    rest: Body,
-}
-
-impl Source for Joined {
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
-        if self.first.is_empty() {
-            self.rest.poll_fill(cx)
-        } else {
-            Poll::Ready(Ok(&self.first))
-        }
-    }
-    fn consume(&mut self, n: usize) {
-        if self.first.is_empty() {
-            self.rest.consume(n)
-        } else {
-            bytes::Buf::advance(&mut self.first, n)
-        }
-    }
-    fn length(&self) -> Option<u64> {
-        self.rest.length().map(|rest| rest + self.first.len() as u64)
-    }
-    fn trailers(&mut self) -> Option<Headers> {
-        self.rest.trailers()
-    }
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
-        if self.first.is_empty() {
-            return Poll::Ready(Ok(ready!(self.rest.poll_chunk(cx))?));
-        }
-        Poll::Ready(Ok(std::mem::take(&mut self.first)))
-    }
-}
-
 /// Reads a body that nobody wants, so that its connection can be used again; gives up on a long one.
 pub async fn discard(mut body: Body) {
     let mut read = 0;
@@ -124,6 +74,8 @@ pub async fn discard(mut body: Body) {
 mod tests {
     use super::*;
     use crate::service::fake::run;
+    use std::task::{Context, Poll};
+    use trilithon_flow::Source;
 
     struct Unknown(Vec<&'static [u8]>);
     impl Source for Unknown {

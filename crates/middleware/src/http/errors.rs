@@ -3,7 +3,7 @@
 //! The page is asked for beside the request, as a `GET` of its own: it is not sent through the router again, and what it
 //! answers is not looked at by this middleware.
 
-use super::prefixed::discard;
+use super::discard::discard;
 use super::status_ranges::StatusRanges;
 use std::sync::Arc;
 use trilithon_flow::{

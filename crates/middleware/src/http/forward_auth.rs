@@ -15,8 +15,9 @@ use self::resolve::resolve;
 use self::said::Said;
 use self::server::server;
 pub(super) use self::server::tls_settings;
+use super::discard::discard;
 use super::regex_template::error_text;
-use super::{identity, location, prefixed};
+use super::{identity, location};
 use regex::Regex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,7 +225,7 @@ impl Wrap for ForwardAuth {
             if !(200..300).contains(&answer.status) {
                 return self.refusal(answer);
             }
-            prefixed::discard(answer.body);
+            discard(answer.body);
             self.said.put(&mut req.headers, &answer.headers);
             self.note_user(&answer.headers, cx);
             let mut res = next.run(req, cx).await;

@@ -13,12 +13,13 @@ use self::caller::{Caller, Naming};
 use self::keys::{Keys, Unverified};
 use super::media_type::media_type;
 use super::remembered::{self, Remembered};
-use super::{credentials, identity, prefixed};
+use super::{credentials, identity};
 use std::borrow::Cow;
 use std::sync::Arc;
 use trilithon_flow::limits::{MAX_TOKEN_FORM, REMEMBERED, TOKEN_SECONDS};
 use trilithon_flow::{
-    Body, Build, BuildError, Exchange, Fault, Known, Next, Reply, Request, Response, Step, Wrap,
+    Beginning, Body, Build, BuildError, Exchange, Fault, Known, Next, Reply, Request, Response, Step, Wrap,
+    read_up_to,
 };
 use trilithon_model::dynamic::http::Jwt as Config;
 use trilithon_policy::Claims;
@@ -196,12 +197,12 @@ async fn in_form(req: &mut Request, name: &str) -> Result<Option<Vec<u8>>, Fault
     if !is_form {
         return Ok(None);
     }
-    match prefixed::read_up_to(req.body.take(), MAX_TOKEN_FORM).await? {
-        prefixed::Beginning::Larger(body) => {
+    match read_up_to(req.body.take(), MAX_TOKEN_FORM).await? {
+        Beginning::Larger(body) => {
             req.body = body;
             Ok(None)
         }
-        prefixed::Beginning::Whole(bytes, trailers) => {
+        Beginning::Whole(bytes, trailers) => {
             let found = credentials::in_form(&bytes, name);
             req.body = Body::with_trailers(bytes, trailers);
             Ok(found)

@@ -54,6 +54,7 @@ pub mod retry;
 
 // What several of them share.
 mod credentials;
+mod discard;
 mod htpasswd;
 mod identity;
 mod idle;
@@ -67,7 +68,6 @@ mod media_type;
 pub mod model_call;
 mod path;
 mod predicate;
-mod prefixed;
 mod redirect;
 pub(crate) mod regex_template;
 mod remembered;

@@ -9,7 +9,7 @@ mod lent;
 
 use self::backoff::Backoff;
 use self::lent::Slot;
-use super::prefixed::{Beginning, discard, read_up_to};
+use super::discard::discard;
 use super::status_ranges::StatusRanges;
 use bytes::Bytes;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep};
 use trilithon_flow::record::Name;
 use trilithon_flow::trace::{Entered, What};
 use trilithon_flow::{
-    Body, Build, BuildError, Exchange, Fault, Headers, Method, Next, Reply, Request, Response, Step, Wrap,
-    metrics,
+    Beginning, Body, Build, BuildError, Exchange, Fault, Headers, Method, Next, Reply, Request, Response,
+    Step, Wrap, metrics, read_up_to,
 };
 use trilithon_model::dynamic::http::Retry as Config;
 

@@ -1,8 +1,7 @@
 //! Whether an answer says that the call was too long for the model: there is no status for it.
 
-use crate::replay;
 use bytes::BytesMut;
-use trilithon_flow::{Known, Response};
+use trilithon_flow::{Known, Response, prefixed};
 use trilithon_wire::json;
 
 /// Bytes of an error that are read.
@@ -32,7 +31,7 @@ pub async fn is_too_long(res: &mut Response) -> bool {
     }
     let read = read.freeze();
     let is = says_so(&read);
-    res.body = replay::joined(read, res.body.take());
+    res.body = prefixed(read, res.body.take());
     is
 }
 

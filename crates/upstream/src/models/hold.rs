@@ -2,9 +2,8 @@
 
 use super::class::Class;
 use super::told::broke;
-use crate::replay;
-use bytes::{Bytes, BytesMut};
-use trilithon_flow::{Body, Exchange, Format, Known, Response};
+use bytes::Bytes;
+use trilithon_flow::{Beginning, Body, Exchange, Format, Known, Response, read_up_to};
 use trilithon_wire::json;
 use trilithon_wire::sse::Frames;
 
@@ -48,9 +47,9 @@ impl Hold {
         if !is_held {
             return None;
         }
-        let body = match read(res.body.take(), self.max).await {
-            Ok(Read::Whole(body)) => body,
-            Ok(Read::Larger(body)) => {
+        let (bytes, trailers) = match read_up_to(res.body.take(), self.max as u64).await {
+            Ok(Beginning::Whole(bytes, trailers)) => (bytes, trailers),
+            Ok(Beginning::Larger(body)) => {
                 res.body = body;
                 return None;
             }
@@ -60,8 +59,10 @@ impl Hold {
                 return Some(class);
             }
         };
-        let bytes = body.bytes().cloned().unwrap_or_default();
-        res.body = body;
+        res.body = match trailers {
+            None => Body::from(bytes.clone()),
+            trailers => Body::with_trailers(bytes.clone(), trailers),
+        };
         broke(cx).or_else(|| match form {
             Form::Json => whole(&bytes, is_call),
             Form::Events => events(&bytes, is_call),
@@ -88,22 +89,6 @@ fn form(res: &Response, is_call: bool) -> Option<Form> {
         _ if is_coded => Some(Form::Opaque),
         _ => Some(Form::Json),
     }
-}
-
-enum Read {
-    Whole(Body),
-    Larger(Body),
-}
-
-async fn read(mut body: Body, max: usize) -> Result<Read, trilithon_flow::Fault> {
-    let mut held = BytesMut::new();
-    while let Some(chunk) = body.chunk().await {
-        held.extend_from_slice(&chunk?);
-        if held.len() > max {
-            return Ok(Read::Larger(replay::joined(held.freeze(), body)));
-        }
-    }
-    Ok(Read::Whole(Body::from(held.freeze())))
 }
 
 /// The class of a whole answer.

@@ -1,10 +1,9 @@
 //! The beginning of a body, read before it is decided whether the body is compressed.
 
-use super::super::prefixed::prefixed;
 use bytes::BytesMut;
 use std::future::poll_fn;
 use std::task::Poll;
-use trilithon_flow::{Body, Fault};
+use trilithon_flow::{Body, Fault, prefixed};
 
 /// What was read, and the rest.
 pub struct Start {

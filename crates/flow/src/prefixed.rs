@@ -1,8 +1,8 @@
 //! A body of which the beginning was already read: that beginning, then the rest as it comes.
 
-use bytes::{Buf, Bytes};
+use crate::{Body, Fault, Headers, Source};
+use bytes::{Buf, Bytes, BytesMut};
 use std::task::{Context, Poll};
-use trilithon_flow::{Body, Fault, Headers, Source};
 
 /// Puts `prefix` back in front of `rest`.
 pub fn prefixed(prefix: Bytes, rest: Body) -> Body {
@@ -64,7 +64,7 @@ pub async fn read_up_to(mut body: Body, limit: u64) -> Result<Beginning, Fault> 
     if body.length().is_some_and(|n| n > limit) {
         return Ok(Beginning::Larger(body));
     }
-    let mut read = bytes::BytesMut::new();
+    let mut read = BytesMut::new();
     while let Some(chunk) = body.chunk().await.transpose()? {
         read.extend_from_slice(&chunk);
         if read.len() as u64 > limit {
@@ -74,43 +74,61 @@ pub async fn read_up_to(mut body: Body, limit: u64) -> Result<Beginning, Fault> 
     Ok(Beginning::Whole(read.freeze(), body.trailers()))
 }
 
-/// Throws away what a body has at hand, without waiting for more: the connection behind a short answer can then be used
-/// again, and a long one is cut.
-pub fn discard(mut body: Body) {
-    let mut left = trilithon_flow::limits::DRAIN_BYTES as usize;
-    let mut cx = Context::from_waker(std::task::Waker::noop());
-    while let Poll::Ready(Ok(bytes)) = body.poll_fill(&mut cx) {
-        let n = bytes.len();
-        if n == 0 || n > left {
-            return;
-        }
-        left -= n;
-        body.consume(n);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::kit::{Act, Script};
-    use super::super::testing::block_on;
     use super::*;
+    use crate::FaultKind;
+    use std::collections::VecDeque;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::Waker;
 
-    fn script() -> Body {
-        Script::new([Act::Data(b"ab"), Act::Pause, Act::Data(b"cd")])
-            .trailers(&[("x", "y")])
-            .body()
+    /// Gives its pieces one by one, and waits for nothing.
+    struct Pieces {
+        pieces: VecDeque<Result<&'static str, Fault>>,
+        length: Option<u64>,
+    }
+
+    impl Source for Pieces {
+        fn poll_fill(&mut self, _: &mut Context<'_>) -> Poll<Result<&[u8], Fault>> {
+            Poll::Ready(match self.pieces.front() {
+                Some(Ok(piece)) => Ok(piece.as_bytes()),
+                Some(Err(fault)) => Err(fault.clone()),
+                None => Ok(&[]),
+            })
+        }
+        fn consume(&mut self, _: usize) {
+            self.pieces.pop_front();
+        }
+        fn length(&self) -> Option<u64> {
+            self.length
+        }
+        fn trailers(&mut self) -> Option<Headers> {
+            Some([("x", "y")].into_iter().collect())
+        }
+    }
+
+    fn pieces(pieces: impl IntoIterator<Item = Result<&'static str, Fault>>, length: Option<u64>) -> Body {
+        let pieces = pieces.into_iter().collect();
+        Body::from_source(Pieces { pieces, length })
+    }
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => done,
+            Poll::Pending => panic!("nothing here waits"),
+        }
     }
 
     #[test]
     fn reading_up_to_a_limit() {
         let check = |limit: u64, whole: bool| {
-            let read = block_on(read_up_to(script(), limit)).expect("not broken");
+            let body = pieces([Ok("ab"), Ok("cd")], None);
+            let read = now(read_up_to(body, limit)).expect("not broken");
             assert_eq!(matches!(read, Beginning::Whole(..)), whole, "limit {limit}");
             let (all, trailers) = match read {
                 Beginning::Whole(all, trailers) => (all, trailers),
-                Beginning::Larger(mut body) => {
-                    (block_on(body.collect(9)).expect("not broken"), body.trailers())
-                }
+                Beginning::Larger(mut body) => (now(body.collect(9)).expect("not broken"), body.trailers()),
             };
             assert_eq!(&all[..], b"abcd");
             assert_eq!(trailers.expect("kept").get_str("x"), Some("y"));
@@ -118,18 +136,14 @@ mod tests {
         check(4, true);
         check(3, false);
         check(0, false);
-        let broken = Script::new([
-            Act::Data(b"a"),
-            Act::Fail(Fault::new(trilithon_flow::FaultKind::ClientGone, "gone")),
-        ]);
-        assert!(block_on(read_up_to(broken.body(), 9)).is_err());
-        let long = Script::new([Act::Fail(Fault::new(
-            trilithon_flow::FaultKind::Internal,
-            "must not be read",
-        ))])
-        .length(5);
+        let gone = Fault::new(FaultKind::ClientGone, "gone");
+        assert!(now(read_up_to(pieces([Ok("a"), Err(gone)], None), 9)).is_err());
+        let unread = Fault::new(FaultKind::Internal, "must not be read");
         assert!(
-            matches!(block_on(read_up_to(long.body(), 4)), Ok(Beginning::Larger(_))),
+            matches!(
+                now(read_up_to(pieces([Err(unread)], Some(5)), 4)),
+                Ok(Beginning::Larger(_))
+            ),
             "a declared length decides"
         );
     }
