@@ -1,6 +1,6 @@
 //! One request and the facts known of it beside the message itself.
 
-use crate::mcp_call::Asked;
+use crate::mcp_call::{Answering, Asked};
 use crate::model_call::Tariff;
 use crate::{Headers, Identity, McpCall, Record, Request, SharedCall, SharedMcpCall, SharedUndo};
 use std::any::Any;
@@ -189,8 +189,9 @@ impl Exchange {
     /// about to.
     pub fn settle_calls(&mut self) {
         if let Some(call) = self.mcp_call.take() {
-            let call =
+            let mut call =
                 Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
+            call.answering = Answering::default();
             // Of a stream that was only listened to there is nothing to tell.
             self.record.mcp_call = Some(Box::new(call)).filter(|call| **call != McpCall::default());
         }

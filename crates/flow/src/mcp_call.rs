@@ -1,5 +1,6 @@
 //! What is known of one message to a server of tools (Model Context Protocol), and what the record says of it.
 
+use crate::model_call::{Coverage, MAX_TOLD, told_coverage};
 use crate::record::Name;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
@@ -49,6 +50,26 @@ impl Subject {
     }
 }
 
+/// How a message is answered that does not pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answering {
+    /// Its `id`, as it is written; `None` where nobody waits for an answer.
+    pub id: Option<Box<str>>,
+    /// It is of a revision from 2026-07-28 on, whose errors have codes of their own.
+    pub modern: bool,
+    /// A refusal is a result that says so (`gracefulErrors`), for the agent to go on.
+    pub graceful: bool,
+}
+
+/// Something noticed about the definition of a tool, a prompt or a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noticed {
+    /// Its name, or its URI.
+    pub name: Name,
+    /// What it is: `changed`, `new`, `renamed`, `hidden_characters`.
+    pub what: &'static str,
+}
+
 /// One message, and what came of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct McpCall {
@@ -69,12 +90,43 @@ pub struct McpCall {
     pub hidden: u64,
     /// Items that rules in shadow would take out.
     pub would_hide: u64,
+    /// What guards looked at, and what they did not: one entry for each guard and phase.
+    pub coverage: Vec<Coverage>,
+    /// What was noticed about definitions; not all of it where that is much.
+    pub noticed: Vec<Noticed>,
+    /// How it is answered where it does not pass. No log tells of it.
+    pub answering: Answering,
 }
 
 impl McpCall {
     /// Ready to be shared.
     pub fn shared(self) -> SharedMcpCall {
         Rc::new(RefCell::new(self))
+    }
+
+    /// Takes note of what a guard saw. A stream is many messages: what it saw of each is summed up, with the severest verdict.
+    pub fn cover(&mut self, coverage: Coverage) {
+        let known = self
+            .coverage
+            .iter_mut()
+            .find(|known| known.guard == coverage.guard && known.phase == coverage.phase);
+        let Some(known) = known else {
+            return self.coverage.push(coverage);
+        };
+        known.judged += coverage.judged;
+        known.unjudged += coverage.unjudged;
+        known.duration += coverage.duration;
+        if known.verdict.severity() < coverage.verdict.severity() {
+            known.verdict = coverage.verdict;
+            known.reason = coverage.reason;
+        }
+    }
+
+    /// Takes note of something about a definition.
+    pub fn notice(&mut self, name: Name, what: &'static str) {
+        if self.noticed.len() < MAX_TOLD {
+            self.noticed.push(Noticed { name, what });
+        }
     }
 
     /// What a log tells of it; what is not known is left out. Parameters are not told.
@@ -102,6 +154,15 @@ impl McpCall {
                 all.insert(name.to_owned(), json!(count));
             }
         }
+        if !self.noticed.is_empty() {
+            let noticed = self.noticed.iter();
+            let noticed = noticed.map(|one| json!({"name": &*one.name, "what": one.what}));
+            all.insert("noticed".to_owned(), noticed.collect());
+        }
+        if !self.coverage.is_empty() {
+            let coverage = self.coverage.iter().take(MAX_TOLD).map(told_coverage);
+            all.insert("coverage".to_owned(), coverage.collect());
+        }
         Value::Object(all)
     }
 }
@@ -109,6 +170,9 @@ impl McpCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Mode;
+    use crate::model_call::{Phase, Verdict};
+    use std::time::Duration;
 
     #[test]
     fn told() {
@@ -124,6 +188,29 @@ mod tests {
         let want = r#"{"method":"tools/call","tool":"transfer","id":"7","server":"bank","error":"-32603","hidden":2}"#;
         assert_eq!(call.told().to_string(), want);
         assert_eq!(McpCall::default().told().to_string(), "{}");
+    }
+
+    #[test]
+    fn what_guards_saw_of_many_messages_is_one_entry() {
+        let saw = |verdict, judged| Coverage {
+            guard: "g@file".into(),
+            engine: "regex",
+            phase: Phase::Response,
+            channel: None,
+            verdict,
+            judged,
+            unjudged: 0,
+            reason: verdict.as_str().into(),
+            duration: Duration::from_millis(1),
+            mode: Mode::Enforce,
+        };
+        let mut call = McpCall::default();
+        for (verdict, judged) in [(Verdict::Pass, 3), (Verdict::Mask, 4), (Verdict::NotRun, 0)] {
+            call.cover(saw(verdict, judged));
+        }
+        call.notice("pay".into(), "changed");
+        let want = r#"{"noticed":[{"name":"pay","what":"changed"}],"coverage":[{"guard":"g@file","engine":"regex","phase":"response","verdict":"mask","mode":"enforce","judged":7,"reason":"mask","milliseconds":3.0}]}"#;
+        assert_eq!(call.told().to_string(), want);
     }
 
     #[test]

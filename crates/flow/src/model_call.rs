@@ -9,6 +9,7 @@ mod told;
 
 pub use body_limit::BodyLimit;
 pub use content::{Content, Piece, Talk};
+pub(crate) use told::{MAX_TOLD, coverage as told_coverage};
 
 use crate::limits::MODEL_KEEP_ALIVE_SECONDS;
 use crate::record::Name;
@@ -380,6 +381,18 @@ impl Verdict {
             Verdict::Error => "error",
             Verdict::NotRun => "not_run",
             Verdict::Cancelled => "cancelled",
+        }
+    }
+
+    /// How severe it is, beside others about the same: an error is not known to be mild.
+    pub fn severity(self) -> u8 {
+        match self {
+            Verdict::NotRun | Verdict::Cancelled => 0,
+            Verdict::Pass => 1,
+            Verdict::Flag => 2,
+            Verdict::Mask => 3,
+            Verdict::Error => 4,
+            Verdict::Block => 5,
         }
     }
 }

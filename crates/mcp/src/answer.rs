@@ -1,4 +1,4 @@
-//! What an answer of a server says of how it went.
+//! What an answer of a server says of how it went, and what can stand in the place of one.
 
 use trilithon_wire::json::{self, Kind, Value};
 
@@ -78,6 +78,49 @@ fn only_text(content: &Value<'_>) -> Option<String> {
     items.next().is_none().then_some(text)
 }
 
+/// What can stand in the place of a message of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Another answer, to the same question.
+    Answer(Vec<u8>),
+    /// Nothing: nobody waits for it.
+    Told,
+    /// Nothing that the server would see: it asks, and the client would answer.
+    Question,
+}
+
+/// Finds the place of a message, or of several in an array; `answer` makes the answer to a question with this `id`.
+pub fn place(doc: &[u8], answer: impl Fn(&str) -> Vec<u8>) -> Place {
+    let Ok(root) = json::parse(doc) else {
+        // Whoever asked gets no other answer.
+        return Place::Question;
+    };
+    if root.kind() != Kind::Array {
+        return place_of(&root, &answer);
+    }
+    let mut answers = Vec::new();
+    for message in root.items() {
+        match place_of(&message, &answer) {
+            Place::Answer(one) => answers.push(one),
+            Place::Told => {}
+            Place::Question => return Place::Question,
+        }
+    }
+    match answers.is_empty() {
+        true => Place::Told,
+        false => Place::Answer([b"[", &*answers.join(&b","[..]), b"]"].concat()),
+    }
+}
+
+fn place_of(message: &Value<'_>, answer: &impl Fn(&str) -> Vec<u8>) -> Place {
+    match (message.get("id"), message.get("method")) {
+        (Some(id), None) => Place::Answer(answer(id.raw())),
+        (Some(_), Some(_)) => Place::Question,
+        (None, Some(_)) => Place::Told,
+        (None, None) => Place::Question,
+    }
+}
+
 fn contains(doc: &[u8], part: &[u8]) -> bool {
     doc.windows(part.len()).any(|w| w == part)
 }
@@ -125,6 +168,26 @@ mod tests {
             Outcome::Open,
         );
         check("{", Outcome::Open);
+    }
+
+    #[test]
+    fn places() {
+        let check = |doc: &str, want: Place| {
+            let got = place(doc.as_bytes(), |id| format!("E{id}").into_bytes());
+            assert_eq!(got, want, "{doc}");
+        };
+        let answer = |text: &str| Place::Answer(text.into());
+        check(r#"{"id":7,"result":{}}"#, answer("E7"));
+        check(r#"{"id":"a","error":{}}"#, answer("E\"a\""));
+        check(r#"{"method":"notifications/message"}"#, Place::Told);
+        check(r#"{"id":1,"method":"sampling/createMessage"}"#, Place::Question);
+        check(
+            r#"[{"id":1,"result":{}},{"method":"n"},{"id":2,"result":{}}]"#,
+            answer("[E1,E2]"),
+        );
+        check(r#"[{"method":"n"}]"#, Place::Told);
+        check("{", Place::Question);
+        check("{}", Place::Question);
     }
 
     #[test]

@@ -30,6 +30,14 @@ pub fn forbidden(era: Era) -> i64 {
     }
 }
 
+/// The code of a refusal by a limit, by the same reasons.
+pub fn limited(era: Era) -> i64 {
+    match era {
+        Era::Legacy => -32029,
+        Era::Modern => 429,
+    }
+}
+
 /// An error. Without an `id` there is none in it, as the protocol's schema has it.
 pub fn body(id: Option<&str>, code: i64, message: &str) -> Vec<u8> {
     let mut text = begin(id);
@@ -103,5 +111,6 @@ mod tests {
         );
         assert!(text(tool_result("1", Era::Modern, "no")).contains(r#""resultType":"complete""#));
         assert!(!(-32768..=-32000).contains(&forbidden(Era::Modern)));
+        assert!(!(-32768..=-32000).contains(&limited(Era::Modern)));
     }
 }

@@ -21,6 +21,7 @@ mod pack;
 mod seal;
 mod session;
 pub mod tag;
+pub mod texts;
 
 pub use cursor::Cursor;
 pub use era::Era;

@@ -1,6 +1,7 @@
 //! The span of a message to a server of tools, by OpenTelemetry's conventions for the Model Context Protocol.
 
 use crate::attribute::{named, text};
+use crate::model_call::verdicts;
 use crate::traces::{Told, failed};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use trilithon_flow::McpCall;
@@ -32,6 +33,9 @@ pub fn told(call: Option<&McpCall>) -> Told<'static> {
     let code = call.error.as_deref().filter(|error| error.starts_with('-'));
     say("rpc.response.status_code", code);
     say("error.type", call.error.as_deref());
+    if !call.coverage.is_empty() {
+        all.push(verdicts(&call.coverage));
+    }
     let status = call.error.as_ref().map(|_| failed(""));
     // Addresses are many: they make no names.
     let target = match &call.subject {

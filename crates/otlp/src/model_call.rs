@@ -3,9 +3,10 @@
 use crate::attribute::{int, named, text, texts};
 use crate::content;
 use crate::traces::{Told, failed};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use trilithon_flow::ModelCall;
 use trilithon_flow::model_call::LegOutcome;
+use trilithon_flow::{Coverage, ModelCall};
 
 /// Verdicts of guards that one span tells.
 const MAX_VERDICTS: usize = 64;
@@ -53,11 +54,7 @@ pub fn told(call: Option<&ModelCall>) -> Told<'static> {
         all.push(named("gen_ai.response.finish_reasons", texts(&reasons)));
     }
     if !call.coverage.is_empty() {
-        let verdicts = call.coverage.iter().take(MAX_VERDICTS);
-        let verdicts: Vec<String> = verdicts
-            .map(|c| format!("{} {} {}", c.guard, c.phase.as_str(), c.verdict.as_str()))
-            .collect();
-        all.push(named("trilithon.guard.verdicts", texts(&verdicts)));
+        all.push(verdicts(&call.coverage));
     }
     all.extend(content::told(call));
     let error = call.legs.last().and_then(|leg| match leg.outcome {
@@ -74,6 +71,15 @@ pub fn told(call: Option<&ModelCall>) -> Told<'static> {
         .trim_end()
         .to_owned();
     (name.into(), SpanKind::Client, all, status)
+}
+
+/// What guards said: of each its name, the phase and the verdict.
+pub fn verdicts(coverage: &[Coverage]) -> KeyValue {
+    let verdicts = coverage.iter().take(MAX_VERDICTS);
+    let verdicts: Vec<String> = verdicts
+        .map(|c| format!("{} {} {}", c.guard, c.phase.as_str(), c.verdict.as_str()))
+        .collect();
+    named("trilithon.guard.verdicts", texts(&verdicts))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// Entries of a list that are told.
-const MAX_TOLD: usize = 64;
+pub const MAX_TOLD: usize = 64;
 
 impl ModelCall {
     /// What a log tells of the call; what is not known is left out.
@@ -90,7 +90,8 @@ fn leg(leg: &super::Leg) -> Value {
     told
 }
 
-fn coverage(of: &Coverage) -> Value {
+/// What a log tells of what a guard saw.
+pub fn coverage(of: &Coverage) -> Value {
     let mut told = json!({
         "guard": &*of.guard,
         "engine": of.engine,

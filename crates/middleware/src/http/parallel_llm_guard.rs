@@ -33,6 +33,11 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
                 "all `guards` must have the same `clientRequestFormat`: they judge one body",
             ));
         }
+        if one.mcp.is_some() != config.guards[0].guard.as_ref().is_some_and(|g| g.mcp.is_some()) {
+            return Err(BuildError::new(
+                "either all `guards` have `mcp` or none: they judge one body",
+            ));
+        }
         let name = format!("{}#{}", cx.name, place + 1);
         let mut inner = Build {
             name: &name,

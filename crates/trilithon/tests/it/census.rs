@@ -2,6 +2,7 @@
 //! each is authenticated, metered and recorded. A new dialect does not compile here before it has a row.
 
 mod guarded;
+mod tools;
 mod ways;
 
 use crate::audit::entries;

@@ -46,6 +46,7 @@ mod streams;
 mod tap;
 mod tls;
 mod tokens;
+mod tool_guards;
 mod traces;
 mod translation;
 mod trust;

@@ -72,6 +72,12 @@ pub const ALL: &[Recogniser] = &[
         "an IPv4 or IPv6 address",
     ),
     row(
+        "HIDDEN_TEXT",
+        r"(?:\x{1B}\[[0-?]{0,32}[ -/]{0,8}[@-~]|[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}\x{200B}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{FEFF}\x{FFF9}-\x{FFFB}\x{E0000}-\x{E007F}])",
+        None,
+        "what readers do not see and models do: characters without width, tags, changes of direction, control characters, and sequences for terminals",
+    ),
+    row(
         "AWS_ACCESS_KEY",
         r"(?-u:\b)(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?-u:\b)",
         None,
@@ -161,6 +167,9 @@ mod tests {
             "to ann.lee+x@mail.example.org.",
             &["ann.lee+x@mail.example.org"],
         );
+        check("HIDDEN_TEXT", "a\tb\r\nc \u{1f469}\u{200d}\u{1f4bb}", &[]);
+        check("HIDDEN_TEXT", "\u{1b}[8mx\u{1b}[0m", &["\u{1b}[8m", "\u{1b}[0m"]);
+        check("HIDDEN_TEXT", "a\u{200b}\u{e0041}", &["\u{200b}", "\u{e0041}"]);
         check("EMAIL_ADDRESS", "a@b c@d. @x.test", &[]);
         check("EMAIL_ADDRESS", "<A@B.CO>,c@d.test", &["A@B.CO", "c@d.test"]);
         check(

@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use trilithon_ai::dialect::Dialect;
 use trilithon_flow::model_call::{Phase, Verdict};
 use trilithon_flow::{Connection, Mode};
 
@@ -29,12 +28,12 @@ pub struct Heard {
 
 type Question<'a> = Pin<Box<dyn Future<Output = Said> + 'a>>;
 
-/// Asks all at once, each about its texts. In one round all that can say something do; where one ends the call, the rest are
+/// Asks all at once, each about its texts. `is_known`: the body's format says where they are. In one round all that can say something do; where one ends the call, the rest are
 /// [`Verdict::Cancelled`], and the first in the order of the guards is the one that counts.
 pub async fn ask(
     judging: &[&Active],
     phase: Phase,
-    dialect: Option<Dialect>,
+    is_known: bool,
     texts: &[Texts],
     client: &Rc<Connection>,
 ) -> Vec<Heard> {
@@ -42,7 +41,7 @@ pub async fn ask(
     let mut open: Vec<Option<Question<'_>>> = Vec::with_capacity(judging.len());
     for (active, texts) in judging.iter().zip(texts) {
         let guard: Arc<Guard> = active.guard.clone();
-        open.push(Some(Box::pin(one(guard, phase, dialect, texts, client))));
+        open.push(Some(Box::pin(one(guard, phase, is_known, texts, client))));
     }
     let mut heard: Vec<Option<Heard>> = (0..judging.len()).map(|_| None).collect();
     poll_fn(|cx| {
@@ -80,17 +79,17 @@ pub async fn ask(
 async fn one(
     guard: Arc<Guard>,
     phase: Phase,
-    dialect: Option<Dialect>,
+    is_known: bool,
     texts: &Texts,
     client: &Rc<Connection>,
 ) -> Said {
     let Some(engine) = guard.engine(phase) else {
         return Said::new(Verdict::NotRun, "");
     };
-    if dialect.is_none() && !engine.reads_any() {
+    if !is_known && !engine.reads_any() {
         return Said::error("neither a format nor `jsonQueries` nor a template says where the text is");
     }
-    if dialect.is_none() && texts.is_foreign() {
+    if !is_known && texts.is_foreign() {
         return Said::error("the body is no JSON");
     }
     let reads_any = matches!(engine, super::Engine::Llm(judge) if judge.has_template());

@@ -7,6 +7,7 @@ mod ask;
 mod conclude;
 mod content;
 mod llm;
+mod mcp;
 mod remote;
 mod request;
 mod response;
@@ -49,6 +50,10 @@ pub struct Guard {
     /// What judges, for records.
     engine: &'static str,
     format: Format,
+    /// Bodies are messages of the Model Context Protocol.
+    of_tools: bool,
+    /// What of such messages is judged.
+    parts: mcp::Parts,
     request: Option<Engine>,
     response: Option<Engine>,
     rollout: Rollout,
@@ -135,6 +140,8 @@ pub fn content(
         name: cx.name.into(),
         engine: content::engine(config),
         format: format.unwrap_or(format_of(config.client_request_format)),
+        of_tools: config.mcp.is_some(),
+        parts: mcp::Parts::of(config.mcp.as_ref()),
         request: rules(&config.request)?,
         response: rules(&config.response)?,
         rollout: rollout(config.mode, config.percent),
@@ -166,6 +173,8 @@ pub fn llm(
         name: cx.name.into(),
         engine: "llm",
         format: format.unwrap_or(format_of(config.client_request_format)),
+        of_tools: config.mcp.is_some(),
+        parts: mcp::Parts::of(config.mcp.as_ref()),
         request: judge(&config.request)?,
         response: judge(&config.response)?,
         rollout: rollout(config.mode, config.percent),
@@ -176,7 +185,15 @@ pub fn llm(
     checked(guard)
 }
 
+/// A guard that judges something, of one kind of bodies.
 fn checked(guard: Guard) -> Result<Guard, BuildError> {
+    if guard.of_tools && guard.format != Format::Custom {
+        let why = format!(
+            "`mcp` and `clientRequestFormat` `{}` are mutually exclusive",
+            guard.format.as_str()
+        );
+        return Err(BuildError::new(why).help("remove one of them"));
+    }
     if guard.request.is_none() && guard.response.is_none() {
         return Err(BuildError::new("neither `request` nor `response` is given").help("say what is judged"));
     }
@@ -215,6 +232,9 @@ impl Wrap for Guards {
             let active = self.active(cx);
             if active.is_empty() {
                 return next.run(req, cx).await;
+            }
+            if self.is_of_tools(cx) {
+                return self.messages(active, req, cx, next).await;
             }
             let call = match self.request(&active, &mut req, cx).await {
                 Ok(Some(call)) => call,

@@ -58,7 +58,14 @@ impl Guards {
             texts
         });
         let texts: Vec<Texts> = texts.collect();
-        let heard = ask(&judging, Phase::Request, call.dialect, &texts, &cx.connection).await;
+        let heard = ask(
+            &judging,
+            Phase::Request,
+            call.dialect.is_some(),
+            &texts,
+            &cx.connection,
+        )
+        .await;
         let masks = conclude(&judging, &heard, Phase::Request, &texts, &call, Some(cx))?;
         if let Some(masked) = masks {
             Opened::put(req, masked);

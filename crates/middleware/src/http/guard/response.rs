@@ -24,7 +24,7 @@ pub async fn judged(judging: Vec<Active>, call: Call, res: Response, cx: &mut Ex
         let reason = format!("status {}", res.status);
         judging
             .iter()
-            .for_each(|active| telling::skipped(active, &reason, &call.shared));
+            .for_each(|active| telling::skipped(active, Phase::Response, &reason, &call.shared));
         return res;
     }
     let res = decoded(res);
@@ -41,7 +41,7 @@ pub async fn judged(judging: Vec<Active>, call: Call, res: Response, cx: &mut Ex
 fn unreadable(judging: &[Active], why: &'static str, call: Call, res: Response) -> Response {
     let said = Said::error(why);
     for active in judging {
-        telling::failed(active, why, &call.shared);
+        telling::failed(active, Phase::Response, why, &call.shared);
     }
     match judging
         .iter()
@@ -77,7 +77,14 @@ async fn whole(judging: Vec<Active>, call: Call, mut res: Response, cx: &mut Exc
         texts
     });
     let texts: Vec<Texts> = texts.collect();
-    let heard = ask(&judging, Phase::Response, call.dialect, &texts, &cx.connection).await;
+    let heard = ask(
+        &judging,
+        Phase::Response,
+        call.dialect.is_some(),
+        &texts,
+        &cx.connection,
+    )
+    .await;
     match conclude(&judging, &heard, Phase::Response, &texts, &call, Some(cx)) {
         Ok(None) => {
             res.body = match trailers {

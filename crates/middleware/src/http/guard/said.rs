@@ -43,15 +43,3 @@ impl Said {
         Said::new(Verdict::Error, why)
     }
 }
-
-/// Which of two verdicts is severer: an error is not known to be mild.
-pub fn rank(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::NotRun | Verdict::Cancelled => 0,
-        Verdict::Pass => 1,
-        Verdict::Flag => 2,
-        Verdict::Mask => 3,
-        Verdict::Error => 4,
-        Verdict::Block => 5,
-    }
-}

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use trilithon_flow::model_call::{Coverage, Phase, Verdict};
-use trilithon_flow::{Decision, Mode, SharedCall, metrics};
+use trilithon_flow::{Decision, Mode, SharedCall, SharedMcpCall, metrics};
 
 const NAME: &str = "trilithon_guard_verdicts_total";
 const HELP: &str = "What guards said, by guard, phase, verdict and mode.";
@@ -48,8 +48,25 @@ pub struct Told {
     pub took: Duration,
 }
 
+/// Where it is noted what guards saw.
+pub trait Notes {
+    fn note(&self, coverage: Coverage);
+}
+
+impl Notes for SharedCall {
+    fn note(&self, coverage: Coverage) {
+        self.borrow_mut().coverage.push(coverage);
+    }
+}
+
+impl Notes for SharedMcpCall {
+    fn note(&self, coverage: Coverage) {
+        self.borrow_mut().cover(coverage);
+    }
+}
+
 /// Tells the call and the metrics.
-pub fn cover(active: &Active, told: Told, call: &SharedCall) {
+pub fn cover(active: &Active, told: Told, call: &impl Notes) {
     let guard = &active.guard;
     guard
         .counters
@@ -62,7 +79,7 @@ pub fn cover(active: &Active, told: Told, call: &SharedCall) {
         reason = &*told.reason,
         "guard judged"
     );
-    call.borrow_mut().coverage.push(Coverage {
+    call.note(Coverage {
         guard: guard.name.clone(),
         engine: guard.engine,
         phase: told.phase,
@@ -82,7 +99,7 @@ pub fn tell(
     heard: &Heard,
     phase: Phase,
     texts: &Texts,
-    call: &SharedCall,
+    call: &impl Notes,
 ) -> Option<Decision> {
     let said = &heard.said;
     let is_judged = !matches!(
@@ -123,19 +140,19 @@ pub fn tell(
     })
 }
 
-/// Tells that an answer was none of a model's.
-pub fn skipped(active: &Active, reason: &str, call: &SharedCall) {
-    plain(active, Verdict::NotRun, reason.to_owned().into(), call);
+/// Tells that there was nothing to judge.
+pub fn skipped(active: &Active, phase: Phase, reason: &str, call: &impl Notes) {
+    plain(active, phase, Verdict::NotRun, reason.to_owned().into(), call);
 }
 
-/// Tells that an answer could not be judged.
-pub fn failed(active: &Active, reason: &'static str, call: &SharedCall) {
-    plain(active, Verdict::Error, reason.into(), call);
+/// Tells that something could not be judged.
+pub fn failed(active: &Active, phase: Phase, reason: &'static str, call: &impl Notes) {
+    plain(active, phase, Verdict::Error, reason.into(), call);
 }
 
-fn plain(active: &Active, verdict: Verdict, reason: Cow<'static, str>, call: &SharedCall) {
+fn plain(active: &Active, phase: Phase, verdict: Verdict, reason: Cow<'static, str>, call: &impl Notes) {
     let told = Told {
-        phase: Phase::Response,
+        phase,
         verdict,
         judged: 0,
         unjudged: 0,

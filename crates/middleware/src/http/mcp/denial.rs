@@ -2,9 +2,10 @@
 
 use super::open::Opened;
 use std::sync::Arc;
-use trilithon_flow::{BuildError, Exchange, Known, Response, status};
+use trilithon_flow::mcp_call::Subject;
+use trilithon_flow::{BuildError, Exchange, Known, McpCall, Response, status};
 use trilithon_mcp::metadata::Resource;
-use trilithon_mcp::{challenge, error as code};
+use trilithon_mcp::{Era, challenge, error as code};
 use trilithon_model::dynamic::http::Mcp as Config;
 
 /// How refusals are answered.
@@ -38,27 +39,73 @@ impl Denial {
         })
     }
 
+    /// Whether refusals are results that say so.
+    pub fn is_graceful(&self) -> bool {
+        self.graceful
+    }
+
     /// The answer to a message that does not pass.
     pub fn answer(&self, opened: &Opened, name: &Arc<str>, cx: &Exchange) -> Response {
         opened.call.borrow_mut().denied_by = Some(name.clone());
-        let id = opened.id.as_deref();
-        let forbidden = code::forbidden(opened.era);
+        let call = &*opened.call.borrow();
+        let forbidden = code::forbidden(era(call));
         if let (Some(challenge), None) = (&self.challenge, cx.identity()) {
-            let mut res = error(401, id, forbidden, "Unauthorized");
+            let mut res = error(401, call.answering.id.as_deref(), forbidden, "Unauthorized");
             res.headers.append(Known::WwwAuthenticate.name(), &**challenge);
             return res;
         }
-        match id {
-            Some(id)
-                if self.graceful
-                    && opened.asked.tool().is_some()
-                    && &*opened.asked.method == "tools/call" =>
-            {
-                let said = "Forbidden: the gateway does not allow this call.";
-                json(200, code::tool_result(id, opened.era, said))
-            }
-            _ => error(self.status, id, forbidden, "Forbidden"),
+        let told = Told {
+            status: self.status,
+            code: forbidden,
+            message: "Forbidden",
+            result: "Forbidden: the gateway does not allow this call.",
+        };
+        told.answer(call, call.answering.graceful)
+    }
+}
+
+/// What a client is told of a message that does not pass.
+pub struct Told<'a> {
+    /// Of an error.
+    pub status: u16,
+    /// JSON-RPC's.
+    pub code: i64,
+    /// In an error.
+    pub message: &'a str,
+    /// In a result, for a model to read.
+    pub result: &'a str,
+}
+
+impl Told<'_> {
+    /// The answer: an error, or, where that is wanted of the call of a tool, a result that says so.
+    pub fn answer(&self, call: &McpCall, graceful: bool) -> Response {
+        let id = call.answering.id.as_deref();
+        match self.result(call, id, graceful) {
+            Some(result) => json(200, result),
+            None => error(self.status, id, self.code, self.message),
         }
+    }
+
+    /// What stands in an answer's place in a stream.
+    pub fn instead(&self, call: &McpCall, id: &str, graceful: bool) -> Vec<u8> {
+        self.result(call, Some(id), graceful)
+            .unwrap_or_else(|| code::body(Some(id), self.code, self.message))
+    }
+
+    /// Only the answer to the call of a tool can be a result.
+    fn result(&self, call: &McpCall, id: Option<&str>, graceful: bool) -> Option<Vec<u8>> {
+        let asked = call.answering.id.as_deref();
+        let is_call = graceful && matches!(call.subject, Subject::Tool(_)) && asked == id;
+        id.filter(|_| is_call)
+            .map(|id| code::tool_result(id, era(call), self.result))
+    }
+}
+
+/// The era of a call.
+pub fn era(call: &McpCall) -> Era {
+    match call.answering.modern {
+        true => Era::Modern,
+        false => Era::Legacy,
     }
 }
 

@@ -2,11 +2,11 @@
 //! `policy`; here a message is read, decided on, recorded, passed on as it came, and lists are shortened on their way back.
 
 mod access;
-mod denial;
+pub(super) mod denial;
 mod hosts;
 mod listing;
 mod metadata;
-mod open;
+pub(super) mod open;
 mod outcome;
 mod stream;
 
@@ -22,7 +22,7 @@ use metadata::Metadata;
 use open::Opened;
 use trilithon_flow::trace::What;
 use trilithon_flow::{
-    Build, BuildError, Exchange, Known, McpCall, Method, Mode, Next, Reply, Request, Rollout, Step, Wrap,
+    Build, BuildError, Exchange, Known, Method, Mode, Next, Reply, Request, Rollout, Step, Wrap,
 };
 use trilithon_mcp::List;
 use trilithon_model::dynamic::http::Mcp as Config;
@@ -91,6 +91,7 @@ impl Wrap for Mcp {
             if let Err(refusal) = self.hosts.check(&req) {
                 return refusal;
             }
+            open::shared(cx).borrow_mut().answering.graceful = self.denial.is_graceful();
             let mode = self.rollout.of(cx.caller());
             let strict = self.access.governs() && mode == Mode::Enforce;
             let opened = match open::open(&mut req, cx, self.limit, strict).await {
@@ -148,10 +149,7 @@ impl Mcp {
             // Lists are read on their way: they have to come as they are.
             req.headers.remove_known(Known::AcceptEncoding);
         }
-        let call = cx
-            .mcp_call
-            .get_or_insert_with(|| McpCall::default().shared())
-            .clone();
+        let call = open::shared(cx);
         Some(Listing::new(rules, mode, req, cx, call))
     }
 }

@@ -3,17 +3,15 @@
 use super::denial::error;
 use std::rc::Rc;
 use trilithon_flow::mcp_call::Asked;
-use trilithon_flow::{Body, Exchange, FaultKind, Known, Method, Request, Response, SharedMcpCall};
+use trilithon_flow::{Body, Exchange, FaultKind, Known, McpCall, Method, Request, Response, SharedMcpCall};
 use trilithon_mcp::{Era, Invalid, Message, error as code, header};
 use trilithon_wire::Headers;
 
 /// A message that was read.
 pub struct Opened {
     pub asked: Rc<Asked>,
+    /// The record of it; where it was read before, the same, with what guards in front saw.
     pub call: SharedMcpCall,
-    pub era: Era,
-    /// Its `id`, as it is written.
-    pub id: Option<Box<str>>,
 }
 
 /// Reads the message that a request carries, and tells the exchange of it; `None` for a request without one. Its bytes stay as they
@@ -53,10 +51,11 @@ pub async fn open(
     };
     req.body = Body::from(body.clone());
     match read(&body, &req.headers, strict) {
-        Ok(opened) => {
-            cx.mcp = Some(opened.asked.clone());
-            cx.mcp_call = Some(opened.call.clone());
-            Ok(Some(opened))
+        Ok((asked, read)) => {
+            let (asked, call) = (Rc::new(asked), shared(cx));
+            cx.mcp = Some(asked.clone());
+            note(&mut call.borrow_mut(), read);
+            Ok(Some(Opened { asked, call }))
         }
         Err(invalid) if strict => {
             tracing::debug!(%invalid, "no message of the Model Context Protocol");
@@ -84,7 +83,24 @@ fn bodiless(req: &Request) -> Result<(), Response> {
     }
 }
 
-fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<Opened, Invalid> {
+/// The record of this exchange's messages.
+pub fn shared(cx: &mut Exchange) -> SharedMcpCall {
+    cx.mcp_call
+        .get_or_insert_with(|| McpCall::default().shared())
+        .clone()
+}
+
+/// What was read is told; what others noted of the same message stays.
+fn note(call: &mut McpCall, read: McpCall) {
+    call.method = read.method;
+    call.subject = read.subject;
+    call.id = read.id;
+    call.version = read.version;
+    call.answering.id = read.answering.id;
+    call.answering.modern = read.answering.modern;
+}
+
+fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<(Asked, McpCall), Invalid> {
     let message = Message::read(body)?;
     let id = message.id.as_ref().map(|id| id.raw());
     if strict && let Err(header::Mismatch(name)) = header::verify(headers, &message) {
@@ -95,12 +111,11 @@ fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<Opened, Invalid>
         });
     }
     let version = headers.get(header::PROTOCOL_VERSION);
-    Ok(Opened {
-        asked: Rc::new(message.asked()?),
-        call: message.call().shared(),
-        era: message.era(version.and_then(|v| std::str::from_utf8(v).ok())),
-        id: id.map(Into::into),
-    })
+    let era = message.era(version.and_then(|v| std::str::from_utf8(v).ok()));
+    let mut call = message.call();
+    call.answering.id = id.map(Into::into);
+    call.answering.modern = era == Era::Modern;
+    Ok((message.asked()?, call))
 }
 
 fn refused(status: u16, message: &str) -> Response {

@@ -77,6 +77,11 @@ impl OnDeny {
         &self.message
     }
 
+    /// Whether the message is sent as it is, in a type of its own.
+    pub fn is_plain(&self) -> bool {
+        !matches!(&*self.content_type, "" | JSON | EVENTS)
+    }
+
     /// The answer. With status 200 it looks like one of the model, with another like an error of its server; a content
     /// type that is neither JSON nor a stream has the message as it is, and so has a format without a dialect.
     pub fn answer(&self, dialect: Option<Dialect>, call: Option<&ModelCall>) -> Response {

@@ -3,7 +3,7 @@
 use super::window::{OVERLAP, PAUSE, Place, settled};
 use crate::http::guard::ask::Active;
 use crate::http::guard::content::{Finder, Rules};
-use crate::http::guard::said::{Said, rank};
+use crate::http::guard::said::Said;
 use crate::http::guard::telling::{Told, cover};
 use crate::http::guard::texts::Texts;
 use crate::http::guard::{Engine, Guard};
@@ -73,7 +73,7 @@ impl Sum {
         if self
             .said
             .as_ref()
-            .is_none_or(|before| rank(before.verdict) < rank(said.verdict))
+            .is_none_or(|before| before.verdict.severity() < said.verdict.severity())
         {
             self.said = Some(Said {
                 masks: Vec::new(),

@@ -2,7 +2,7 @@
 
 use trilithon_model_derive::Config;
 
-use super::guard::{History, OnError};
+use super::guard::{GuardMcp, History, OnError};
 use super::{ClientConfig, ClientRequestFormat, OnDenyResponse};
 use crate::rollout::{Mode, Percent};
 
@@ -16,6 +16,10 @@ pub struct ContentGuard {
     /// How bodies are read. Behind a `chat-completion`, `responses-api` or `messages-api` middleware that middleware's
     /// format counts, and `jsonQueries` are not looked at.
     pub client_request_format: ClientRequestFormat,
+    /// Bodies are messages of the Model Context Protocol. Behind an `mcp` middleware they are so without being called so. Not in
+    /// Traefik Hub.
+    #[config(allow_empty)]
+    pub mcp: Option<GuardMcp>,
     /// What is done with requests.
     pub request: Option<ContentPhase>,
     /// What is done with answers.

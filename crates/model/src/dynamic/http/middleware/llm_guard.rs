@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use trilithon_model_derive::Config;
 
-use super::guard::{History, OnError};
+use super::guard::{GuardMcp, History, OnError};
 use super::{ClientConfig, ClientRequestFormat, OnDenyResponse};
 use crate::rollout::{Mode, Percent};
 
@@ -18,6 +18,10 @@ pub struct LlmGuard {
     /// How bodies are read. Behind a `chat-completion`, `responses-api` or `messages-api` middleware that middleware's
     /// format counts.
     pub client_request_format: ClientRequestFormat,
+    /// Bodies are messages of the Model Context Protocol. Behind an `mcp` middleware they are so without being called so. Not in
+    /// Traefik Hub.
+    #[config(allow_empty)]
+    pub mcp: Option<GuardMcp>,
     /// In which form the question is asked. Exactly one. Required.
     pub format: Option<LlmFormat>,
     /// What is asked about requests.

@@ -72,7 +72,7 @@ pub use errors::Errors;
 pub use extra::Extra;
 pub use forward_auth::{ClientTls, ForwardAuth};
 pub use grpc_web::GrpcWeb;
-pub use guard::{History, OnError};
+pub use guard::{GuardMcp, History, McpPart, OnError};
 pub use headers::Headers;
 pub use in_flight_req::{InFlightReq, IpStrategy, SourceCriterion};
 pub use ip_allow_list::{IpAllowList, IpWhiteList};
