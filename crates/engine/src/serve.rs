@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use trilithon_flow::record::Protocol;
+use trilithon_flow::trace::baggage;
 use trilithon_flow::{
     Connection, Exchange, Fault, FaultKind, Headers, Interim, Known, Method, Request, Response, metrics,
 };
@@ -88,6 +89,7 @@ fn describe(worker: &Worker, req: &Request, cx: &mut Exchange) {
     record.host = text(req.host()).into_owned();
     record.target = req.target.as_str().to_owned();
     let forwarded = req.headers.known(Known::XForwardedFor);
+    record.tool_call = req.headers.known(Known::Baggage).and_then(baggage::tool_call);
     record.forwarded_for = forwarded.map(|v| text(v).into_owned());
     if worker.telemetry.wants.request_headers {
         record.request_headers = Some(req.headers.clone());

@@ -82,6 +82,8 @@ pub struct McpCall {
     pub version: Option<Name>,
     /// The server that was asked, where one service stands for several.
     pub server: Option<Name>,
+    /// What the call is named by whoever asked for it: the id that a model gave the tool call.
+    pub tool_call: Option<Name>,
     /// Why there was no result: the code of an error, or `tool_error` where a tool says that it failed.
     pub error: Option<Name>,
     /// The message was refused by this middleware, and answered by the gateway.
@@ -147,6 +149,7 @@ impl McpCall {
         tell("id", self.id.as_deref());
         tell("protocolVersion", self.version.as_deref());
         tell("server", self.server.as_deref());
+        tell("toolCallId", self.tool_call.as_deref());
         tell("error", self.error.as_deref());
         tell("deniedBy", self.denied_by.as_deref());
         for (name, count) in [("hidden", self.hidden), ("wouldHide", self.would_hide)] {

@@ -25,6 +25,9 @@ pub type SharedCall = Rc<RefCell<ModelCall>>;
 /// Bytes of a name that comes from outside; the rest is cut off.
 const MAX_NAME: usize = 256;
 
+/// Tool calls of one answer whose ids are kept.
+pub const MAX_TOOL_CALLS: usize = 64;
+
 /// A name that comes from a client or an upstream.
 pub fn name(text: &str) -> Name {
     let mut end = text.len().min(MAX_NAME);
@@ -204,6 +207,8 @@ pub struct ModelCall {
     /// Why the answer ended, once for each choice, in the words of its dialect.
     pub finish_reasons: Vec<Name>,
     pub response_id: Option<Name>,
+    /// Ids of the tool calls that the answer asks for; the first [`MAX_TOOL_CALLS`].
+    pub tool_calls: Vec<Name>,
     /// From the beginning of the exchange to the first event of the answer that holds content; `None` without a stream.
     pub first_chunk: Option<Duration>,
     /// From the first such event to the last.
@@ -247,6 +252,7 @@ impl ModelCall {
             cost: None,
             finish_reasons: Vec::new(),
             response_id: None,
+            tool_calls: Vec::new(),
             first_chunk: None,
             streaming: Duration::ZERO,
             chunks: 0,
@@ -272,6 +278,7 @@ impl ModelCall {
         self.usage = None;
         self.finish_reasons.clear();
         self.response_id = None;
+        self.tool_calls.clear();
         self.first_chunk = None;
         self.streaming = Duration::ZERO;
         self.chunks = 0;
@@ -289,6 +296,14 @@ impl ModelCall {
             });
         }
         self.fault = Some(fault);
+    }
+
+    /// Takes note of a tool call that the answer asks for. Streams may tell of one more than once.
+    pub fn calls(&mut self, id: &str) {
+        let has_room = self.tool_calls.len() < MAX_TOOL_CALLS;
+        if has_room && !id.is_empty() && !self.tool_calls.iter().any(|known| **known == *id) {
+            self.tool_calls.push(name(id));
+        }
     }
 
     /// Takes note of tokens, unless they are known on a better basis.

@@ -98,6 +98,8 @@ pub struct Record {
     pub undo: Option<Box<Undo>>,
     /// The entry of the audit log that this exchange undoes.
     pub undoes: Option<Name>,
+    /// The tool call that this exchange is made for, by the id that a model gave it ([`trace::baggage`](crate::trace::baggage)).
+    pub tool_call: Option<Name>,
 
     /// Whether this exchange is for the access log, the metrics and the traces (entry point and router `observability`).
     pub access_log: bool,

@@ -14,6 +14,7 @@ pub mod inward;
 pub mod list;
 pub mod merge;
 pub mod message;
+pub mod meta;
 pub mod metadata;
 mod naming;
 pub mod outward;

@@ -29,6 +29,9 @@ pub fn told(call: Option<&McpCall>) -> Told<'static> {
     }
     say("jsonrpc.request.id", call.id.as_deref());
     say("mcp.protocol.version", call.version.as_deref());
+    say("gen_ai.tool.call.id", call.tool_call.as_deref());
+    say("network.transport", Some("tcp"));
+    say("network.protocol.name", Some("http"));
     say("trilithon.denied_by", call.denied_by.as_deref());
     let code = call.error.as_deref().filter(|error| error.starts_with('-'));
     say("rpc.response.status_code", code);
@@ -56,6 +59,7 @@ mod tests {
             method: "tools/call".into(),
             subject: Subject::Tool("add".into()),
             id: Some("7".into()),
+            tool_call: Some("call_1".into()),
             error: Some("-32602".into()),
             ..McpCall::default()
         };
@@ -72,6 +76,9 @@ mod tests {
                 "gen_ai.operation.name",
                 "gen_ai.tool.name",
                 "jsonrpc.request.id",
+                "gen_ai.tool.call.id",
+                "network.transport",
+                "network.protocol.name",
                 "rpc.response.status_code",
                 "error.type",
             ]

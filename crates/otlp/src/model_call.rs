@@ -53,6 +53,10 @@ pub fn told(call: Option<&ModelCall>) -> Told<'static> {
         let reasons: Vec<String> = call.finish_reasons.iter().map(|r| r.to_string()).collect();
         all.push(named("gen_ai.response.finish_reasons", texts(&reasons)));
     }
+    if !call.tool_calls.is_empty() {
+        let ids: Vec<String> = call.tool_calls.iter().map(|id| id.to_string()).collect();
+        all.push(named("trilithon.tool.call.ids", texts(&ids)));
+    }
     if !call.coverage.is_empty() {
         all.push(verdicts(&call.coverage));
     }

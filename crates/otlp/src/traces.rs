@@ -67,6 +67,7 @@ struct Finished {
     recording: Box<Recording>,
     model_call: Option<Box<ModelCall>>,
     mcp_call: Option<Box<McpCall>>,
+    tool_call: Option<Name>,
     entry_point: Option<Name>,
     method: String,
     host: String,
@@ -124,6 +125,7 @@ impl Finished {
             recording: trace.take()?,
             model_call: record.model_call.clone(),
             mcp_call: record.mcp_call.clone(),
+            tool_call: record.tool_call.clone(),
             trace: trace.id,
             span: trace.span,
             parent: trace.parent,
@@ -267,6 +269,9 @@ impl Words {
                 all.push(named(format!("{side}.address"), text(&ip)));
                 all.push(named(format!("{side}.port"), int(i64::from(peer.port()))));
             }
+        }
+        if let Some(id) = &f.tool_call {
+            all.push(named("gen_ai.tool.call.id", text(id)));
         }
         if let Some(version) = recording.configuration {
             let version = i64::try_from(version).unwrap_or(i64::MAX);

@@ -72,6 +72,7 @@ known! {
     XForwardedUri = "X-Forwarded-Uri",
     XRealIp = "X-Real-Ip",
     Traceparent = "Traceparent",
+    Baggage = "Baggage",
 }
 
 // One bit of a `u64` stands for each.

@@ -3,7 +3,7 @@
 use super::{Opaque, Slot};
 use trilithon_flow::Usage;
 use trilithon_flow::model_call::Basis;
-use trilithon_wire::json::Value;
+use trilithon_wire::json::{Text, Value};
 
 /// What a whole answer says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Answer {
     pub reported: Reported,
     /// Why each choice ended, in the dialect's words.
     pub finish_reasons: Vec<String>,
+    /// Ids of the tool calls that it asks for.
+    pub tool_calls: Vec<String>,
     pub slots: Vec<Slot>,
     pub opaque: Vec<Opaque>,
 }
@@ -64,6 +66,11 @@ impl Reported {
             basis: Basis::Reported,
         })
     }
+}
+
+/// Texts, owned.
+pub(super) fn owned<'d>(texts: impl Iterator<Item = Text<'d>>) -> Vec<String> {
+    texts.map(|text| text.to_str().into_owned()).collect()
 }
 
 /// A string member, owned.

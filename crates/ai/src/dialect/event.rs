@@ -16,6 +16,8 @@ pub struct Event<'d> {
     pub reported: Reported,
     /// Choices that end, and why, in the dialect's words.
     pub finish: Vec<(u32, Text<'d>)>,
+    /// Ids of tool calls that it asks for; what is told once more names them once more.
+    pub tool_calls: Vec<Text<'d>>,
 }
 
 /// What an event is for.

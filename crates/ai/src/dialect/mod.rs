@@ -5,6 +5,7 @@
 
 mod answer;
 mod broken;
+mod called;
 mod chat;
 mod course;
 mod deny;

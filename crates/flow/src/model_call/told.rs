@@ -52,6 +52,10 @@ impl ModelCall {
                 .collect(),
         );
         tell("responseId", self.response_id.as_deref().into());
+        tell(
+            "toolCallIds",
+            self.tool_calls.iter().map(|id| id.as_ref()).collect(),
+        );
         tell("firstChunkMs", self.first_chunk.map(milliseconds).into());
         tell(
             "brokeOff",

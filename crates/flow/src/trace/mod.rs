@@ -3,8 +3,10 @@
 //! Whether an exchange is sampled is decided once, when it begins: as its caller decided, or by the share of traces that
 //! are kept. One that is not carries its ids on and notes nothing. How spans leave the process is for an observer.
 
+pub mod baggage;
 mod copies;
 mod id;
+mod join;
 mod propagate;
 mod span;
 mod w3c;
@@ -23,57 +25,69 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How exchanges become traces; one per process.
 #[derive(Clone, Debug, Default)]
 pub struct Tracer {
-    pub propagators: Propagators,
     /// Of 2^63: the share of traces without a caller's decision that are sampled.
     threshold: u64,
+    how: Arc<How>,
+}
+
+/// What all traces have in common.
+#[derive(Clone, Debug, Default)]
+struct How {
+    propagators: Propagators,
     capture: Arc<Capture>,
-    copies: Option<Arc<Copies>>,
+    copies: Option<Copies>,
     /// The version of the configuration in force, where versions are kept.
     configuration: Option<Arc<AtomicU64>>,
+}
+
+impl How {
+    /// What a sampled exchange begins to note.
+    fn recording(&self) -> Box<Recording> {
+        let mut recording = Recording::new(&self.capture);
+        recording.configuration = self.configuration.as_ref().map(|v| v.load(Ordering::Relaxed));
+        Box::new(recording)
+    }
 }
 
 impl Tracer {
     /// One that samples this share of the traces that begin here, 0 to 1.
     pub fn new(propagators: Propagators, share: f64, capture: Capture) -> Tracer {
         Tracer {
-            propagators,
             // The product of 1 is one more than any lot.
             threshold: (share.clamp(0.0, 1.0) * (1u64 << 63) as f64) as u64,
-            capture: Arc::new(capture),
-            copies: None,
-            configuration: None,
+            how: Arc::new(How {
+                propagators,
+                capture: Arc::new(capture),
+                copies: None,
+                configuration: None,
+            }),
         }
     }
 
     /// The same, telling servers the place once more.
-    pub fn copied(self, copies: Copies) -> Tracer {
-        let copies = (copies != Copies::default()).then(|| Arc::new(copies));
-        Tracer { copies, ..self }
+    pub fn copied(mut self, copies: Copies) -> Tracer {
+        Arc::make_mut(&mut self.how).copies = Some(copies).filter(|copies| *copies != Copies::default());
+        self
     }
 
     /// The same, noting the version of the configuration that each exchange is served by.
-    pub fn versioned(self, configuration: Option<Arc<AtomicU64>>) -> Tracer {
-        Tracer {
-            configuration,
-            ..self
-        }
+    pub fn versioned(mut self, configuration: Option<Arc<AtomicU64>>) -> Tracer {
+        Arc::make_mut(&mut self.how).configuration = configuration;
+        self
     }
 
     /// The trace that a request is part of.
     pub fn begin(&self, headers: &Headers) -> Trace {
-        let remote = self.propagators.extract(headers);
-        let mut trace = Trace::start(self.propagators, remote.as_ref(), false);
+        let remote = self.how.propagators.extract(headers);
+        let mut trace = Trace::start(self.how.clone(), remote.as_ref());
         let decided = remote.and_then(|r| {
             trace.state = r.state;
             r.sampled
         });
         trace.sampled = decided.unwrap_or_else(|| trace.id.lot() < self.threshold);
         if trace.sampled {
-            let mut recording = Recording::new(&self.capture);
-            recording.configuration = self.configuration.as_ref().map(|v| v.load(Ordering::Relaxed));
-            trace.recording = RefCell::new(Some(Box::new(recording)));
+            trace.recording = RefCell::new(Some(self.how.recording()));
         }
-        trace.copies.clone_from(&self.copies);
         trace
     }
 }
@@ -88,22 +102,20 @@ pub struct Trace {
     pub sampled: bool,
     /// `tracestate`, well formed.
     pub state: Option<Box<str>>,
-    propagators: Propagators,
-    copies: Option<Arc<Copies>>,
+    how: Arc<How>,
     /// In a cell, for the observer that takes it at the end.
     recording: RefCell<Option<Box<Recording>>>,
 }
 
 impl Trace {
-    fn start(propagators: Propagators, remote: Option<&Remote>, sampled: bool) -> Trace {
+    fn start(how: Arc<How>, remote: Option<&Remote>) -> Trace {
         Trace {
             id: remote.map_or_else(TraceId::random, |r| r.trace),
             span: SpanId::random(),
             parent: remote.map(|r| r.span),
-            sampled,
+            sampled: false,
             state: None,
-            propagators,
-            copies: None,
+            how,
             recording: RefCell::default(),
         }
     }
@@ -116,8 +128,7 @@ impl Trace {
             parent: self.parent,
             sampled: self.sampled,
             state: self.state.clone(),
-            propagators: self.propagators,
-            copies: self.copies.clone(),
+            how: self.how.clone(),
             recording: RefCell::default(),
         }
     }
@@ -259,8 +270,11 @@ impl Record {
                 sampled: Some(trace.sampled),
                 state: None,
             };
-            trace.propagators.inject(headers, &place, trace.state.as_deref());
-            if let Some(copies) = &trace.copies {
+            trace
+                .how
+                .propagators
+                .inject(headers, &place, trace.state.as_deref());
+            if let Some(copies) = &trace.how.copies {
                 copies.write(headers, &place, trace.state.as_deref());
             }
         }

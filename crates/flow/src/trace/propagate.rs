@@ -1,6 +1,7 @@
 //! How a trace goes from one process to the next: the formats of `OTEL_PROPAGATORS`.
 //!
-//! `baggage` has nothing to read or write here: the header goes through a gateway like any other.
+//! `baggage` has nothing to read or write here: the header goes through a gateway like any other ([`super::baggage`] is about one
+//! member of it).
 
 use super::id::{SpanId, TraceId, hex};
 use super::w3c;
@@ -60,6 +61,11 @@ impl Propagators {
         }
         let mut formats = formats.into_iter();
         (Propagators(std::array::from_fn(|_| formats.next())), unknown)
+    }
+
+    /// Whether W3C Trace Context is one of them.
+    pub(super) fn has_w3c(self) -> bool {
+        self.each().any(|format| format == Propagator::TraceContext)
     }
 
     fn each(self) -> impl Iterator<Item = Propagator> {

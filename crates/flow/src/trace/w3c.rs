@@ -18,12 +18,23 @@ pub fn extract(headers: &Headers) -> Option<Remote> {
     let (value, None) = (values.next()?, values.next()) else {
         return None;
     };
+    place(value, || state(headers.get_all(STATE.as_bytes())))
+}
+
+/// The caller's place as a message tells it.
+pub fn read(parent: &str, state_text: Option<&str>) -> Option<Remote> {
+    place(parent.as_bytes(), || {
+        state(state_text.map(str::as_bytes).into_iter())
+    })
+}
+
+fn place(value: &[u8], state: impl FnOnce() -> Option<Box<str>>) -> Option<Remote> {
     let (trace, span, sampled) = parent(value)?;
     Some(Remote {
         trace,
         span,
         sampled: Some(sampled),
-        state: state(headers),
+        state: state(),
     })
 }
 
@@ -67,9 +78,9 @@ fn parent(value: &[u8]) -> Option<(TraceId, SpanId, bool)> {
 }
 
 /// The state of all lines in one, if every member is well formed.
-fn state(headers: &Headers) -> Option<Box<str>> {
+fn state<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Box<str>> {
     let mut all = String::new();
-    for line in headers.get_all(STATE.as_bytes()) {
+    for line in lines {
         if all.len() + line.len() > MAX_STATE {
             return None;
         }

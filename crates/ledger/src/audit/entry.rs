@@ -81,6 +81,8 @@ pub struct Request {
     /// How it can be undone, and the entry that it undoes.
     undo: Option<Undo>,
     undoes: Option<Name>,
+    /// The tool call of a model that it was made for.
+    tool_call: Option<Name>,
     request_bytes: u64,
     response_bytes: u64,
     trace: Option<(TraceId, SpanId)>,
@@ -111,6 +113,7 @@ impl Request {
             mcp: record.mcp_call.as_ref().map(|call| call.told()),
             undo: record.undo.as_deref().cloned(),
             undoes: record.undoes.clone(),
+            tool_call: record.tool_call.clone(),
             request_bytes: record.request_bytes,
             response_bytes: record.response_bytes,
             trace: record.trace.as_ref().map(|t| (t.id, t.span)),
@@ -151,6 +154,9 @@ struct RequestEntry<'a> {
     /// The id of the entry that it undoes, or was to undo.
     #[serde(skip_serializing_if = "Option::is_none")]
     undoes: Option<&'a str>,
+    /// The tool call that the exchange was made for, by the id that a model gave it.
+    #[serde(rename = "toolCallId", skip_serializing_if = "Option::is_none")]
+    tool_call: Option<String>,
     sizes: Sizes,
     milliseconds: f64,
     /// Where the exchange stands in a trace, sampled or not.
@@ -324,6 +330,7 @@ impl Writer {
             mcp: request.mcp.as_ref().map(|told| self.redacted(told)),
             undo: request.undo.as_ref().map(|undo| self.undo(undo)),
             undoes: request.undoes.as_deref(),
+            tool_call: request.tool_call.as_deref().map(text),
             sizes: Sizes {
                 request: request.request_bytes,
                 response: request.response_bytes,

@@ -47,6 +47,7 @@ mod tap;
 mod tls;
 mod tokens;
 mod tool_guards;
+mod tool_traces;
 mod traces;
 mod translation;
 mod trust;

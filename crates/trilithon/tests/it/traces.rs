@@ -30,7 +30,7 @@ http:
 const PARENT: &str = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
 
 /// A collector that takes everything.
-fn collector() -> Upstream {
+pub fn collector() -> Upstream {
     Upstream::answering(|_| Answer::new(200, ""))
 }
 
@@ -80,12 +80,12 @@ fn records(collector: &Upstream) -> Vec<LogRecord> {
 
 /// Waits for as many spans.
 #[track_caller]
-fn wait_for(collector: &Upstream, count: usize) -> Vec<Span> {
+pub fn wait_for(collector: &Upstream, count: usize) -> Vec<Span> {
     let found = until(PATIENCE, || Some(spans(collector)).filter(|s| s.len() >= count));
     found.unwrap_or_else(|| panic!("{} of {count} spans came", spans(collector).len()))
 }
 
-fn value(attributes: &[KeyValue], key: &str) -> String {
+pub fn value(attributes: &[KeyValue], key: &str) -> String {
     let found = attributes.iter().find(|a| a.key == key);
     match found.and_then(|a| a.value.clone()?.value) {
         Some(Value::StringValue(text)) => text,
@@ -95,7 +95,7 @@ fn value(attributes: &[KeyValue], key: &str) -> String {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

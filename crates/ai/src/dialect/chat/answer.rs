@@ -1,7 +1,8 @@
 //! Answers of Chat Completions.
 
 use super::super::Answer;
-use super::super::answer::string;
+use super::super::answer::{owned, string};
+use super::super::called;
 use super::super::gather::Gather;
 use super::super::messages;
 use super::usage;
@@ -12,12 +13,15 @@ use trilithon_wire::json::{Kind, Value};
 pub(in super::super) fn answer(root: &Value<'_>) -> Answer {
     let mut gather = Gather::default();
     let mut finish_reasons = Vec::new();
+    let mut tool_calls = Vec::new();
     for (i, choice) in root.get("choices").iter().flat_map(Value::items).enumerate() {
         let index = choice.get("index").and_then(|v| v.as_u64());
         gather.choice = index.map_or(i as u32, |n| n as u32);
         finish_reasons.extend(string(&choice, "finish_reason"));
         if let Some(message) = choice.get("message") {
             one_message(&message, &mut gather);
+            let calls = message.get("tool_calls");
+            tool_calls.extend(calls.iter().flat_map(|calls| owned(called::chat(calls))));
         }
     }
     Answer {
@@ -25,6 +29,7 @@ pub(in super::super) fn answer(root: &Value<'_>) -> Answer {
         model: string(root, "model"),
         reported: usage(root),
         finish_reasons,
+        tool_calls,
         slots: gather.slots,
         opaque: gather.opaque,
     }

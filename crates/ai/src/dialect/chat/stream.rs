@@ -1,5 +1,6 @@
 //! Chunks of Chat Completions.
 
+use super::super::called;
 use super::super::gather::Gather;
 use super::super::{Delta, Event, EventKind};
 use super::usage;
@@ -76,6 +77,7 @@ fn thought<'d>(block: &Value<'d>, choice: u32, event: &mut Event<'d>) {
 }
 
 fn tool_calls<'d>(calls: &Value<'d>, choice: u32, event: &mut Event<'d>) {
+    event.tool_calls.extend(called::chat(calls));
     for (i, call) in calls.items().enumerate() {
         let index = call
             .get("index")

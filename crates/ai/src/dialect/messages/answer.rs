@@ -1,7 +1,8 @@
 //! Answers of Messages.
 
 use super::super::Answer;
-use super::super::answer::string;
+use super::super::answer::{owned, string};
+use super::super::called;
 use super::super::gather::Gather;
 use super::{contents, usage};
 use trilithon_flow::Channel;
@@ -10,14 +11,17 @@ use trilithon_wire::json::Value;
 /// Finds what is in a whole answer.
 pub(in super::super) fn answer(root: &Value<'_>) -> Answer {
     let mut gather = Gather::default();
+    let mut tool_calls = Vec::new();
     if let Some(content) = root.get("content") {
         contents(&content, Channel::Assistant, &mut gather);
+        tool_calls = owned(content.items().filter_map(|block| called::messages(&block)));
     }
     Answer {
         id: string(root, "id"),
         model: string(root, "model"),
         reported: usage(root),
         finish_reasons: string(root, "stop_reason").into_iter().collect(),
+        tool_calls,
         slots: gather.slots,
         opaque: gather.opaque,
     }

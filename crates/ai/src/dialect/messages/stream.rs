@@ -1,5 +1,6 @@
 //! Events of Messages.
 
+use super::super::called;
 use super::super::gather::Gather;
 use super::super::{Delta, Event, EventKind};
 use super::{block, usage};
@@ -44,10 +45,11 @@ fn index(root: &Value<'_>) -> u32 {
 }
 
 /// A block may come with text, or whole.
-fn begun(root: &Value<'_>, event: &mut Event<'_>) {
+fn begun<'d>(root: &Value<'d>, event: &mut Event<'d>) {
     let Some(content) = root.get("content_block") else {
         return;
     };
+    event.tool_calls.extend(called::messages(&content));
     let is_call = content
         .get("type")
         .and_then(|v| v.text())

@@ -1,7 +1,8 @@
 //! Answers of Responses.
 
 use super::super::Answer;
-use super::super::answer::string;
+use super::super::answer::{owned, string};
+use super::super::called;
 use super::super::gather::Gather;
 use super::item::item;
 use super::usage;
@@ -10,15 +11,18 @@ use trilithon_wire::json::Value;
 /// Finds what is in a whole answer.
 pub(in super::super) fn answer(root: &Value<'_>) -> Answer {
     let mut gather = Gather::default();
+    let mut tool_calls = Vec::new();
     for (i, output) in root.get("output").iter().flat_map(Value::items).enumerate() {
         gather.message = Some(i);
         item(&output, &mut gather);
+        tool_calls.extend(owned(called::responses(&output).into_iter()));
     }
     Answer {
         id: string(root, "id"),
         model: string(root, "model"),
         reported: usage(root),
         finish_reasons: finish(root).into_iter().collect(),
+        tool_calls,
         slots: gather.slots,
         opaque: gather.opaque,
     }

@@ -2,6 +2,7 @@
 //! of the response.
 
 use super::super::answer::string;
+use super::super::called;
 use super::super::gather::Gather;
 use super::super::{Delta, Event, EventKind};
 use super::item::part;
@@ -123,7 +124,8 @@ fn whole_response<'d>(response: &Value<'d>, event: &mut Event<'d>) {
 }
 
 /// An item: at its end, everything in it again.
-fn whole_item(item: &Value<'_>, output: u32, restates: bool, event: &mut Event<'_>) {
+fn whole_item<'d>(item: &Value<'d>, output: u32, restates: bool, event: &mut Event<'d>) {
+    event.tool_calls.extend(called::responses(item));
     match string(item, "type").as_deref() {
         Some("message") | Some("reasoning") => {
             let of = |name: &str| {

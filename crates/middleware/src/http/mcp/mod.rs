@@ -2,6 +2,7 @@
 //! `policy`; here a message is read, decided on, recorded, passed on as it came, and lists are shortened on their way back.
 
 mod access;
+mod context;
 pub(super) mod denial;
 mod hosts;
 mod listing;
@@ -98,6 +99,9 @@ impl Wrap for Mcp {
                 Ok(opened) => opened,
                 Err(refusal) => return refusal,
             };
+            if let Some(opened) = &opened {
+                context::read(opened, &req, cx);
+            }
             if let Some(opened) = &opened
                 && !self.access.admits(mode, &req, cx)
             {
@@ -110,6 +114,9 @@ impl Wrap for Mcp {
                 req.headers.remove_known(Known::AcceptEncoding);
             }
             let span = opened.is_some().then(|| cx.record.enter(|| What::McpCall));
+            if let Some(opened) = &opened {
+                context::hand_on(opened, &mut req, cx);
+            }
             let res = next.run(req, cx).await;
             if let Some(span) = &span {
                 cx.record.leave(span);

@@ -82,6 +82,7 @@ impl Look for Facts {
             .take(MAX_REASONS)
             .map(|r| named(r))
             .collect();
+        answer.tool_calls.iter().for_each(|id| call.calls(id));
         self.spoken.whole(&call, &answer, body);
         content::answered(&mut call, &answer, body);
         let reported = self.dialect.usage(answer.reported);
@@ -132,6 +133,9 @@ fn name(call: &mut ModelCall, event: &Event<'_>) {
     };
     set(&mut call.response_id, &event.id);
     set(&mut call.served, &event.model);
+    for id in &event.tool_calls {
+        call.calls(&id.to_str());
+    }
     for (_, reason) in &event.finish {
         // A hostile upstream could end one choice for ever.
         if call.finish_reasons.len() < MAX_REASONS {

@@ -21,6 +21,9 @@ pub struct Wanted {
     /// Written at this time or later; as entries write it, so that text compares as time.
     since: Option<String>,
     kind: Option<String>,
+    /// All that belongs to this tool call: the model's answer that asked for it, and what was done for it.
+    call: Option<String>,
+    trace: Option<String>,
     /// Go on with what comes.
     follow: bool,
 }
@@ -34,6 +37,8 @@ impl Wanted {
             last: args.number(&["-n", "--last"])?,
             since,
             kind: args.option(&["--kind"])?,
+            call: args.option(&["--call"])?,
+            trace: args.option(&["--trace"])?,
             follow: false,
         })
     }
@@ -53,7 +58,18 @@ impl Wanted {
         let text = |name: &str| entry[name].as_str().unwrap_or_default();
         self.kind.as_deref().is_none_or(|kind| text("kind") == kind)
             && self.since.as_deref().is_none_or(|since| text("time") >= since)
+            && self.call.as_deref().is_none_or(|id| belongs(entry, id))
+            && self
+                .trace
+                .as_deref()
+                .is_none_or(|id| entry["trace"]["traceId"] == id)
     }
+}
+
+/// Whether an entry is about a tool call: made for it, or by a model that asked for it.
+fn belongs(entry: &Value, id: &str) -> bool {
+    let asked_for = entry["model"]["toolCallIds"].as_array();
+    entry["toolCallId"] == id || asked_for.is_some_and(|ids| ids.iter().any(|asked| asked == id))
 }
 
 /// A time: that long ago, or the time itself.
@@ -152,14 +168,22 @@ fn line(entry: &Value) -> String {
     let refused = refused
         .filter(|d| d["allowed"] == false)
         .map(|d| format!(" refused-by={} ({})", text(&d["policy"]), text(&d["mode"])));
+    let subject = [
+        ("model", entry["model"]["modelSent"].as_str()),
+        ("tool", entry["mcp"]["tool"].as_str()),
+    ];
+    let subject = subject
+        .iter()
+        .filter_map(|(noun, name)| Some(format!(" {noun}={}", (*name)?)));
     format!(
-        "{head} {} {} {}://{}{}{query} by {who} router={}{}",
+        "{head} {} {} {}://{}{}{query} by {who} router={}{}{}",
         entry["outcome"]["status"],
         text(&request["method"]),
         text(&request["scheme"]),
         text(&request["host"]),
         text(&request["path"]),
         request["router"].as_str().unwrap_or("-"),
+        subject.collect::<String>(),
         refused.collect::<String>(),
     )
 }

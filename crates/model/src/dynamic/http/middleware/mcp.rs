@@ -9,7 +9,7 @@ use crate::word::words;
 
 /// Governs calls of tools by the Model Context Protocol (Streamable HTTP, all revisions): who may call what, with which arguments,
 /// and what is listed to whom. Stands behind the middleware that makes out who is asking, such as `jwt`. A route whose middleware has
-/// no rules passes byte for byte; what was asked is recorded.
+/// no rules passes byte for byte; what was asked is recorded. Where the request is traced, the server is told so in `_meta`.
 ///
 /// With rules, messages are read strictly: what two readers could take for two messages gets 400. Batches are not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]

@@ -1,0 +1,128 @@
+//! The member of `baggage` (W3C Baggage) that names the tool call which a request is made for. Servers that take part in tracing hand
+//! baggage on, so that what a tool asks of an API can be told to belong to what a model asked for.
+
+use crate::model_call::name;
+use crate::record::Name;
+
+/// The member, by OpenTelemetry's name of the attribute.
+pub const TOOL_CALL: &str = "gen_ai.tool.call.id";
+
+/// Bytes of a baggage that is looked at (W3C Baggage §3.3.2).
+const MAX_BYTES: usize = 8192;
+
+/// The id of the tool call.
+pub fn tool_call(baggage: &[u8]) -> Option<Name> {
+    let text = std::str::from_utf8(baggage.get(..baggage.len().min(MAX_BYTES))?).ok()?;
+    let member = text.split(',').find_map(|member| {
+        let (key, value) = member.split_once('=')?;
+        (key.trim() == TOOL_CALL).then_some(value)
+    })?;
+    // Properties follow a semicolon.
+    let value = member.split(';').next().unwrap_or_default().trim();
+    let id = decoded(value);
+    (!id.is_empty()).then(|| name(&id))
+}
+
+/// The same baggage with the tool call named in it.
+pub fn naming(baggage: Option<&str>, id: &str) -> String {
+    let named = baggage.and_then(|text| tool_call(text.as_bytes()));
+    match baggage {
+        Some(text) if named.is_some_and(|known| *known == *id) => text.to_owned(),
+        Some(text) if !text.trim().is_empty() => {
+            let others = text.split(',').filter(|member| {
+                let key = member.split_once('=').map(|(key, _)| key.trim());
+                key != Some(TOOL_CALL)
+            });
+            let mut all: Vec<String> = others.map(|member| member.trim().to_owned()).collect();
+            all.push(member(id));
+            all.join(",")
+        }
+        _ => member(id),
+    }
+}
+
+fn member(id: &str) -> String {
+    let mut text = format!("{TOOL_CALL}=");
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'/' => {
+                text.push(byte as char);
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// Without percent-encoding; what is no text has replacement characters.
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((&first, more)) = rest.split_first() {
+        let escape = more
+            .first_chunk::<2>()
+            .and_then(|two| std::str::from_utf8(two).ok());
+        let escape = escape.filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
+        match escape.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) if first == b'%' => {
+                bytes.push(byte);
+                rest = &more[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_member_is_found() {
+        let check = |baggage: &str, want: Option<&str>| {
+            assert_eq!(tool_call(baggage.as_bytes()).as_deref(), want, "{baggage}");
+        };
+        check("gen_ai.tool.call.id=call_1", Some("call_1"));
+        check("a=1, gen_ai.tool.call.id = call%201;p=2 ,b=3", Some("call 1"));
+        check("gen_ai.tool.call.id=%zz%4", Some("%zz%4"));
+        check("gen_ai.tool.call.id=%ff", Some("\u{fffd}"));
+        for none in [
+            "",
+            "a=1",
+            "gen_ai.tool.call.id",
+            "gen_ai.tool.call.id=",
+            "xgen_ai.tool.call.id=1",
+        ] {
+            check(none, None);
+        }
+        let long = format!("gen_ai.tool.call.id={}", "x".repeat(10_000));
+        assert!(tool_call(long.as_bytes()).is_some_and(|id| id.len() == 256));
+        assert_eq!(tool_call(&[0xff, b'=', b'1']), None);
+    }
+
+    #[test]
+    fn a_call_is_named() {
+        let check = |baggage: Option<&str>, id: &str, want: &str| {
+            assert_eq!(naming(baggage, id), want, "{baggage:?}");
+        };
+        check(None, "call_1", "gen_ai.tool.call.id=call_1");
+        check(Some(" "), "a b", "gen_ai.tool.call.id=a%20b");
+        check(Some("a=1"), "é", "a=1,gen_ai.tool.call.id=%C3%A9");
+        check(
+            Some("gen_ai.tool.call.id=old;p=1, b=2"),
+            "new",
+            "b=2,gen_ai.tool.call.id=new",
+        );
+        check(
+            Some("gen_ai.tool.call.id=same , b=2"),
+            "same",
+            "gen_ai.tool.call.id=same , b=2",
+        );
+        let id = "\"odd, =;\u{1}";
+        assert_eq!(tool_call(naming(Some("a=1"), id).as_bytes()).as_deref(), Some(id));
+    }
+}
