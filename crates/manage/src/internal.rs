@@ -1,5 +1,6 @@
 //! The gateway's own services, by the names that routers use for them.
 
+use crate::activity::Activity;
 use crate::answer::{self, Page};
 use crate::api::Api;
 use crate::dashboard::Dashboard;
@@ -22,6 +23,8 @@ pub struct Context {
     /// The live snapshot. Made after the services, as the first snapshot needs them; empty until then.
     pub live: Arc<OnceLock<Arc<Live>>>,
     pub metrics: Option<Arc<Metrics>>,
+    /// What goes on; where there is an API to ask for it.
+    pub activity: Option<Arc<Activity>>,
     pub started: SystemTime,
 }
 
@@ -33,6 +36,7 @@ impl Context {
         metrics: Option<Arc<Metrics>>,
     ) -> Context {
         Context {
+            activity: install.api.as_ref().map(|_| Arc::default()),
             install,
             live,
             metrics,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod activity;
 mod answer;
 pub mod api;
 mod dashboard;

@@ -85,6 +85,7 @@ impl Gateway {
             .map(Metrics::new);
         let slot: Arc<OnceLock<Arc<Live>>> = Arc::default();
         let pages = Pages::new(config.clone(), slot.clone(), metrics.clone());
+        let activity = pages.activity.clone();
         let metrics: Vec<_> = metrics
             .into_iter()
             .chain(export.metrics(&config, &pages))
@@ -132,6 +133,7 @@ impl Gateway {
         observers.extend(access_log.clone().map(|log| Box::new(log) as Box<dyn Observer>));
         observers.extend(audit.clone().map(|log| Box::new(log) as Box<dyn Observer>));
         observers.extend(metrics.iter().map(|m| Box::new(m.clone()) as Box<dyn Observer>));
+        observers.extend(activity.map(|a| Box::new(a) as Box<dyn Observer>));
         let mut tracer = None;
         if let Some((how, observer)) = export.traces(&config, chronicle.told_version()) {
             tracer = Some(how);

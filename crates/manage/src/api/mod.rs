@@ -104,6 +104,8 @@ enum Question {
     RawData,
     Overview,
     SupportDump,
+    /// What goes on now; Traefik has no such thing.
+    Activity,
     List(Noun),
     One(Noun, String),
 }
@@ -131,6 +133,7 @@ impl Question {
             "rawdata" => Question::RawData,
             "overview" => Question::Overview,
             "support-dump" => Question::SupportDump,
+            "activity" => Question::Activity,
             _ => match Noun::of(path) {
                 Some(noun) => Question::List(noun),
                 None => {
@@ -153,6 +156,10 @@ impl Question {
             Question::RawData => Page::json(&raw_data(report)),
             Question::Overview => Page::json(&overview::of(&context.install, report)),
             Question::SupportDump => support_dump::answer(context, report),
+            Question::Activity => match &context.activity {
+                Some(activity) => Page::json(&activity.answer(report, context.started)),
+                None => Page::error(404, "nothing is kept"),
+            },
             Question::List(noun) => list::answer(noun.items(context, report), params),
             Question::One(noun, name) => {
                 let items = noun.items(context, report);
