@@ -14,6 +14,7 @@ Commands:
                   --entry-point NAME, --client IP
   audit         read the audit log
                   show|tail [-f] [--since 1h] [--kind request] [-n 10] [-o json]
+                  --call ID of a tool call, --trace ID
                   verify [--key KEY] [--checkpoint FILE], prove ID, key
                   --store FOLDER instead of the gateway's flags
   history       list the versions of the configuration: -n 20, -o json
@@ -24,6 +25,7 @@ Commands:
                   --dry-run, -H 'Name: value', --token-file FILE
                   --cacert FILE, --insecure, --again
   quickstart    serve samples on embedded defaults and say what to try
+                  --tour plays one agent's work and ends, --print
   sample        serve one sample alone: model, which speaks what models speak,
                 or tools, which speaks the Model Context Protocol
                   --listen 127.0.0.1:8090, --key KEY, --api URL, --api-key KEY

@@ -1,6 +1,7 @@
 //! `trilithon quickstart`: the gateway on embedded defaults with samples behind it, and what to try.
 
 mod issuer;
+mod tour;
 
 use super::{run, sample};
 use crate::install;
@@ -9,6 +10,7 @@ use issuer::Issuer;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
+use tour::{Stage, Tour};
 use trilithon_engine::merge::Message;
 use trilithon_model::install::Static;
 use trilithon_model::node::Source;
@@ -24,18 +26,24 @@ const PORTS: [(&str, u16); 3] = [("@web@", 8000), ("@websecure@", 8443), ("@dash
 pub struct Options {
     /// Only print the configuration.
     print: bool,
+    /// Play the tour, and end with it.
+    tour: bool,
 }
 
 impl Options {
     /// # Errors
     /// An option that does not exist.
     pub fn parse(args: Vec<String>) -> anyhow::Result<Options> {
-        let mut options = Options { print: false };
+        let mut options = Options {
+            print: false,
+            tour: false,
+        };
         for arg in args {
             match arg.as_str() {
                 "--print" => options.print = true,
+                "--tour" => options.tour = true,
                 other => anyhow::bail!(
-                    "`{other}` is no option of quickstart; there is `--print`, which shows its configuration"
+                    "`{other}` is no option of quickstart; there are `--tour`, which plays one agent's work, and `--print`, which shows the configuration"
                 ),
             }
         }
@@ -74,12 +82,24 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
             .fold(text, |t, (mark, port)| t.replace(mark, &port.to_string()));
         samples.iter().fold(filled, |t, (mark, url)| t.replace(mark, url))
     };
-    let config = static_of(&fill(INSTALL))?;
+    let mut config = static_of(&fill(INSTALL))?;
     let source = Source::text("quickstart/routing.yml", fill(ROUTING));
     let (configuration, problems) = routing_file(&source);
     install::print(&problems);
     anyhow::ensure!(!problems.has_errors(), "the embedded configuration has errors");
-    say!("{}", fill(include_str!("quickstart/welcome.txt")));
+    let tour = options.tour.then(|| {
+        // What the tour says is not to stand between other lines.
+        config.access_log = None;
+        config.log = None;
+        Tour::start(Stage {
+            web: ports[0].1,
+            token: issuer.token.clone(),
+            store: store.clone(),
+        })
+    });
+    if tour.is_none() {
+        say!("{}", fill(include_str!("quickstart/welcome.txt")));
+    }
     let ended = run::serve(
         config,
         vec![Message {
@@ -90,7 +110,11 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     );
     // Nobody asks for it any more.
     let _ = std::fs::remove_dir_all(&store);
-    ended
+    match tour.filter(|_| ended.is_ok()).map(Tour::outcome) {
+        // It said itself what was wrong.
+        Some(Err(_)) => Ok(ExitCode::FAILURE),
+        Some(Ok(())) | None => ended,
+    }
 }
 
 /// A store of its own, so that samples are not in anybody's history.

@@ -3,6 +3,8 @@
 use crate::world::gateway;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use trilithon_testkit::{Gateway, PATIENCE, until};
 
 /// What each printed command is to say, by the words before it.
@@ -86,12 +88,15 @@ const WANTED: &[(&str, &[&str])] = &[
             "router=mask@quickstart",
             "router=staff@quickstart",
             "by tools router=orders@quickstart",
-            "by ada router=tools@quickstart refused-by=tools@quickstart (enforce)",
+            "by ada router=tools@quickstart tool=refund_order refused-by=tools@quickstart (enforce)",
         ],
     ),
     ("proof of one entry", &["\"hashes\": ["]),
     ("configurations", &["applied by start"]),
 ];
+
+/// A quickstart looks for free ports before it takes them: one at a time.
+static PORTS: Mutex<()> = Mutex::new(());
 
 /// Columns of a terminal.
 const WIDTH: usize = 80;
@@ -204,6 +209,7 @@ impl Quickstart {
 
 #[test]
 fn every_printed_command_does_what_it_says() {
+    let _alone = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
     let quickstart = Quickstart::start();
     for line in quickstart.welcome.lines() {
         let varies = line.contains("TOKEN=") || line.contains("--store");
@@ -226,4 +232,39 @@ fn every_printed_command_does_what_it_says() {
     }
     quickstart.nothing_is_wrong();
     quickstart.ends();
+}
+
+/// Everything that the tour says comes of answers; what it must have come to is here.
+#[test]
+fn the_tour_goes_as_it_should() {
+    let _alone = PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let tour = gateway()
+        .arguments(["quickstart", "--tour"])
+        .environment("TMPDIR", "@DIR@")
+        .spawn();
+    let status = until(PATIENCE * 3, || tour.exit(Duration::ZERO));
+    let said = tour.log();
+    assert!(status.is_some_and(|status| status.success()), "{said}");
+    let parts = [
+        "wants list_orders({\"customer\":\"ada\"}) as call_",
+        "{\"id\":\"o-1001\",\"customer\":\"ada\",\"total\":120.0}",
+        "\n       tools/call list_orders ",
+        "\n         GET ",
+        "by tools router=orders@quickstart",
+        "rule large-refunds, because of ",
+        "The key is ********************, keep it",
+        "< 200, 4 times",
+        "first (gpt-4o) 503, then second (gpt-4o-mini) 200",
+        "are as they were signed",
+        "and the signed root",
+        "steps went as they should",
+    ];
+    for part in parts {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let left = std::fs::read_dir(tour.folder().path()).expect("a folder");
+    let stores = left
+        .flatten()
+        .filter(|e| e.file_name().to_string_lossy().starts_with("trilithon-"));
+    assert_eq!(stores.count(), 0, "the store is put away");
 }

@@ -13,17 +13,19 @@ use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
 /// Traces kept.
-const KEPT: usize = 5;
+const KEPT: usize = 20;
 /// Bytes of one export, unpacked.
 const MAX_EXPORT: u64 = 4 << 20;
 /// Attributes worth a place in the tree, in this order.
-const SHOWN: [&str; 6] = [
+const SHOWN: [&str; 8] = [
     "traefik.router.name",
     "traefik.middleware.name",
     "traefik.service.name",
     "url.path",
     "url.full",
     "http.response.status_code",
+    "trilithon.tool.call.ids",
+    "gen_ai.tool.call.id",
 ];
 
 /// The last traces, oldest first.
@@ -42,7 +44,11 @@ impl Collector {
             self.take(&asked.body);
             return String::new();
         }
-        self.show()
+        let wanted = asked
+            .query()
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("trace="));
+        self.show(wanted)
     }
 
     fn take(&self, body: &[u8]) {
@@ -69,13 +75,19 @@ impl Collector {
         }
     }
 
-    fn show(&self) -> String {
+    /// All traces, or the one that is wanted.
+    fn show(&self, wanted: Option<&str>) -> String {
         let traces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
         for trace in traces.iter().rev() {
-            let _ = writeln!(out, "trace {}", hex(&trace.id));
+            let id = hex(&trace.id);
+            if wanted.is_some_and(|wanted| wanted != id) {
+                continue;
+            }
+            let _ = writeln!(out, "trace {id}");
             let is_known = |id: &[u8]| trace.spans.iter().any(|s| s.span_id == id);
-            for root in trace.spans.iter().filter(|s| !is_known(&s.parent_span_id)) {
+            let roots = trace.spans.iter().filter(|s| !is_known(&s.parent_span_id));
+            for root in in_order(roots) {
                 tree(&trace.spans, root, 1, &mut out);
             }
         }
@@ -112,14 +124,17 @@ fn tree(spans: &[Span], span: &Span, depth: usize, out: &mut String) {
         }
     }
     out.push('\n');
-    let mut children: Vec<&Span> = spans
-        .iter()
-        .filter(|s| s.parent_span_id == span.span_id)
-        .collect();
-    children.sort_by_key(|s| s.start_time_unix_nano);
+    let children = in_order(spans.iter().filter(|s| s.parent_span_id == span.span_id));
     for child in children {
         tree(spans, child, depth + 1, out);
     }
+}
+
+/// As they began.
+fn in_order<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<&'a Span> {
+    let mut spans: Vec<&Span> = spans.collect();
+    spans.sort_by_key(|span| span.start_time_unix_nano);
+    spans
 }
 
 fn text(attributes: &[KeyValue], name: &str) -> Option<String> {
@@ -131,6 +146,15 @@ fn text(attributes: &[KeyValue], name: &str) -> Option<String> {
         AnyValue {
             value: Some(any_value::Value::IntValue(number)),
         } => Some(number.to_string()),
+        AnyValue {
+            value: Some(any_value::Value::ArrayValue(all)),
+        } => {
+            let texts = all.values.iter().filter_map(|value| match &value.value {
+                Some(any_value::Value::StringValue(text)) => Some(text.as_str()),
+                _ => None,
+            });
+            Some(texts.collect::<Vec<_>>().join(","))
+        }
         _ => None,
     }
 }
