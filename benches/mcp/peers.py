@@ -3,7 +3,6 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,17 +14,16 @@ from harness.peers import PIN_PROXY, process_clock, stop, wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONF = os.path.join(HERE, 'conf')
 FASTMCP = os.path.join(HERE, 'venv', 'bin', 'python')
-RUST_PROXY = shutil.which('mcp-proxy', path=f'{HERE}/bin') or os.path.join(HERE, 'bin', 'mcp-proxy')
 PIN_LOAD = ['taskset', '-c', places.LOAD_CPU]
 KEY = 'sk-bench-0123456789'
 REVISION = '2025-11-25'
-NAMES = ('direct', 'bare', 'governed', 'aggregated', 'mcp-proxy', 'fastmcp')
+NAMES = ('direct', 'bare', 'governed', 'aggregated', 'fastmcp')
 GATEWAYS = ('bare', 'governed', 'aggregated')
 
 
 def available(gateway):
     """The names of those that can run here."""
-    there = {'mcp-proxy': RUST_PROXY, 'fastmcp': FASTMCP}
+    there = {'fastmcp': FASTMCP}
     return [name for name in NAMES if os.path.exists(there.get(name, gateway))]
 
 
@@ -58,16 +56,13 @@ class Server:
 class Peer:
     def __init__(self, name, servers, gateway):
         self.name, self.port, self.process, self.sink = name, places.free_port(), None, None
-        self.tool = {'aggregated': 'shop_read_notes', 'mcp-proxy': 'shop__read_notes'}.get(name, 'read_notes')
+        self.tool = 'shop_read_notes' if name == 'aggregated' else 'read_notes'
         self.headers = [f'Authorization: Bearer {KEY}', 'Content-Type: application/json', 'Accept: application/json, text/event-stream']
         self.environment = {'TRILITHON_WORKERS': '1'} if name in GATEWAYS else {}
         if name == 'direct':
             self.port = servers[0].port
         elif name == 'fastmcp':
             self.arguments = [FASTMCP, os.path.join(HERE, 'fastmcp_proxy.py'), f'http://127.0.0.1:{servers[0].port}/mcp', str(self.port)]
-        elif name == 'mcp-proxy':
-            config = fill('mcp-proxy.toml', 'mcp-proxy.toml', port=self.port, server=servers[0].port)
-            self.arguments = [RUST_PROXY, '--config', config]
         else:
             self.arguments = [gateway, f'--configFile={self.configure(servers)}']
 

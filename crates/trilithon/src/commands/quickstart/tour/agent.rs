@@ -44,6 +44,11 @@ impl Agent {
         Ok(())
     }
 
+    /// The header that says who asks, for those who ask with a command.
+    pub fn authorization_line(&self) -> String {
+        format!("Authorization: {}", self.authorization)
+    }
+
     /// A span of its own: the parent of what it asks for.
     fn place(&self) -> anyhow::Result<String> {
         Ok(format!("00-{}-{}-01", self.trace, random(8)?))

@@ -29,6 +29,7 @@ pub async fn all(agent: &mut Agent, book: &Book) -> anyhow::Result<usize> {
     trace(&mut steps, agent).await?;
     let entry = audit(&mut steps, book, &wanted)?;
     denied(&mut steps, agent, book).await?;
+    undone(&mut steps, agent, book).await?;
     masked(&mut steps, agent, book).await?;
     budget(&mut steps, agent).await?;
     failover(&mut steps, agent, book).await?;
@@ -180,6 +181,43 @@ async fn denied(steps: &mut Steps, agent: &mut Agent, book: &Book) -> anyhow::Re
         text(&refusal["rule"]),
         facts(&refusal["facts"])
     ));
+    Ok(())
+}
+
+async fn undone(steps: &mut Steps, agent: &mut Agent, book: &Book) -> anyhow::Result<()> {
+    agent.begin()?;
+    steps.next("A small refund passes, and is taken back by its contract: under the same rules, and once.");
+    let wanted = Wanted {
+        id: "call_small".to_owned(),
+        tool: "refund_order".to_owned(),
+        arguments: json!({"order": "o-1001", "amount": 20}),
+    };
+    asked(&format!("tools/call {} {}", wanted.tool, wanted.arguments));
+    let (status, answer) = agent.call(&wanted).await?;
+    let said = text(&answer["result"]["content"][0]["text"]);
+    ensure!(
+        status == 200 && said.starts_with("refunded 20"),
+        "a small refund should pass, came {status} {answer}"
+    );
+    came(&format!("{status} {said}"));
+    let lines = book.lines(&["--call", &wanted.id], 1)?;
+    let id = lines[0].split(' ').next().context("an entry has an id")?;
+    // Only what is signed is undone.
+    book.eventually(&["audit", "prove", id])?;
+    asked(&format!("trilithon undo {id}"));
+    let header = agent.authorization_line();
+    let undo = ["undo", id, "-H", &header];
+    let undone = book.run(&undo)?;
+    ensure!(
+        undone.contains("undone: 200"),
+        "the refund should be taken back, came {undone}"
+    );
+    undone.lines().for_each(came);
+    asked(&format!("trilithon undo {id}"));
+    let again = book.run(&undo).err().map(|error| format!("{error:#}"));
+    let again = again.filter(|said| said.contains("has undone it"));
+    let again = again.context("what is undone should not be undone again")?;
+    came(again.lines().last().unwrap_or_default().trim());
     Ok(())
 }
 

@@ -41,10 +41,11 @@ impl Book {
             .context("cannot run this program")?;
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         let complained = String::from_utf8_lossy(&done.stderr);
+        // Arguments may hold a token.
+        let command = arguments.first().copied().unwrap_or_default();
         ensure!(
             done.status.success(),
-            "`trilithon {}`: {said}{complained}",
-            arguments.join(" ")
+            "`trilithon {command}` failed: {said}{complained}"
         );
         Ok(said)
     }
