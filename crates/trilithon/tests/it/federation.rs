@@ -180,7 +180,10 @@ impl Client {
         let message = json!({"jsonrpc": "2.0", "id": "q", "method": method, "params": params});
         let answer = self.send("POST", &message.to_string());
         assert_eq!(answer.status, 200, "{method} {params}: {}", answer.text());
-        assert_eq!(answer.header("mcp-session-id") != "", method == "initialize");
+        assert_eq!(
+            !answer.header("mcp-session-id").is_empty(),
+            method == "initialize"
+        );
         let answer = answer.json();
         assert_eq!(answer["id"], "q", "{answer}");
         answer
