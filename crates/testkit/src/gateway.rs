@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Certs, Folder, PATIENCE, RawClient, Response, TlsOffer, Upstream, free_port, listens, until};
+use crate::wait::START;
+use crate::{Certs, Folder, RawClient, Response, TlsOffer, Upstream, free_port, listens, until};
 
 /// What a gateway starts with when a test says nothing: two entry points, the file provider, the API.
 const INSTALL: &str = "\
@@ -206,7 +207,7 @@ impl Gateway {
     #[track_caller]
     fn wait_for_port(&self, name: &str) {
         let port = self.port(name);
-        let open = until(PATIENCE, || {
+        let open = until(START, || {
             assert!(
                 self.ended().is_none(),
                 "the gateway ended at once:\n{}",
@@ -232,7 +233,7 @@ impl Gateway {
                 .contains("@file\""),
         };
         let observable = probe.is_some() || entry_points.iter().any(|name| name == "traefik");
-        if observable && until(PATIENCE, || loaded(self).then_some(())).is_none() {
+        if observable && until(START, || loaded(self).then_some(())).is_none() {
             panic!("the routing was never loaded:\n{}", self.log());
         }
     }

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// How long a test waits for anything before it gives up.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a process may take to be ready: where a compiler has the processors, its first pages alone take seconds.
+pub(crate) const START: Duration = Duration::from_secs(60);
+
 const STEP: Duration = Duration::from_millis(5);
 
 /// The first `Some` that `probe` gives, or `None` when `patience` is over.
