@@ -1,9 +1,15 @@
 -- The load: one call of a tool, with what the peer wants to be told in its headers.
 wrk.method = 'POST'
-wrk.body = os.getenv('BENCH_BODY')
 for line in os.getenv('BENCH_HEADERS'):gmatch('[^\n]+') do
     local name, value = line:match('^(.-): (.*)$')
     wrk.headers[name] = value
+end
+-- Each call of a session has an id of its own.
+local before, behind = os.getenv('BENCH_BODY'):match('^(.*)@ID@(.*)$')
+local number = 0
+function request()
+    number = number + 1
+    return wrk.format(nil, nil, nil, before .. number .. behind)
 end
 -- A refusal may come with status 200: an answer without a result is a failure.
 local failed = 0

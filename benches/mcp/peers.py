@@ -114,11 +114,11 @@ class Peer:
         """The call that is measured. Its text is that of an agent: a span's place and the id of the tool call with it."""
         meta = {'traceparent': '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'gen_ai.tool.call.id': 'call_bench'}
         params = {'name': self.tool, 'arguments': {}, '_meta': meta}
-        return json.dumps({'jsonrpc': '2.0', 'id': 1, 'method': 'tools/call', 'params': params})
+        return json.dumps({'jsonrpc': '2.0', 'id': '@ID@', 'method': 'tools/call', 'params': params}).replace('"@ID@"', '@ID@')
 
     def ask(self):
         """One call, which must succeed."""
-        answer = self.send(json.loads(self.body()))
+        answer = self.send(json.loads(self.body().replace('@ID@', '1')))
         if b'"result"' not in answer.body or b'"isError":true' in answer.body:
             raise RuntimeError(f'{self.name}: {answer.body[:300]}')
 

@@ -49,17 +49,40 @@ enum Subject {
         tokens: Option<(u64, u64)>,
         nano_usd: Option<i128>,
         denied_by: Option<Name>,
-        /// Guards that did not just let it pass, and what they said.
-        guards: Vec<(Name, &'static str)>,
+        guards: Vec<Judged>,
         /// Targets that were asked.
         attempts: usize,
     },
     Tool {
         method: Name,
         name: Option<Name>,
+        /// The server that was asked, of several.
+        server: Option<Name>,
         denied_by: Option<Name>,
+        guards: Vec<Judged>,
         error: Option<Name>,
     },
+}
+
+/// A guard that did not just let it pass, and what it said.
+type Judged = (Name, &'static str);
+
+/// What guards said, each once.
+fn judged(coverage: &[Coverage]) -> Vec<Judged> {
+    let mut all: Vec<Judged> = Vec::new();
+    for c in coverage {
+        let is_told = !matches!(c.verdict, Verdict::Pass | Verdict::NotRun | Verdict::Cancelled);
+        let judged = (c.guard.clone(), c.verdict.as_str());
+        if is_told && all.len() < MAX_DECISIONS && !all.contains(&judged) {
+            all.push(judged);
+        }
+    }
+    all
+}
+
+fn told_of(guards: &[Judged]) -> Value {
+    let told = |(guard, verdict): &Judged| json!({"guard": &**guard, "verdict": verdict});
+    guards.iter().map(told).collect()
 }
 
 impl Call {
@@ -162,21 +185,21 @@ impl Subject {
         Subject::Tool {
             method: call.method.clone(),
             name: call.subject.name().cloned(),
+            server: call.server.clone(),
             denied_by: call.denied_by.clone(),
+            guards: judged(&call.coverage),
             error: call.error.clone(),
         }
     }
 
     fn model(call: &ModelCall) -> Subject {
-        let told = |c: &&Coverage| !matches!(c.verdict, Verdict::Pass | Verdict::NotRun | Verdict::Cancelled);
-        let guards = call.coverage.iter().filter(told).take(MAX_DECISIONS);
         let names = [&call.served, &call.sent, &call.asked];
         Subject::Model {
             model: names.into_iter().flatten().next().cloned(),
             tokens: call.usage.map(|usage| (usage.input, usage.output)),
             nano_usd: call.cost.as_ref().map(|cost| cost.nano_usd),
             denied_by: call.denied_by.clone(),
-            guards: guards.map(|c| (c.guard.clone(), c.verdict.as_str())).collect(),
+            guards: judged(&call.coverage),
             attempts: call.legs.len(),
         }
     }
@@ -205,19 +228,22 @@ impl Subject {
                 tell("outputTokens", tokens.map(|(_, output)| output).into());
                 tell("costUsd", nano_usd.map(|nano| nano as f64 / 1e9).into());
                 tell("deniedBy", denied_by.as_deref().into());
-                let said = |(guard, verdict): &(Name, &str)| json!({"guard": &**guard, "verdict": verdict});
-                tell("guards", guards.iter().map(said).collect());
+                tell("guards", told_of(guards));
                 tell("attempts", (*attempts).into());
             }
             Subject::Tool {
                 method,
                 name,
+                server,
                 denied_by,
+                guards,
                 error,
             } => {
                 tell("mcpMethod", (&**method).into());
                 tell("name", name.as_deref().into());
+                tell("server", server.as_deref().into());
                 tell("deniedBy", denied_by.as_deref().into());
+                tell("guards", told_of(guards));
                 tell("error", error.as_deref().into());
             }
         }

@@ -61,11 +61,25 @@ const WANTED: &[(&str, &[&str])] = &[
     ),
     ("a small refund", &["refunded 20 of o-1001 as r-1", "} 200\n"]),
     (
+        "a secret, masked",
+        &["The store room's key is ********************;", "} 200\n"],
+    ),
+    (
         "a large one: no",
         &["\"error\":{\"code\":403,\"message\":\"Forbidden\"}", "} 403\n"],
     ),
     ("the dashboard", &["<title>"]),
     ("the same as JSON", &["\"vendors@quickstart\""]),
+    (
+        "what goes on now",
+        &[
+            "\"failing\":[]",
+            "\"gate\":\"api\",\"caller\":\"tools\",\"router\":\"orders@quickstart\"",
+            "\"rule\":\"large-refunds\",\"allowed\":false,\"mode\":\"enforce\"",
+            "{\"guard\":\"no-keys@quickstart\",\"verdict\":\"mask\"}",
+            "\"model\":\"gpt-4o\",\"calls\":",
+        ],
+    ),
     ("all metrics", &["traefik_entrypoint_requests_total{"]),
     (
         "decisions",
@@ -256,6 +270,7 @@ fn the_tour_goes_as_it_should() {
         "< undone: 200 OK ",
         "has undone it",
         "The key is ********************, keep it",
+        "The store room's key is ********************; write",
         "< 200, 4 times",
         "first (gpt-4o) 503, then second (gpt-4o-mini) 200",
         "are as they were signed",

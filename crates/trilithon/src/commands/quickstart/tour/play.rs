@@ -223,7 +223,9 @@ async fn undone(steps: &mut Steps, agent: &mut Agent, book: &Book) -> anyhow::Re
 
 async fn masked(steps: &mut Steps, agent: &mut Agent, book: &Book) -> anyhow::Result<()> {
     agent.begin()?;
-    steps.next("A secret does not reach the model, which says what it was told.");
+    steps.next(
+        "A secret does not reach the model, which says what it was told; nor does one that a tool tells.",
+    );
     let said = format!("The key is {SECRET}, keep it");
     asked(&said);
     let (status, answer) = agent.ask("mask", &said, &json!([])).await?;
@@ -248,6 +250,19 @@ async fn masked(steps: &mut Steps, agent: &mut Agent, book: &Book) -> anyhow::Re
         text(&seen["verdict"]),
         text(&seen["guard"])
     ));
+    let wanted = Wanted {
+        id: "call_notes".to_owned(),
+        tool: "read_notes".to_owned(),
+        arguments: json!({}),
+    };
+    asked(&format!("tools/call {}", wanted.tool));
+    let (status, answer) = agent.call(&wanted).await?;
+    let told = text(&answer["result"]["content"][0]["text"]);
+    ensure!(
+        status == 200 && told.contains("key is *") && !answer.to_string().contains(SECRET),
+        "the tool's secret should be hidden, came {status} {answer}"
+    );
+    came(&format!("{status} {told}"));
     Ok(())
 }
 
