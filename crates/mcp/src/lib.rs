@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod bridge;
 pub mod challenge;
 mod cursor;
 mod era;

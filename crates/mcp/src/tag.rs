@@ -10,6 +10,11 @@ pub fn tagged(server: &str, id: &Value<'_>) -> String {
     String::from_utf8(quote(&text)).unwrap_or_default()
 }
 
+/// The same for a number that the gateway gives in a server's place.
+pub fn numbered(server: &str, number: u64) -> String {
+    String::from_utf8(quote(&format!("{server}:{number}"))).unwrap_or_default()
+}
+
 /// The server and its own number, as JSON; `None` for what no server numbered.
 pub fn parted(id: &Value<'_>) -> Option<(String, String)> {
     let text = id.text()?;
@@ -34,6 +39,13 @@ mod tests {
         };
         check("7", r#""a-b:7""#);
         check(r#""x\"y""#, r#""a-b:\"x\\\"y\"""#);
+    }
+
+    #[test]
+    fn numbers_of_the_gateway_come_back() {
+        let told = numbered("a", 7);
+        let told = json::parse(told.as_bytes()).unwrap();
+        assert_eq!(parted(&told), Some(("a".to_owned(), "7".to_owned())));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What servers say of themselves when they are first asked, as one server would say it.
 
+use crate::Era;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -27,6 +28,33 @@ impl Hello {
             }),
             _ => None,
         }
+    }
+
+    /// The same as a client of `era` is told it, whichever the server spoke.
+    pub fn of_era(mut self, era: Era) -> Hello {
+        let result = &mut self.result;
+        match era {
+            Era::Legacy if !result.contains_key("protocolVersion") => {
+                let version = Era::LEGACY.last().copied().unwrap_or_default();
+                result.insert("protocolVersion".to_owned(), version.into());
+                let meta = result.remove("_meta");
+                let info = meta.as_ref().and_then(|meta| meta.get(SERVER_INFO));
+                let unnamed = || json!({"name": &*self.server, "version": ""});
+                result.insert("serverInfo".to_owned(), info.cloned().unwrap_or_else(unnamed));
+                for name in ["resultType", "supportedVersions", "ttlMs", "cacheScope"] {
+                    result.remove(name);
+                }
+            }
+            Era::Modern => {
+                result.remove("protocolVersion");
+                result.entry("resultType").or_insert_with(|| "complete".into());
+                if let Some(info) = result.remove("serverInfo") {
+                    result.insert("_meta".to_owned(), json!({SERVER_INFO: info}));
+                }
+            }
+            Era::Legacy => {}
+        }
+        self
     }
 
     /// The revision that the server answers with.
@@ -198,6 +226,20 @@ mod tests {
         assert_eq!(got, want);
         let one = result(&discover("1", &all[..1], &["2026-07-28"], ONLY, false));
         assert_eq!((&one["ttlMs"], &one["cacheScope"]), (&json!(0), &json!("public")));
+    }
+
+    #[test]
+    fn each_era_is_told_as_it_wants_it() {
+        let old = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "a"}});
+        let new = json!({"resultType": "complete", "capabilities": {}, "supportedVersions": ["2026-07-28"], "ttlMs": 1, "cacheScope": "public",
+            "_meta": {SERVER_INFO: {"name": "a"}}});
+        let told = |result: &Value, era| Value::Object(hello("a", result).of_era(era).result);
+        assert_eq!(told(&new, Era::Legacy), old);
+        assert_eq!(told(&old, Era::Legacy), old);
+        assert_eq!(told(&new, Era::Modern), new);
+        let want =
+            json!({"resultType": "complete", "capabilities": {}, "_meta": {SERVER_INFO: {"name": "a"}}});
+        assert_eq!(told(&old, Era::Modern), want);
     }
 
     #[test]

@@ -13,14 +13,27 @@ use trilithon_testkit::{Answer, Gateway, PATIENCE, RawClient, Response, Seen, Up
 #[derive(Clone)]
 struct Tools {
     name: &'static str,
+    speaks: Speaks,
     sessions: Arc<Mutex<HashMap<String, String>>>,
     opened: Arc<AtomicUsize>,
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Speaks {
+    Legacy,
+    Modern,
+    Both,
+}
+
 impl Tools {
     fn new(name: &'static str) -> Tools {
+        Tools::that(name, Speaks::Both)
+    }
+
+    fn that(name: &'static str, speaks: Speaks) -> Tools {
         Tools {
             name,
+            speaks,
             sessions: Arc::default(),
             opened: Arc::default(),
         }
@@ -47,20 +60,32 @@ impl Tools {
         }
         let message: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
         let (id, method) = (&message["id"], message["method"].as_str().unwrap_or_default());
-        let modern = &message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] == "2026-07-28";
-        if method == "initialize" {
-            return self.open(&message);
+        let meta = &message["params"]["_meta"];
+        let modern = meta["io.modelcontextprotocol/protocolVersion"] == "2026-07-28";
+        let no = |status: u16, code: i64| {
+            let error = json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": "no"}});
+            Answer::new(status, error.to_string()).header("Content-Type", "application/json")
+        };
+        match (self.speaks, method) {
+            (Speaks::Modern, _) if !modern => return no(400, -32602),
+            (Speaks::Legacy, _) if modern && session.is_empty() => return no(400, -32600),
+            (_, "initialize") => return self.open(&message),
+            (_, "server/discover") => {
+                let result = json!({"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}},
+                    "ttlMs": 7, "cacheScope": "public"});
+                return answer(&json!({"jsonrpc": "2.0", "id": id, "result": result}));
+            }
+            _ => {}
         }
         let client = self.sessions.lock().unwrap().get(&session).cloned();
         let client = match client {
             Some(client) => client,
-            None if modern => "nobody".to_owned(),
-            None => {
-                return Answer::new(
-                    404,
-                    r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"no session"}}"#,
-                );
+            None if modern => {
+                assert_eq!(seen.headers.get("Mcp-Method"), method);
+                let name = &meta["io.modelcontextprotocol/clientInfo"]["name"];
+                name.as_str().unwrap_or("nobody").to_owned()
             }
+            None => return no(404, -32001),
         };
         if id.is_null() {
             return Answer::new(202, "");
@@ -71,6 +96,13 @@ impl Tools {
             "tools/list" => {
                 json!({"tools": [{"name": "whoami"}, {"name": "ask"}], "nextCursor": "more", "ttlMs": 9, "cacheScope": "public"})
             }
+            "tools/call" if params["name"] == "ask" && modern => match &params["inputResponses"]["q"] {
+                Value::Null => json!({"resultType": "input_required", "requestState": "s",
+                    "inputRequests": {"q": {"method": "sampling/createMessage", "params": {}}}}),
+                given => {
+                    json!({"resultType": "complete", "content": [{"type": "text", "text": format!("{given} {}", params["requestState"])}]})
+                }
+            },
             "tools/call" if params["name"] == "ask" => return self.question(seen, id),
             "tools/call" => {
                 let said = format!(
@@ -402,6 +434,89 @@ fn the_second_era_needs_no_session() {
     check("initialize", "2026-07-28", true, 404, -32601);
     let answer = Client::new(&gateway, "all.test", &["MCP-Protocol-Version: 2026-07-28"]);
     assert_eq!({ answer }.send("GET", "").status, 405);
+}
+
+#[test]
+fn clients_of_one_era_reach_servers_of_the_other() {
+    let (a, b) = (Tools::that("a", Speaks::Legacy), Tools::that("b", Speaks::Modern));
+    let gateway = start(&a, &b);
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "new", "version": "1"}});
+    let modern = |method: &str, mut params: Value| {
+        params["_meta"] = meta.clone();
+        let named = params["name"].as_str().or(params["uri"].as_str());
+        let name = named.map(|name| format!("Mcp-Name: {name}"));
+        let method_line = format!("Mcp-Method: {method}");
+        let lines = ["MCP-Protocol-Version: 2026-07-28", &method_line];
+        let lines: Vec<&str> = lines.into_iter().chain(name.as_deref()).collect();
+        Client::new(&gateway, "all.test", &lines).ask(method, &params)
+    };
+    let found = modern("server/discover", json!({}))["result"].clone();
+    assert_eq!(
+        (&found["capabilities"], &found["resultType"]),
+        (&json!({"tools": {}}), &json!("complete"))
+    );
+    let list = modern("tools/list", json!({}))["result"].clone();
+    assert_eq!(list["tools"].as_array().map(Vec::len), Some(4), "{list}");
+    let answer = modern(
+        "tools/call",
+        json!({"name": "whoami", "arguments": {"nonce": "1"}}),
+    );
+    assert_eq!(
+        said(&answer),
+        "a:\"whoami\":\"1\":trilithon",
+        "in a session of the gateway's"
+    );
+    assert_eq!(answer["result"]["resultType"], "complete");
+    let read = modern("resources/read", json!({"uri": "note:1"}));
+    assert_eq!(read["error"]["code"], Value::Null, "{read}");
+    assert_eq!(read["result"]["cacheScope"], "private");
+    assert_eq!(
+        said(&modern(
+            "tools/call",
+            json!({"name": "b_whoami", "arguments": {"nonce": "2"}})
+        )),
+        "b:\"whoami\":\"2\":new"
+    );
+    assert_eq!(a.opened.load(Ordering::Relaxed), 1, "one session for all");
+
+    let mut old = Client::new(&gateway, "all.test", &[]);
+    let hello = old.open("old")["result"].clone();
+    assert_eq!(
+        (&hello["protocolVersion"], &hello["capabilities"]),
+        (&json!("2025-11-25"), &json!({"tools": {}}))
+    );
+    let list = old.ask("tools/list", &json!({}))["result"].clone();
+    assert_eq!(list["tools"].as_array().map(Vec::len), Some(4), "{list}");
+    assert_eq!(said(&old.call("whoami", "3")), "a:\"whoami\":\"3\":old");
+    assert_eq!(said(&old.call("b_whoami", "4")), "b:\"whoami\":\"4\":old");
+    assert_eq!(gateway.upstream("b").last().headers.get("Mcp-Name"), "whoami");
+
+    // What the server wants to know is asked in the stream of the answer.
+    let mut beside = Client::new(&gateway, "all.test", &[&old.lines[0]]);
+    let message =
+        json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": "b_ask"}}).to_string();
+    let session = old.lines[0].clone();
+    old.http.send(format!(
+        "POST /mcp HTTP/1.1\r\nHost: all.test\r\nContent-Type: application/json\r\n{session}\r\nContent-Length: {}\r\n\r\n{message}",
+        message.len()
+    ));
+    let asked = String::from_utf8(old.http.read_until(b"}\n\n")).unwrap();
+    let question = asked.split("data: ").nth(1).unwrap_or_else(|| panic!("{asked}"));
+    let question: Value = serde_json::from_str(question.trim()).unwrap();
+    assert_eq!(question["method"], "sampling/createMessage");
+    let given = json!({"jsonrpc": "2.0", "id": question["id"], "result": {"text": "yes"}});
+    assert_eq!(beside.send("POST", &given.to_string()).status, 202);
+    let answer = String::from_utf8(old.http.read_until(b"}\n\n")).unwrap();
+    let answer = answer
+        .split("data: ")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{answer}"));
+    let answer: Value = serde_json::from_str(answer.trim()).unwrap();
+    assert_eq!(
+        (&answer["id"], said(&answer)),
+        (&json!(5), r#"{"text":"yes"} "s""#)
+    );
 }
 
 const SERVERS: [&str; 5] = ["s1", "s2", "s3", "s4", "s5"];

@@ -23,6 +23,17 @@ pub enum Failure {
     Ended,
 }
 
+impl Failure {
+    /// Whether it says that the server does not know what it was asked, and not that it could not say.
+    pub fn is_a_no(&self) -> bool {
+        match self {
+            Failure::Status(status) => (400..500).contains(status),
+            Failure::Unreadable(_) | Failure::Error(..) => true,
+            Failure::Broken(_) | Failure::TooLate | Failure::Ended => false,
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,12 +2,15 @@
 
 use super::all::all;
 use super::ask::Failure;
+use super::cross::is_modern;
 use super::post::Call;
 use super::server::Server;
 use super::{Federation, answer};
 use bytes::Bytes;
+use std::sync::Arc;
 use trilithon_flow::{Exchange, Response};
 use trilithon_mcp::{Session, inward};
+use trilithon_wire::json;
 
 impl Federation {
     /// An answer to what a server asked, or progress of what it wanted progress of: it goes to that one.
@@ -18,20 +21,35 @@ impl Federation {
         };
         let server = self.servers.iter().find(|server| *server.name == *name);
         // A server whose session is gone does not wait any more either.
-        if let Some(server) = server
-            && self.leg_at_hand(session, server).is_some()
-        {
-            self.say(server, body.into(), call, session, cx).await;
+        let leg = server.and_then(|server| Some((server, self.leg_at_hand(session, server)?)));
+        match leg {
+            Some((_, leg)) if is_modern(&leg) => self.answered(&body, session),
+            Some((server, _)) => self.say(server, body.into(), call, session, cx).await,
+            None => {}
         }
         answer::accepted()
     }
 
+    /// An answer to what was asked in a server's place.
+    fn answered(&self, body: &[u8], session: &Session) {
+        let number = json::parse(body).ok().and_then(|root| root.get("id")?.as_u64());
+        let entry = self.table.find(&session.number);
+        if let (Some(number), Some(entry)) = (number, entry)
+            && let Some(waiting) = entry.asked(number)
+        {
+            // Who left does not wait any more.
+            drop(waiting.send(Bytes::copy_from_slice(body)));
+        }
+    }
+
     /// A notification: it is for all servers that the session was opened with.
     pub async fn tell_all(&self, call: &Call<'_>, session: &Session, cx: &mut Exchange) -> Response {
-        let open = self
-            .servers
-            .iter()
-            .filter(|s| self.leg_at_hand(session, s).is_some());
+        // Servers of the second era are told nothing but by requests.
+        let is_told = |server: &&Arc<Server>| {
+            let leg = self.leg_at_hand(session, server);
+            leg.is_some_and(|leg| !is_modern(&leg))
+        };
+        let open = self.servers.iter().filter(is_told);
         let told = open.map(|server| {
             let mut side = cx.side();
             async move {
@@ -46,8 +64,8 @@ impl Federation {
     async fn say(&self, server: &Server, body: Bytes, call: &Call<'_>, session: &Session, cx: &mut Exchange) {
         let saying = self.deliver(session, server, call.head, body, cx);
         let failure = match tokio::time::timeout(self.timeout, saying).await {
-            Ok(Ok(res)) if (200..300).contains(&res.status) => return,
-            Ok(Ok(res)) => Failure::Status(res.status),
+            Ok(Ok((_, res))) if (200..300).contains(&res.status) => return,
+            Ok(Ok((_, res))) => Failure::Status(res.status),
             Ok(Err(failure)) => failure,
             Err(_) => Failure::TooLate,
         };

@@ -2,12 +2,13 @@
 
 use super::Federation;
 use super::ask::{self, Failure};
+use super::cross::{is_modern, upward};
 use super::server::{Server, enter};
 use super::told::Outcome;
 use bytes::Bytes;
 use trilithon_flow::{Exchange, Method, Request, Response};
 use trilithon_mcp::merge::Hello;
-use trilithon_mcp::{Leg, Session, header};
+use trilithon_mcp::{Era, Leg, Session, header};
 
 /// What the server is told when its answer to `initialize` is there.
 const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -46,7 +47,8 @@ impl Federation {
         if entry.has_ended() {
             return Err(Failure::Ended);
         }
-        let (leg, _) = self.open(server, &session.hello, head, &mut cx.side()).await?;
+        let (leg, doc) = self.open(server, &session.hello, head, &mut cx.side()).await?;
+        server.said.set(doc);
         slot.set(leg.clone());
         if lost.is_some() {
             server.told.count(Outcome::Reopened);
@@ -66,27 +68,21 @@ impl Federation {
         cx: &mut Exchange,
     ) -> Result<(Leg, Bytes), Failure> {
         let opening = async {
-            let body = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{hello}}}"#);
-            let mut res = server.backend.call(server.own_request(head, body), cx).await;
-            let doc = ask::answer(&mut res).await?;
-            let said = Hello::read(&server.name, &doc);
-            let version = said.as_ref().and_then(Hello::version);
-            let version = version.filter(|v| v.bytes().all(|b| b.is_ascii_graphic()));
-            let no_version = || Failure::Unreadable("it names no revision".to_owned());
-            let leg = Leg {
-                server: (&*server.name).into(),
-                id: res
-                    .headers
-                    .get_str(header::SESSION_ID)
-                    .filter(|id| !id.is_empty())
-                    .map(Into::into),
-                version: version.ok_or_else(no_version)?.into(),
-            };
-            let mut req = server.own_request(head, INITIALIZED);
-            enter(&leg, &mut req);
-            // What it says to that is no answer to anything.
-            server.backend.call(req, cx).await.body.take();
-            Ok((leg, doc))
+            if server.speaks(Era::Legacy) == Some(false) {
+                return self.open_modern(server, hello, head, cx).await;
+            }
+            match self.open_legacy(server, hello, head, cx).await {
+                // It may be newer than the client.
+                Err(no) if no.is_a_no() && server.speaks(Era::Modern) != Some(false) => {
+                    let modern = self.open_modern(server, hello, head, cx).await;
+                    if modern.is_ok() {
+                        server.said.learn(Era::Modern, true);
+                        server.said.learn(Era::Legacy, false);
+                    }
+                    modern.map_err(|_| no)
+                }
+                opened => opened,
+            }
         };
         let opened = tokio::time::timeout(self.timeout, opening).await;
         let opened = opened.unwrap_or(Err(Failure::TooLate));
@@ -96,6 +92,50 @@ impl Federation {
             Outcome::Failed
         });
         opened
+    }
+
+    async fn open_legacy(
+        &self,
+        server: &Server,
+        hello: &str,
+        head: &Request,
+        cx: &mut Exchange,
+    ) -> Result<(Leg, Bytes), Failure> {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{hello}}}"#);
+        let mut res = server.backend.call(server.own_request(head, body), cx).await;
+        let doc = ask::answer(&mut res).await?;
+        let said = Hello::read(&server.name, &doc);
+        let version = said.as_ref().and_then(Hello::version);
+        let version = version.filter(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_graphic()));
+        let no_version = || Failure::Unreadable("it names no revision".to_owned());
+        let id = res.headers.get_str(header::SESSION_ID);
+        let leg = Leg {
+            server: (&*server.name).into(),
+            id: id.filter(|id| !id.is_empty()).map(Into::into),
+            version: version.ok_or_else(no_version)?.into(),
+        };
+        let mut req = server.own_request(head, INITIALIZED);
+        enter(&leg, &mut req);
+        // What it says to that is no answer to anything.
+        server.backend.call(req, cx).await.body.take();
+        Ok((leg, doc))
+    }
+
+    /// There is nothing to open with a server of the second era; it only says what it can.
+    async fn open_modern(
+        &self,
+        server: &Server,
+        hello: &str,
+        head: &Request,
+        cx: &mut Exchange,
+    ) -> Result<(Leg, Bytes), Failure> {
+        let doc = self.ask_what_it_can(server, hello, head, cx).await?;
+        let leg = Leg {
+            server: (&*server.name).into(),
+            id: None,
+            version: Era::FIRST_MODERN.into(),
+        };
+        Ok((leg, doc))
     }
 
     /// Sends a message of the client in the session with a server. When the server does not know that session any more it did not
@@ -110,12 +150,16 @@ impl Federation {
         head: &Request,
         body: Bytes,
         cx: &mut Exchange,
-    ) -> Result<Response, Failure> {
+    ) -> Result<(Leg, Response), Failure> {
         let leg = self.leg(session, server, None, head, cx).await?;
+        if is_modern(&leg) {
+            let req = upward(server, session, head, &body)?;
+            return Ok((leg, server.backend.call(req, cx).await));
+        }
         let req = server.request_in(&leg, head, Method::Post, body.clone());
         let res = server.backend.call(req, cx).await;
         if !is_lost(&leg, &res) {
-            return Ok(res);
+            return Ok((leg, res));
         }
         drop(res);
         let leg = self.leg(session, server, Some(&leg), head, cx).await?;
@@ -125,7 +169,7 @@ impl Federation {
         let res = server.backend.call(req, cx).await;
         match is_lost(&leg, &res) {
             true => Err(Failure::Status(res.status)),
-            false => Ok(res),
+            false => Ok((leg, res)),
         }
     }
 }

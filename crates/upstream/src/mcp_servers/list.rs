@@ -119,7 +119,11 @@ impl Federation {
         all(asked.collect::<Vec<_>>()).await
     }
 
-    async fn ask(
+    /// Asks one server, and reads its answer.
+    ///
+    /// # Errors
+    /// It gives none.
+    pub async fn ask(
         &self,
         server: &Server,
         session: Option<&Session>,
@@ -127,9 +131,17 @@ impl Federation {
         body: Bytes,
         cx: &mut Exchange,
     ) -> Result<Bytes, Failure> {
-        let mut res = match session {
-            Some(session) => self.deliver(session, server, head, body, cx).await?,
-            None => {
+        let bridge = match session {
+            Some(_) => None,
+            None => self.bridge(server, head, cx).await?,
+        };
+        let mut res = match (session, &bridge) {
+            (Some(session), _) => self.deliver(session, server, head, body, cx).await?.1,
+            (None, Some(bridge)) => {
+                let body = bridge.renumbered(&body).into();
+                self.deliver(&bridge.session, server, head, body, cx).await?.1
+            }
+            (None, None) => {
                 server
                     .backend
                     .call(server.request(head, Method::Post, body), cx)

@@ -2,6 +2,7 @@
 //! end it, and is come back to.
 
 use super::ask::{Failure, is_stream};
+use super::cross::is_modern;
 use super::legs::is_lost;
 use super::server::Server;
 use super::stream::{self, Channel, Out, Teller, Telling, relay};
@@ -120,6 +121,10 @@ impl Listener {
                 return Heard::Failed;
             }
         };
+        if is_modern(&leg) {
+            // It is listened to in another way, by clients of its era.
+            return Heard::Nothing;
+        }
         let mut req = self.server.request_in(&leg, &self.head, Method::Get, "");
         req.headers.set_known(Known::Accept, "text/event-stream");
         req.headers.remove_known(Known::ContentType);

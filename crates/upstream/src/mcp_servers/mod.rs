@@ -10,6 +10,8 @@ mod answer;
 mod ask;
 mod broadcast;
 mod build;
+mod converse;
+mod cross;
 mod initialize;
 mod legs;
 mod list;

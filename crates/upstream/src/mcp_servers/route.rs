@@ -1,18 +1,21 @@
 //! What is for one server: it is found by what the message names, and its answer passes on.
 
 use super::ask::{self, Failure, is_json, is_stream};
+use super::converse::Conversation;
+use super::cross::{Cancel, is_modern};
 use super::post::Call;
 use super::server::Server;
-use super::stream::{self, Telling};
+use super::stream::{self, Out, Telling};
 use super::told::Outcome;
 use super::{Federation, answer};
 use bytes::Bytes;
 use std::sync::Arc;
 use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{Body, Exchange, Known, Method, Response};
+use trilithon_mcp::bridge::{self, Questions};
 use trilithon_mcp::error::INVALID_PARAMS;
 use trilithon_mcp::inward::Named;
-use trilithon_mcp::{Era, Session, header, outward};
+use trilithon_mcp::{Era, EventId, Session, Stream, header, outward};
 use trilithon_wire::json;
 
 /// JSON-RPC's code for a resource that is not there, in the first era.
@@ -62,7 +65,7 @@ impl Federation {
             .send(server, inner.as_ref().map(|(i, _)| &**i), body, call, session, cx)
             .await;
         match sent {
-            Ok(res) => self.pass_on(server, res, call, cx).await,
+            Ok((res, crossing)) => self.pass_on(server, res, crossing, call, cx).await,
             Err(failure) => {
                 server.told.count(Outcome::Failed);
                 answer::server_failed(server, call.id(), &failure, cx)
@@ -72,15 +75,25 @@ impl Federation {
 
     async fn send(
         &self,
-        server: &Server,
+        server: &Arc<Server>,
         renamed: Option<&str>,
         body: Bytes,
         call: &Call<'_>,
         session: Option<&Session>,
         cx: &mut Exchange,
-    ) -> Result<Response, Failure> {
+    ) -> Result<(Response, Crossing), Failure> {
         if let Some(session) = session {
-            return self.deliver(session, server, call.head, body, cx).await;
+            let (leg, res) = self.deliver(session, server, call.head, body.clone(), cx).await?;
+            return Ok(match is_modern(&leg) {
+                true => (res, Crossing::Up(session.clone(), body)),
+                false => (res, Crossing::None),
+            });
+        }
+        if let Some(bridge) = self.bridge(server, call.head, cx).await? {
+            let body = bridge.renumbered(&body).into();
+            let (leg, res) = self.deliver(&bridge.session, server, call.head, body, cx).await?;
+            let cancel = Box::new(Cancel::new(server, leg, call.head, bridge.number, cx));
+            return Ok((res, Crossing::Down(cancel)));
         }
         let mut req = server.request(call.head, Method::Post, body);
         if let Some(name) = renamed
@@ -88,7 +101,7 @@ impl Federation {
         {
             req.headers.set(header::NAME, &*header::encode(name));
         }
-        Ok(server.backend.call(req, cx).await)
+        Ok((server.backend.call(req, cx).await, Crossing::None))
     }
 
     fn unknown(&self, call: &Call<'_>, named: &Named<'_>) -> Response {
@@ -105,6 +118,7 @@ impl Federation {
         self: &Arc<Federation>,
         server: &Arc<Server>,
         mut res: Response,
+        crossing: Crossing,
         call: &Call<'_>,
         cx: &mut Exchange,
     ) -> Response {
@@ -118,6 +132,14 @@ impl Federation {
                 return stream::no_place(call.id());
             };
             let telling = Telling::new(server.clone(), call.id(), call.era);
+            let telling = match crossing {
+                Crossing::None => telling,
+                Crossing::Down(cancel) => telling.bridged(call.message.method(), cancel),
+                Crossing::Up(session, body) => {
+                    let talk = self.conversation(server, session, body, call, cx);
+                    return talk.answer(res, self.keep_alive, place);
+                }
+            };
             res.headers.remove_known(Known::ContentLength);
             res.body = stream::passed(res.body.take(), telling, self.keep_alive, place);
             return res;
@@ -126,18 +148,85 @@ impl Federation {
             // It would tell the client that its session with all of them is gone.
             return answer::server_failed(server, call.id(), &Failure::Status(404), cx);
         }
-        if well && (res.body.is_empty() || (server.naming.is_plain() && is_json(&res))) {
+        let same = matches!(crossing, Crossing::None);
+        if well && (res.body.is_empty() || (same && server.naming.is_plain() && is_json(&res))) {
             return res;
         }
         match read(&mut res, server).await {
             Ok(body) => {
                 res.headers.remove_known(Known::ContentLength);
-                res.body = Body::from(body);
-                res
+                self.crossed(server, res, body, crossing, call, cx)
             }
             Err(failure) => answer::server_failed(server, call.id(), &failure, cx),
         }
     }
+
+    /// A whole answer, as a client of another era takes it.
+    fn crossed(
+        self: &Arc<Federation>,
+        server: &Arc<Server>,
+        mut res: Response,
+        body: Bytes,
+        crossing: Crossing,
+        call: &Call<'_>,
+        cx: &Exchange,
+    ) -> Response {
+        res.body = Body::from(match crossing {
+            Crossing::None => body,
+            Crossing::Down(cancel) => {
+                cancel.answered();
+                let id = call.id().unwrap_or("null");
+                match bridge::modern_answer(&body, id, call.message.method()) {
+                    Ok(body) => body.into(),
+                    Err(error) => {
+                        let failure = Failure::Unreadable(error.to_string());
+                        return answer::server_failed(server, call.id(), &failure, cx);
+                    }
+                }
+            }
+            Crossing::Up(session, asked) if Questions::read(&body).is_some() => {
+                let Some(place) = self.places.take() else {
+                    return stream::no_place(call.id());
+                };
+                res.body = Body::from(body);
+                let talk = self.conversation(server, session, asked, call, cx);
+                return talk.answer(res, self.keep_alive, place);
+            }
+            Crossing::Up(..) => body,
+        });
+        res
+    }
+
+    fn conversation(
+        self: &Arc<Federation>,
+        server: &Arc<Server>,
+        session: Session,
+        body: Bytes,
+        call: &Call<'_>,
+        cx: &Exchange,
+    ) -> Conversation {
+        let of = Stream::Answer(call.id().unwrap_or("0").into());
+        Conversation {
+            federation: self.clone(),
+            server: server.clone(),
+            session,
+            head: call.head.clone_head(),
+            body,
+            telling: Telling::new(server.clone(), call.id(), call.era).conversing(),
+            out: Out::new(EventId::new(of)),
+            exchange: cx.side(),
+        }
+    }
+}
+
+/// Which eras a message and its answer go between.
+enum Crossing {
+    /// Both are of one.
+    None,
+    /// The client is of the second, the server of the first.
+    Down(Box<Cancel>),
+    /// The client is of the first, the server of the second; the message may have to be sent again.
+    Up(Session, Bytes),
 }
 
 /// The message in an answer that is none of a stream, whatever its status.

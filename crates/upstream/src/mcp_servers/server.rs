@@ -3,10 +3,12 @@
 use super::told::Told;
 use crate::service::Backend;
 use bytes::Bytes;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 use trilithon_flow::record::Name;
 use trilithon_flow::{Body, Keep, Known, Method, Request};
-use trilithon_mcp::{Leg, Naming, header};
+use trilithon_mcp::{Era, Leg, Naming, header};
 use trilithon_model::dynamic::http::McpServer as Config;
 
 pub struct Server {
@@ -17,23 +19,53 @@ pub struct Server {
     /// Empty: that of the client's request.
     path: Box<str>,
     pass_authorization: bool,
+    /// What it speaks, if that is written.
+    era: Option<Era>,
     pub told: Told,
     /// What it said of itself last, for when it is down. Kept over reloads.
     pub said: Arc<Said>,
 }
 
-/// An answer to `initialize`.
+/// How long it is taken for known what a server speaks: it may be replaced by a newer one.
+const KNOWN: Duration = Duration::from_secs(300);
+
+/// What a server said when it was asked who it is.
 #[derive(Default)]
-pub struct Said(Mutex<Option<Bytes>>);
+pub struct Said {
+    answer: Mutex<Option<Bytes>>,
+    legacy: Mutex<Option<(bool, Instant)>>,
+    modern: Mutex<Option<(bool, Instant)>>,
+}
 
 impl Said {
     pub fn get(&self) -> Option<Bytes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.answer).clone()
     }
 
     pub fn set(&self, answer: Bytes) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        *lock(&self.answer) = Some(answer);
     }
+
+    /// It was found out whether the server speaks an era.
+    pub fn learn(&self, era: Era, speaks: bool) {
+        *lock(self.of(era)) = Some((speaks, Instant::now()));
+    }
+
+    fn speaks(&self, era: Era) -> Option<bool> {
+        let known = lock(self.of(era)).filter(|(_, at)| at.elapsed() < KNOWN);
+        known.map(|(speaks, _)| speaks)
+    }
+
+    fn of(&self, era: Era) -> &Mutex<Option<(bool, Instant)>> {
+        match era {
+            Era::Legacy => &self.legacy,
+            Era::Modern => &self.modern,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Server {
@@ -50,12 +82,25 @@ impl Server {
             backend,
             path: config.path.as_str().into(),
             pass_authorization: config.pass_authorization,
+            era: match &*config.era {
+                "legacy" => Some(Era::Legacy),
+                "modern" => Some(Era::Modern),
+                _ => None,
+            },
             told: Told::of(service, &config.name),
             said: keep.get(
                 &format!("{service} {}", config.name),
                 &config.service,
                 Said::default,
             ),
+        }
+    }
+
+    /// Whether it speaks an era; `None` while nobody knows.
+    pub fn speaks(&self, era: Era) -> Option<bool> {
+        match self.era {
+            Some(written) => Some(written == era),
+            None => self.said.speaks(era),
         }
     }
 
@@ -84,6 +129,9 @@ impl Server {
     pub fn request_in(&self, leg: &Leg, head: &Request, method: Method, body: impl Into<Bytes>) -> Request {
         let mut req = self.request(head, method, body);
         enter(leg, &mut req);
+        for name in [header::METHOD, header::NAME] {
+            req.headers.remove(name);
+        }
         req
     }
 
@@ -92,7 +140,9 @@ impl Server {
         let mut req = self.request(head, Method::Post, body);
         req.headers.set_known(Known::ContentType, "application/json");
         req.headers.set("Accept", "application/json, text/event-stream");
-        req.headers.remove(header::PROTOCOL_VERSION);
+        for name in [header::PROTOCOL_VERSION, header::METHOD, header::NAME] {
+            req.headers.remove(name);
+        }
         req
     }
 }

@@ -138,6 +138,9 @@ impl Subscriber {
     }
 
     async fn listen(&mut self) -> Heard {
+        if self.server.speaks(Era::Modern) == Some(false) {
+            return Heard::Nothing;
+        }
         let req = self.server.request(&self.head, Method::Post, self.body.clone());
         let asking = self.server.backend.call(req, &mut self.exchange);
         let Ok(mut res) = tokio::time::timeout(self.timeout, asking).await else {

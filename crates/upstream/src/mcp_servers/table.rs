@@ -2,9 +2,11 @@
 //! given, and that a session has ended. Bounded: what was not looked at for longest goes first, and is opened anew when it is
 //! needed.
 
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
 use trilithon_mcp::Leg;
 
 /// Sessions of each of the two generations.
@@ -28,6 +30,8 @@ struct Generations {
 pub struct Entry {
     ended: AtomicBool,
     slots: Mutex<HashMap<Box<str>, Arc<Slot>>>,
+    /// What the client was asked, by number: where its answer goes.
+    questions: Mutex<HashMap<u64, oneshot::Sender<Bytes>>>,
 }
 
 /// The session with one server.
@@ -82,6 +86,18 @@ impl Entry {
 
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    /// The client is asked something; its answer goes to `answer`.
+    pub fn ask(&self, number: u64, answer: oneshot::Sender<Bytes>) {
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        questions.insert(number, answer);
+    }
+
+    /// Who waits for the answer to a question; nobody does from now on.
+    pub fn asked(&self, number: u64) -> Option<oneshot::Sender<Bytes>> {
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        questions.remove(&number)
     }
 
     /// The place of a server's session.

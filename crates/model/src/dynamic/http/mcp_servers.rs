@@ -46,6 +46,10 @@ pub struct McpServer {
     /// written like a name. One server may have an empty one: what has no prefix goes there. Its name when absent, or empty
     /// where it is the only server.
     pub prefix: Option<String>,
+    /// What it speaks: revisions up to 2025-11-25 (`legacy`), from 2026-07-28 on (`modern`), or whatever it turns out to
+    /// (`auto`).
+    #[config(default = "auto".to_owned(), one_of("auto", "legacy", "modern"))]
+    pub era: String,
     /// Send it the client's `Authorization` and `Cookie`. They were given to the gateway, not to it.
     pub pass_authorization: bool,
 }

@@ -2,6 +2,7 @@
 
 use super::super::answer::server_failed_body;
 use super::super::ask::Failure;
+use super::super::cross::Cancel;
 use super::super::server::Server;
 use super::super::subscribe::News;
 use super::Out;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{Body, Fault, FaultKind};
 use trilithon_mcp::Era;
+use trilithon_mcp::bridge::{self, Questions};
 use trilithon_mcp::outward::{self, Kind};
 use trilithon_wire::sse::{Frame, Frames};
 
@@ -23,6 +25,12 @@ pub struct Telling {
     answered: bool,
     /// Who is told instead of the client, where this is one of several subscriptions.
     news: Option<Rc<News>>,
+    /// What the client asked, where the server speaks the first era and the client the second.
+    bridged: Option<(Box<str>, Option<Box<Cancel>>)>,
+    /// Whether questions in an answer are asked here, and not the client's to read.
+    converses: bool,
+    /// They are put here.
+    pub questions: Option<Questions>,
     /// The last event of the server, for coming back to it.
     pub last: Option<Box<[u8]>>,
     /// When the server wants to be come back to.
@@ -37,6 +45,9 @@ impl Telling {
             era,
             answered: false,
             news: None,
+            bridged: None,
+            converses: false,
+            questions: None,
             last: None,
             retry: None,
         }
@@ -46,6 +57,22 @@ impl Telling {
     pub fn for_subscriber(self, news: Rc<News>) -> Telling {
         Telling {
             news: Some(news),
+            ..self
+        }
+    }
+
+    /// The same over a bridge from a server of the first era to a client of the second, who asked with `method`.
+    pub fn bridged(self, method: &str, cancel: Box<Cancel>) -> Telling {
+        Telling {
+            bridged: Some((method.into(), Some(cancel))),
+            ..self
+        }
+    }
+
+    /// The same with a server whose questions are put aside.
+    pub fn conversing(self) -> Telling {
+        Telling {
+            converses: true,
             ..self
         }
     }
@@ -80,17 +107,41 @@ impl Telling {
         let data = frame.data(raw);
         // Clients take messages from events of this name only.
         let is_message = name.is_none_or(|name| name == b"message") && !data.is_empty();
-        let mut changed = None;
+        let (mut changed, mut kind) = (None, None);
         if is_message {
             match outward::message(&data, &self.server.name, &self.server.naming) {
                 Ok(passed) => {
                     self.answered |= passed.kind == Kind::Answer;
                     changed = passed.doc;
+                    kind = Some(passed.kind);
                 }
                 Err(error) => {
                     tracing::warn!(server = &*self.server.name, %error, "an event of a server of tools is left out");
                     return;
                 }
+            }
+        }
+        if self.converses
+            && is_message
+            && let Some(questions) = Questions::read(&data)
+        {
+            self.questions = Some(questions);
+            self.answered = false;
+            return;
+        }
+        if is_message && let Some((method, cancel)) = &mut self.bridged {
+            match kind {
+                Some(Kind::Answer) => {
+                    if let Some(cancel) = cancel.take() {
+                        cancel.answered();
+                    }
+                    let doc = changed.as_deref().unwrap_or(&data);
+                    let id = self.id.as_deref().unwrap_or("null");
+                    changed = bridge::modern_answer(doc, id, method).ok();
+                }
+                // It was told that the client can be asked nothing.
+                Some(Kind::Request) => return,
+                _ => {}
             }
         }
         if let Some(news) = &self.news {
