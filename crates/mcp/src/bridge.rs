@@ -1,7 +1,7 @@
 //! Messages of one era for a peer that speaks the other.
 
 use crate::error::{INTERNAL_ERROR, INVALID_PARAMS};
-use crate::message::{CAPABILITIES, CLIENT_INFO, VERSION};
+use crate::message::{CAPABILITIES, CLIENT_INFO, LOG_LEVEL, VERSION};
 use crate::{Era, List, Message};
 use trilithon_wire::json::{self, Kind, Splice, Value};
 
@@ -57,11 +57,11 @@ pub fn modern_answer(doc: &[u8], id: &str, method: &str) -> Result<Vec<u8>, json
 }
 
 /// A message of a client of the first era as a server of the second takes it: it says of itself what the client said when it opened its
-/// session (`hello`, the parameters of `initialize`).
+/// session (`hello`, the parameters of `initialize`), and the `level` from which on it wants to be told, written as JSON.
 ///
 /// # Errors
 /// It is no JSON, or the place for that is taken by something else.
-pub fn modern_request(body: &[u8], hello: &str) -> Result<Vec<u8>, String> {
+pub fn modern_request(body: &[u8], hello: &str, level: Option<&str>) -> Result<Vec<u8>, String> {
     let root = json::parse(body).map_err(|error| error.to_string())?;
     let hello = json::parse(hello.as_bytes()).map_err(|error| error.to_string())?;
     let raw = |name| hello.get(name).map(|value| value.raw());
@@ -70,6 +70,8 @@ pub fn modern_request(body: &[u8], hello: &str) -> Result<Vec<u8>, String> {
         (CAPABILITIES, raw("capabilities").unwrap_or("{}").to_owned()),
         (CLIENT_INFO, raw("clientInfo").unwrap_or("{}").to_owned()),
     ];
+    let level = level.map(|level| (LOG_LEVEL, level.to_owned()));
+    let said: Vec<_> = said.into_iter().chain(level).collect();
     let meta = || {
         let members = said.iter().map(|(name, value)| format!("\"{name}\":{value}"));
         format!("{{{}}}", members.collect::<Vec<_>>().join(","))
@@ -184,7 +186,7 @@ mod tests {
         const META: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"sampling":{}},"io.modelcontextprotocol/clientInfo":{"name":"c","version":"1"}"#;
         let check = |doc: &str, want: &str| {
             assert_eq!(
-                text(modern_request(doc.as_bytes(), HELLO).unwrap()),
+                text(modern_request(doc.as_bytes(), HELLO, None).unwrap()),
                 want,
                 "{doc}"
             );
@@ -201,7 +203,11 @@ mod tests {
             r#"{"params":{"_meta":{"progressToken":1}}}"#,
             &format!(r#"{{"params":{{"_meta":{{{META},"progressToken":1}}}}}}"#),
         );
-        assert!(modern_request(br#"{"params":{"_meta":7}}"#, HELLO).is_err());
+        assert!(modern_request(br#"{"params":{"_meta":7}}"#, HELLO, None).is_err());
+        let told = modern_request(br#"{"params":{"_meta":{}}}"#, HELLO, Some("\"info\"")).unwrap();
+        let want =
+            format!(r#"{{"params":{{"_meta":{{{META},"io.modelcontextprotocol/logLevel":"info"}}}}}}"#);
+        assert_eq!(text(told), want);
         let message = r#"{"jsonrpc":"2.0","id":"x","method":"ping"}"#;
         let renumbered = renumbered(&Message::read(message.as_bytes()).unwrap(), message.as_bytes(), 9);
         assert_eq!(text(renumbered), r#"{"jsonrpc":"2.0","id":9,"method":"ping"}"#);

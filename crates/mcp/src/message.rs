@@ -13,6 +13,8 @@ use trilithon_wire::json::{self, Kind, Value};
 pub const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// Where it says what its client can do.
 pub const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+/// Where it says what its client wants to be told.
+pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// Where it says who its client is.
 pub const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 

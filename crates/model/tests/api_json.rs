@@ -153,7 +153,7 @@ fn two_kinds_and_none() {
     let error = config.http.services["two"].kind().unwrap_err();
     let words = "cannot create service: multi-types service not supported, \
                  consider declaring two different pieces of service instead";
-    assert_eq!(error.to_string(), words);
+    assert_eq!(error.of("two"), words);
     assert_eq!(error.kinds, ["loadBalancer", "failover"]);
     assert!(config.http.services["none"].kind().unwrap_err().kinds.is_empty());
 }

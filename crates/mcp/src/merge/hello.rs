@@ -41,12 +41,17 @@ impl Hello {
                 let info = meta.as_ref().and_then(|meta| meta.get(SERVER_INFO));
                 let unnamed = || json!({"name": &*self.server, "version": ""});
                 result.insert("serverInfo".to_owned(), info.cloned().unwrap_or_else(unnamed));
+                let capabilities = result.get_mut("capabilities");
+                capabilities.into_iter().for_each(without_news);
                 for name in ["resultType", "supportedVersions", "ttlMs", "cacheScope"] {
                     result.remove(name);
                 }
             }
             Era::Modern => {
-                result.remove("protocolVersion");
+                if result.remove("protocolVersion").is_some() {
+                    let capabilities = result.get_mut("capabilities");
+                    capabilities.into_iter().for_each(without_news);
+                }
                 result.entry("resultType").or_insert_with(|| "complete".into());
                 if let Some(info) = result.remove("serverInfo") {
                     result.insert("_meta".to_owned(), json!({SERVER_INFO: info}));
@@ -144,6 +149,17 @@ fn capabilities(all: &[Hello]) -> Value {
     union
 }
 
+/// What a server can tell by itself does not go from one era to the other.
+fn without_news(capabilities: &mut Value) {
+    let own = capabilities.as_object_mut();
+    for capability in own.into_iter().flat_map(|own| own.values_mut()) {
+        if let Value::Object(capability) = capability {
+            capability.remove("listChanged");
+            capability.remove("subscribe");
+        }
+    }
+}
+
 /// What either can.
 fn unite(one: &mut Value, other: Value) {
     match (one, other) {
@@ -230,15 +246,15 @@ mod tests {
 
     #[test]
     fn each_era_is_told_as_it_wants_it() {
-        let old = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "serverInfo": {"name": "a"}});
-        let new = json!({"resultType": "complete", "capabilities": {}, "supportedVersions": ["2026-07-28"], "ttlMs": 1, "cacheScope": "public",
+        let old = json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {"listChanged": true}}, "serverInfo": {"name": "a"}});
+        let new = json!({"resultType": "complete", "capabilities": {"tools": {"listChanged": true}}, "supportedVersions": ["2026-07-28"], "ttlMs": 1, "cacheScope": "public",
             "_meta": {SERVER_INFO: {"name": "a"}}});
         let told = |result: &Value, era| Value::Object(hello("a", result).of_era(era).result);
-        assert_eq!(told(&new, Era::Legacy), old);
+        let crossed = json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {"name": "a"}});
+        assert_eq!(told(&new, Era::Legacy), crossed);
         assert_eq!(told(&old, Era::Legacy), old);
         assert_eq!(told(&new, Era::Modern), new);
-        let want =
-            json!({"resultType": "complete", "capabilities": {}, "_meta": {SERVER_INFO: {"name": "a"}}});
+        let want = json!({"resultType": "complete", "capabilities": {"tools": {}}, "_meta": {SERVER_INFO: {"name": "a"}}});
         assert_eq!(told(&old, Era::Modern), want);
     }
 

@@ -37,15 +37,19 @@ pub fn method_not_allowed(allowed: &str) -> Response {
     res
 }
 
-/// An error that answers a message. The second era tells some of them by the status too.
+/// An error that answers a message.
 pub fn error(era: Era, id: Option<&str>, code: i64, message: &str) -> Response {
-    let status = match (era, code) {
+    failed(status(era, code), id, code, message)
+}
+
+/// The status of an answer that is an error: the second era tells some of them by it too.
+pub fn status(era: Era, code: i64) -> u16 {
+    match (era, code) {
         (Era::Legacy, _) => 200,
         (_, METHOD_NOT_FOUND) => 404,
         (_, PARSE_ERROR | INVALID_REQUEST | INVALID_PARAMS | UNSUPPORTED_VERSION..=HEADER_MISMATCH) => 400,
         _ => 200,
-    };
-    failed(status, id, code, message)
+    }
 }
 
 /// No server has such a method.

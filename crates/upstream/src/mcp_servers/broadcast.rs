@@ -80,9 +80,20 @@ impl Federation {
         session: &Session,
         cx: &mut Exchange,
     ) -> Response {
-        let answers = self
-            .ask_all(call, Some(session), |_| Some(call.body.clone()), cx)
-            .await;
+        let level = call.message.params().and_then(|params| params.get("level"));
+        let is_modern = |server: &Server| {
+            let leg = self.leg_at_hand(session, server);
+            leg.is_some_and(|leg| is_modern(&leg))
+        };
+        let some_are = self.servers.iter().any(|server| is_modern(server));
+        if let Some(level) = level.filter(|level| some_are && level.text().is_some()) {
+            self.table.entry(&session.number).set_level(level.raw());
+        }
+        let body = |server: &Server| (!is_modern(server)).then(|| call.body.clone());
+        let answers = self.ask_all(call, Some(session), body, cx).await;
+        if answers.is_empty() {
+            return answer::json(200, format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#));
+        }
         let mut failures = Vec::new();
         for (_, answer) in answers {
             match answer {

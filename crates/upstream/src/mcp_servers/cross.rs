@@ -93,7 +93,7 @@ impl Federation {
         cx: &mut Exchange,
     ) -> Result<Bytes, Failure> {
         let body = br#"{"jsonrpc":"2.0","id":0,"method":"server/discover"}"#;
-        let body = bridge::modern_request(body, hello).map_err(Failure::Unreadable)?;
+        let body = bridge::modern_request(body, hello, None).map_err(Failure::Unreadable)?;
         let mut req = server.own_request(head, body);
         req.headers.set(header::PROTOCOL_VERSION, Era::FIRST_MODERN);
         req.headers.set(header::METHOD, "server/discover");
@@ -106,8 +106,14 @@ impl Federation {
 ///
 /// # Errors
 /// It cannot be written as that era wants it.
-pub fn upward(server: &Server, session: &Session, head: &Request, body: &[u8]) -> Result<Request, Failure> {
-    let body = bridge::modern_request(body, &session.hello).map_err(Failure::Unreadable)?;
+pub fn upward(
+    server: &Server,
+    session: &Session,
+    level: Option<&str>,
+    head: &Request,
+    body: &[u8],
+) -> Result<Request, Failure> {
+    let body = bridge::modern_request(body, &session.hello, level).map_err(Failure::Unreadable)?;
     let mut req = server.request(head, Method::Post, body.clone());
     let message = Message::read(&body).map_err(|invalid| Failure::Unreadable(invalid.message))?;
     req.headers.set(header::PROTOCOL_VERSION, Era::FIRST_MODERN);

@@ -153,7 +153,9 @@ impl Federation {
     ) -> Result<(Leg, Response), Failure> {
         let leg = self.leg(session, server, None, head, cx).await?;
         if is_modern(&leg) {
-            let req = upward(server, session, head, &body)?;
+            let entry = self.table.find(&session.number);
+            let level = entry.and_then(|entry| entry.level());
+            let req = upward(server, session, level.as_deref(), head, &body)?;
             return Ok((leg, server.backend.call(req, cx).await));
         }
         let req = server.request_in(&leg, head, Method::Post, body.clone());

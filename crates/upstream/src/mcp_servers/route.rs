@@ -13,9 +13,9 @@ use std::sync::Arc;
 use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{Body, Exchange, Known, Method, Response};
 use trilithon_mcp::bridge::{self, Questions};
-use trilithon_mcp::error::INVALID_PARAMS;
+use trilithon_mcp::error::{INVALID_PARAMS, METHOD_NOT_FOUND};
 use trilithon_mcp::inward::Named;
-use trilithon_mcp::{Era, EventId, Session, Stream, header, outward};
+use trilithon_mcp::{Era, EventId, List, Session, Stream, header, outward};
 use trilithon_wire::json;
 
 /// JSON-RPC's code for a resource that is not there, in the first era.
@@ -66,6 +66,9 @@ impl Federation {
             .await;
         match sent {
             Ok((res, crossing)) => self.pass_on(server, res, crossing, call, cx).await,
+            Err(Failure::Error(METHOD_NOT_FOUND, _)) => {
+                answer::method_not_found(call.era, call.id(), call.message.method())
+            }
             Err(failure) => {
                 server.told.count(Outcome::Failed);
                 answer::server_failed(server, call.id(), &failure, cx)
@@ -90,6 +93,10 @@ impl Federation {
             });
         }
         if let Some(bridge) = self.bridge(server, call.head, cx).await? {
+            if !crosses(call.message.method()) {
+                // The server may have it, but no client of the second era does.
+                return Err(Failure::Error(METHOD_NOT_FOUND, String::new()));
+            }
             let body = bridge.renumbered(&body).into();
             let (leg, res) = self.deliver(&bridge.session, server, call.head, body, cx).await?;
             let cancel = Box::new(Cancel::new(server, leg, call.head, bridge.number, cx));
@@ -144,10 +151,6 @@ impl Federation {
             res.body = stream::passed(res.body.take(), telling, self.keep_alive, place);
             return res;
         }
-        if call.era == Era::Legacy && res.status == 404 {
-            // It would tell the client that its session with all of them is gone.
-            return answer::server_failed(server, call.id(), &Failure::Status(404), cx);
-        }
         let same = matches!(crossing, Crossing::None);
         if well && (res.body.is_empty() || (same && server.naming.is_plain() && is_json(&res))) {
             return res;
@@ -155,6 +158,11 @@ impl Federation {
         match read(&mut res, server).await {
             Ok(body) => {
                 res.headers.remove_known(Known::ContentLength);
+                // In the first era 404 would say that the session with all servers is gone, and what is told by a status of the
+                // second one is told by the message.
+                if call.era == Era::Legacy && (res.status == 404 || !same) {
+                    res.status = 200;
+                }
                 self.crossed(server, res, body, crossing, call, cx)
             }
             Err(failure) => answer::server_failed(server, call.id(), &failure, cx),
@@ -177,7 +185,13 @@ impl Federation {
                 cancel.answered();
                 let id = call.id().unwrap_or("null");
                 match bridge::modern_answer(&body, id, call.message.method()) {
-                    Ok(body) => body.into(),
+                    Ok(body) => {
+                        let code = json::parse(&body)
+                            .ok()
+                            .and_then(|root| root.get("error")?.get("code")?.raw().parse().ok());
+                        res.status = answer::status(Era::Modern, code.unwrap_or_default());
+                        body.into()
+                    }
                     Err(error) => {
                         let failure = Failure::Unreadable(error.to_string());
                         return answer::server_failed(server, call.id(), &failure, cx);
@@ -217,6 +231,17 @@ impl Federation {
             exchange: cx.side(),
         }
     }
+}
+
+/// Whether both eras have a method.
+fn crosses(method: &str) -> bool {
+    let calls = [
+        "tools/call",
+        "prompts/get",
+        "resources/read",
+        "completion/complete",
+    ];
+    calls.contains(&method) || List::of(method).is_some()
 }
 
 /// Which eras a message and its answer go between.

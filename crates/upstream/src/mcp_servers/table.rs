@@ -30,6 +30,8 @@ struct Generations {
 pub struct Entry {
     ended: AtomicBool,
     slots: Mutex<HashMap<Box<str>, Arc<Slot>>>,
+    /// What the client wants to be told (`logging/setLevel`), for servers that take it with each message.
+    level: Mutex<Option<Box<str>>>,
     /// What the client was asked, by number: where its answer goes.
     questions: Mutex<HashMap<u64, oneshot::Sender<Bytes>>>,
 }
@@ -86,6 +88,15 @@ impl Entry {
 
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    /// The client wants to be told from this level on; written as JSON.
+    pub fn set_level(&self, level: &str) {
+        *self.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level.into());
+    }
+
+    pub fn level(&self) -> Option<Box<str>> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The client is asked something; its answer goes to `answer`.
