@@ -104,4 +104,35 @@ mod tests {
         check(r#"{"gen_ai.tool.call.id":7}"#, None);
         check("{}", None);
     }
+
+    /// With any byte another: what was a message is the same message with the text in it.
+    #[test]
+    fn no_message_breaks_it() {
+        let whole =
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","_meta":{"a":{"b":[]}}}}"#;
+        for at in 0..whole.len() {
+            for byte in [0, b'"', b'\\', b'{', b'}', b'[', b',', b' ', b'9', 0xff] {
+                let mut other = whole.as_bytes().to_vec();
+                other[at] = byte;
+                let Ok(message) = Message::read(&other) else {
+                    continue;
+                };
+                let Some(told) = with(&other, &[(TRACE_PARENT, "t")]) else {
+                    continue;
+                };
+                let text = String::from_utf8_lossy(&told);
+                let same = Message::read(&told).unwrap_or_else(|e| panic!("{text}: {e}"));
+                assert_eq!(
+                    (same.method(), same.name()),
+                    (message.method(), message.name()),
+                    "{text}"
+                );
+                assert_eq!(
+                    super::text(&same.asked().unwrap(), TRACE_PARENT),
+                    Some("t"),
+                    "{text}"
+                );
+            }
+        }
+    }
 }

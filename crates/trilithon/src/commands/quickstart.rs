@@ -60,6 +60,10 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         say!("# install configuration\n{INSTALL}\n# routing configuration\n{ROUTING}");
         return Ok(ExitCode::SUCCESS);
     }
+    anyhow::ensure!(
+        cfg!(feature = "otlp") || !options.tour,
+        "the tour shows a trace, and this program was built without the feature `otlp`"
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("samples")
