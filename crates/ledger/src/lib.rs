@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+pub mod definitions;
 mod file;
 pub mod folder;
 pub mod history;
@@ -10,5 +11,6 @@ pub mod note;
 pub mod tile;
 
 pub use audit::AuditLog;
+pub use definitions::Definitions;
 pub use folder::{Folder, FolderError};
 pub use history::History;

@@ -59,28 +59,44 @@ pub struct Filtered {
     pub doc: Option<Vec<u8>>,
     /// Items that were taken out.
     pub hidden: u64,
+    /// Lists that have no further page.
+    pub ended: Vec<List>,
 }
 
 /// Takes items out of the lists that an answer holds, whatever was asked: a stream that is taken up again repeats answers to
-/// questions that nobody here remembers. `hides` is asked for each item, with what policies are to see of it.
+/// questions that nobody here remembers. `hides` is asked for each item, as it is and as
+/// policies are to see it.
 ///
 /// A list that is not the same for everybody must not be kept for everybody: `cacheScope` becomes `private`.
 ///
 /// # Errors
 /// It is no JSON, or holds a list twice.
-pub fn filter(doc: &[u8], mut hides: impl FnMut(&Asked) -> bool) -> Result<Filtered, json::Error> {
+pub fn filter(
+    doc: &[u8],
+    mut hides: impl FnMut(List, &Value<'_>, &Asked) -> bool,
+) -> Result<Filtered, json::Error> {
     let root = json::parse(doc)?;
     let mut splice = Splice::new();
     let mut hidden = 0;
+    let mut ended = Vec::new();
     let mut one = |message: &Value<'_>| -> Result<(), json::Error> {
         let [result] = message.fields(["result"])?;
         let Some(result) = result else { return Ok(()) };
-        let [tools, prompts, resources, templates, scope] =
-            result.fields(["tools", "prompts", "resources", "resourceTemplates", "cacheScope"])?;
+        let names = [
+            "tools",
+            "prompts",
+            "resources",
+            "resourceTemplates",
+            "cacheScope",
+            "nextCursor",
+        ];
+        let [tools, prompts, resources, templates, scope, next] = result.fields(names)?;
+        let has_more = next.is_some_and(|next| !next.is_null());
         let mut any = false;
         for (list, array) in List::ALL.into_iter().zip([tools, prompts, resources, templates]) {
             if let Some(array) = array.filter(|a| a.kind() == Kind::Array) {
                 any = true;
+                ended.extend((!has_more).then_some(list));
                 hidden += take_out(list, &array, &mut splice, &mut hides);
             }
         }
@@ -98,6 +114,7 @@ pub fn filter(doc: &[u8], mut hides: impl FnMut(&Asked) -> bool) -> Result<Filte
     Ok(Filtered {
         doc: (!splice.is_empty()).then(|| splice.apply(doc)),
         hidden,
+        ended,
     })
 }
 
@@ -106,13 +123,13 @@ fn take_out(
     list: List,
     array: &Value<'_>,
     splice: &mut Splice,
-    hides: &mut impl FnMut(&Asked) -> bool,
+    hides: &mut impl FnMut(List, &Value<'_>, &Asked) -> bool,
 ) -> u64 {
     let mut kept = Vec::new();
     let mut hidden = 0;
     for item in array.items() {
         match item_of(list, &item) {
-            Some(asked) if !hides(&asked) => kept.push(item.raw()),
+            Some(asked) if !hides(list, &item, &asked) => kept.push(item.raw()),
             _ => hidden += 1,
         }
     }
@@ -145,7 +162,7 @@ mod tests {
 
     /// Hides what is called `secret`, or lies below `file:///etc`.
     fn check(doc: &str, want: Option<&str>, hidden: u64) {
-        let filtered = filter(doc.as_bytes(), |asked| {
+        let filtered = filter(doc.as_bytes(), |_, _, asked| {
             let is = |member: &str, test: &dyn Fn(&str) -> bool| {
                 asked
                     .params
@@ -229,7 +246,7 @@ mod tests {
             r#"{"result":{},"result":{"tools":[{"name":"secret"}]}}"#,
             "{",
         ] {
-            assert!(filter(bad.as_bytes(), |_| false).is_err(), "{bad}");
+            assert!(filter(bad.as_bytes(), |_, _, _| false).is_err(), "{bad}");
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use trilithon_engine::reload::{Cause, Order, Ordered};
-use trilithon_ledger::History;
+use trilithon_ledger::{Definitions, History};
 
 /// Bytes of a request.
 const MAX_LINE: u64 = 64 << 10;
@@ -33,6 +33,11 @@ pub enum Request {
     Release { reason: String },
     /// Say what undoes an entry of the audit log, and how.
     Undo(Undo),
+    /// Trust what a server of tools says now: of one server or all, of one name or all.
+    Approve {
+        server: Option<String>,
+        name: Option<String>,
+    },
 }
 
 /// What the gateway answers.
@@ -46,6 +51,10 @@ pub enum Answer {
     },
     /// What undoes it.
     Undo(Box<Plan>),
+    /// So many definitions are trusted now.
+    Approved {
+        count: usize,
+    },
     Refused {
         why: String,
     },
@@ -78,6 +87,14 @@ pub fn tell(mut stream: std::os::unix::net::UnixStream, request: &Request) -> an
     serde_json::from_str(&answer).context(silent)
 }
 
+/// Whether an error of connecting says that no gateway runs here.
+pub fn nobody_listens(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
 /// Listens for commands; what a process before left of its socket is removed. The store's lock says that nobody uses it.
 ///
 /// # Errors
@@ -97,6 +114,7 @@ pub fn bind(history: &History) -> io::Result<UnixListener> {
 pub struct Control {
     pub chronicle: Arc<Chronicle>,
     pub orders: mpsc::Sender<Ordered>,
+    pub definitions: Arc<Definitions>,
     /// `None` without an audit log.
     pub undoer: Option<Arc<Undoer>>,
 }
@@ -146,6 +164,11 @@ impl Control {
                 };
                 let words = tokio::task::spawn_blocking(read).await??;
                 (Order::Pin(words), Cause::Rollback { version, uid, reason })
+            }
+            Request::Approve { server, name } => {
+                let count = self.definitions.approve(server.as_deref(), name.as_deref());
+                tracing::info!(?server, ?name, count, uid, "definitions of tools are approved");
+                return Ok(Answer::Approved { count });
             }
             Request::Undo(order) => {
                 let undoer = self.undoer.clone().context("this gateway has no audit log")?;

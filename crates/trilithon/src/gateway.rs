@@ -24,7 +24,7 @@ use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::undo::Tickets;
 use trilithon_flow::{Keep, Observer, Telemetry};
 use trilithon_ledger::audit::entry::Other;
-use trilithon_ledger::{AuditLog, Folder};
+use trilithon_ledger::{AuditLog, Definitions, Folder};
 use trilithon_limit::Book;
 use trilithon_manage::{AccessLog, Context as Pages, Metrics, internals};
 use trilithon_model::install::Static;
@@ -53,6 +53,7 @@ pub struct Gateway {
     /// Held for as long as the gateway lives.
     _store: Option<Folder>,
     book: Arc<Book>,
+    definitions: Arc<Definitions>,
     _prices: Arc<Prices>,
     _body_limit: Arc<BodyLimit>,
 }
@@ -93,6 +94,7 @@ impl Gateway {
         let settings = Arc::new(settings::settings(&config, internals(&pages), false)?);
         let keep = Arc::new(Keep::default());
         let book = Book::start(&keep, store::folder(store.as_ref()));
+        let definitions = Definitions::start(&keep, store.as_ref().map(Folder::path));
         let table = prices::load(&config)?;
         prices::announce(&table);
         let prices = Prices::start(&keep, table);
@@ -160,6 +162,7 @@ impl Gateway {
             first,
             _store: store,
             book,
+            definitions,
             _prices: prices,
             _body_limit: body_limit,
         })
@@ -208,7 +211,7 @@ impl Gateway {
         named.set(self.live.get().tls.watched_files().iter().map(|p| p.as_path()));
         tokio::spawn(follow_named(self.live.clone(), named.clone(), refresh.clone()));
         let (orders, ordered) = mpsc::channel(CHANNEL);
-        command(self.chronicle.clone(), orders, undoer);
+        command(self.chronicle.clone(), orders, self.definitions.clone(), undoer);
         let inlets = Inlets {
             messages: received,
             orders: ordered,
@@ -320,7 +323,12 @@ fn closing(config: &Static, name: &Arc<str>, doors: Arc<Doors>) -> (Closing, wat
 }
 
 /// Obeys commands, where there is a history that they could be about.
-fn command(chronicle: Arc<Chronicle>, orders: mpsc::Sender<Ordered>, undoer: Option<Arc<Undoer>>) {
+fn command(
+    chronicle: Arc<Chronicle>,
+    orders: mpsc::Sender<Ordered>,
+    definitions: Arc<Definitions>,
+    undoer: Option<Arc<Undoer>>,
+) {
     let Some(history) = chronicle.history() else {
         return;
     };
@@ -329,12 +337,13 @@ fn command(chronicle: Arc<Chronicle>, orders: mpsc::Sender<Ordered>, undoer: Opt
             let control = Control {
                 chronicle,
                 orders,
+                definitions,
                 undoer,
             };
             drop(tokio::spawn(control.serve(listener)));
         }
         Err(error) => {
-            tracing::error!(%error, path = %history.socket().display(), "`trilithon rollback` and `undo` cannot reach this gateway");
+            tracing::error!(%error, path = %history.socket().display(), "`trilithon rollback`, `undo` and `tools approve` cannot reach this gateway");
         }
     }
 }

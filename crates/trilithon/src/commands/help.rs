@@ -24,6 +24,9 @@ Commands:
   undo          send the call that undoes an entry of the audit log: ID
                   --dry-run, -H 'Name: value', --token-file FILE
                   --cacert FILE, --insecure, --again
+  tools         what servers of tools said that their tools are: list, --lock
+                  approve NAME or --all trusts what they say now
+                  --server MIDDLEWARE
   quickstart    serve samples on embedded defaults and say what to try
                   --tour plays one agent's work and ends, --print
   sample        serve one sample alone: model, which speaks what models speak,

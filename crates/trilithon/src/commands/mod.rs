@@ -17,6 +17,7 @@ pub mod rollback;
 pub mod run;
 pub mod sample;
 pub mod schema;
+pub mod tools;
 pub mod undo;
 pub mod version;
 

@@ -4,7 +4,6 @@ use super::arguments::Arguments;
 use crate::chronicle;
 use crate::control::{self, Answer, Request};
 use anyhow::Context;
-use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,16 +50,9 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let history = History::in_store(&options.store, 0);
     match UnixStream::connect(history.socket()) {
         Ok(stream) => tell(stream, options),
-        Err(error) if nobody_listens(&error) => wait_for_start(&history, options),
+        Err(error) if control::nobody_listens(&error) => wait_for_start(&history, options),
         Err(error) => Err(error).with_context(|| format!("cannot reach `{}`", history.socket().display())),
     }
-}
-
-fn nobody_listens(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-    )
 }
 
 fn tell(stream: UnixStream, options: &Options) -> anyhow::Result<ExitCode> {
@@ -82,7 +74,7 @@ fn tell(stream: UnixStream, options: &Options) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Answer::Undo(_) => anyhow::bail!("the gateway does not know `rollback`"),
+        Answer::Undo(_) | Answer::Approved { .. } => anyhow::bail!("the gateway does not know `rollback`"),
         Answer::Refused { why } => anyhow::bail!("the gateway refuses: {why}"),
     }
 }

@@ -84,7 +84,7 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let plan = match control::ask(&history.socket(), &Request::Undo(clone(&options.order)))? {
         Answer::Undo(plan) => *plan,
         Answer::Refused { why } => anyhow::bail!("{why}"),
-        Answer::Done { .. } => anyhow::bail!("the gateway does not know `undo`"),
+        Answer::Done { .. } | Answer::Approved { .. } => anyhow::bail!("the gateway does not know `undo`"),
     };
     show(&plan);
     let Some(ticket) = &plan.ticket else {

@@ -13,6 +13,7 @@ mod census;
 mod client2;
 mod commands;
 mod deadlines;
+mod definitions;
 mod departures;
 mod failover_bench;
 mod federation;

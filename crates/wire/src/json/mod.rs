@@ -1,6 +1,7 @@
 //! JSON (RFC 8259) as bytes: a document is checked once, strictly, and then looked at where it lies. A
 //! [`Value`] is a range of the document, so that what nobody changes stays as it was written; only [`tree`] makes a tree.
 
+mod canonical;
 mod check;
 mod i_json;
 mod name;
@@ -12,6 +13,7 @@ mod walk;
 use std::fmt;
 use std::ops::Range;
 
+pub use canonical::{canonical, canonical_without};
 pub use name::alike;
 pub use splice::{Overlap, Splice, quote};
 pub use text::{Decoded, Text};

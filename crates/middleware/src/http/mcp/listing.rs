@@ -4,11 +4,12 @@ use super::super::model_call::meter::is_stream;
 use super::super::policy::seconds;
 use super::super::sieve;
 use super::access::Rules;
+use super::definitions::Definitions;
 use super::denial::error;
 use std::sync::Arc;
 use std::time::SystemTime;
 use trilithon_flow::limits::MAX_MCP_ANSWER;
-use trilithon_flow::{Body, Exchange, FaultKind, Known, Mode, Request, Response, SharedMcpCall};
+use trilithon_flow::{Beginning, Body, Exchange, Known, Mode, Request, Response, SharedMcpCall, read_up_to};
 use trilithon_mcp::error::INTERNAL_ERROR;
 use trilithon_mcp::list::filter;
 use trilithon_policy::fact::Facts;
@@ -16,7 +17,8 @@ use trilithon_wire::json;
 
 /// The rules for lists, with what they look at: the answer's body outlives the exchange.
 pub struct Listing {
-    rules: Arc<Rules>,
+    rules: Option<Arc<Rules>>,
+    definitions: Option<Arc<Definitions>>,
     mode: Mode,
     request: Request,
     exchange: Exchange,
@@ -25,11 +27,19 @@ pub struct Listing {
 }
 
 impl Listing {
-    pub fn new(rules: Arc<Rules>, mode: Mode, req: &Request, cx: &Exchange, call: SharedMcpCall) -> Listing {
+    pub fn new(
+        rules: Option<Arc<Rules>>,
+        definitions: Option<Arc<Definitions>>,
+        mode: Mode,
+        req: &Request,
+        cx: &Exchange,
+        call: SharedMcpCall,
+    ) -> Listing {
         let mut exchange = cx.side();
         exchange.record.router.clone_from(&cx.record.router);
         Listing {
             rules,
+            definitions,
             mode,
             request: req.clone_head(),
             exchange,
@@ -45,9 +55,9 @@ impl Listing {
         }
         let coding = res.headers.known(Known::ContentEncoding);
         if coding.is_some_and(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
-            return match self.mode {
-                Mode::Enforce => unreadable("it is compressed"),
-                _ => res,
+            return match self.is_strict() {
+                true => unreadable("it is compressed"),
+                false => res,
             };
         }
         if is_stream(&res) {
@@ -55,9 +65,13 @@ impl Listing {
             res.body = sieve::body(res.body.take(), self);
             return res;
         }
-        let body = match res.body.collect(MAX_MCP_ANSWER as u64).await {
-            Ok(body) => body,
-            Err(fault) if fault.kind == FaultKind::TooLarge => return unreadable("it is too large"),
+        let body = match read_up_to(res.body.take(), MAX_MCP_ANSWER as u64).await {
+            Ok(Beginning::Whole(body, _)) => body,
+            Ok(Beginning::Larger(_)) if self.is_strict() => return unreadable("it is too large"),
+            Ok(Beginning::Larger(body)) => {
+                res.body = body;
+                return res;
+            }
             Err(fault) => return Response::from(fault),
         };
         match self.without(&body) {
@@ -70,7 +84,7 @@ impl Listing {
                 res.body = Body::from(body);
                 res
             }
-            Err(why) if self.mode == Mode::Enforce => unreadable(&why.to_string()),
+            Err(why) if self.is_strict() => unreadable(&why.to_string()),
             Err(_) => {
                 res.body = Body::from(body);
                 res
@@ -80,7 +94,11 @@ impl Listing {
 
     /// The document without what is hidden; `None` when it stays as it is.
     pub fn without(&self, doc: &[u8]) -> Result<Option<Vec<u8>>, json::Error> {
-        let filtered = filter(doc, |asked| {
+        let mut call = self.call.borrow_mut();
+        let filtered = filter(doc, |list, item, asked| {
+            // All are looked at, also what this caller is not to see.
+            let definitions = self.definitions.as_ref();
+            let is_distrusted = definitions.is_some_and(|d| d.hides(list, item, &mut call));
             let facts = Facts {
                 request: &self.request,
                 exchange: &self.exchange,
@@ -88,10 +106,12 @@ impl Listing {
                 now: self.now,
                 mcp: Some(asked),
             };
-            let policy = self.rules.lists.as_ref();
-            policy.is_some_and(|policy| !policy.decide(&facts).allowed)
+            let policy = self.rules.as_ref().and_then(|rules| rules.lists.as_ref());
+            is_distrusted || policy.is_some_and(|policy| !policy.decide(&facts).allowed)
         })?;
-        let mut call = self.call.borrow_mut();
+        if let Some(definitions) = &self.definitions {
+            filtered.ended.iter().for_each(|list| definitions.end(*list));
+        }
         match self.mode {
             Mode::Enforce => {
                 call.hidden += filtered.hidden;
@@ -106,7 +126,8 @@ impl Listing {
 
     /// Whether what cannot be read stays out.
     pub fn is_strict(&self) -> bool {
-        self.mode == Mode::Enforce
+        let hides = self.rules.is_some() || self.definitions.as_ref().is_some_and(|d| d.hides_any());
+        hides && self.mode == Mode::Enforce
     }
 }
 

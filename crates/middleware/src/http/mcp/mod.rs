@@ -3,6 +3,7 @@
 
 mod access;
 mod context;
+mod definitions;
 pub(super) mod denial;
 mod hosts;
 mod listing;
@@ -16,11 +17,14 @@ pub use metadata::{challenge, well_known};
 use super::rollout::rollout;
 use super::undo::{self, Tools};
 use access::Access;
+use definitions::Definitions;
 use denial::Denial;
 use hosts::Hosts;
 use listing::Listing;
 use metadata::Metadata;
 use open::Opened;
+use std::sync::Arc;
+use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::trace::What;
 use trilithon_flow::{
     Build, BuildError, Exchange, Known, Method, Mode, Next, Reply, Request, Rollout, Step, Wrap,
@@ -47,6 +51,7 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
         denial: Denial::build(config)?,
         metadata: Metadata::build(config)?,
         hosts: Hosts::build(config)?,
+        definitions: Definitions::build(config, cx)?,
         undo: Tools::build(&config.undo, cx.name)?,
         limit,
     }))
@@ -77,6 +82,8 @@ struct Mcp {
     denial: Denial,
     metadata: Option<Metadata>,
     hosts: Hosts,
+    /// What is trusted of what the server says of its tools.
+    definitions: Option<Arc<Definitions>>,
     /// Which calls can be undone.
     undo: Tools,
     /// Bytes of the largest message.
@@ -94,7 +101,7 @@ impl Wrap for Mcp {
             }
             open::shared(cx).borrow_mut().answering.graceful = self.denial.is_graceful();
             let mode = self.rollout.of(cx.caller());
-            let strict = self.access.governs() && mode == Mode::Enforce;
+            let strict = self.governs() && mode == Mode::Enforce;
             let opened = match open::open(&mut req, cx, self.limit, strict).await {
                 Ok(opened) => opened,
                 Err(refusal) => return refusal,
@@ -103,7 +110,7 @@ impl Wrap for Mcp {
                 context::read(opened, &req, cx);
             }
             if let Some(opened) = &opened
-                && !self.access.admits(mode, &req, cx)
+                && !(self.access.admits(mode, &req, cx) && self.is_trusted(&opened.asked, mode, cx))
             {
                 return self.denial.answer(opened, self.access.name(), cx);
             }
@@ -138,6 +145,22 @@ impl Wrap for Mcp {
 }
 
 impl Mcp {
+    /// Whether anything is refused or hidden, so that messages have to be read as the server reads them.
+    fn governs(&self) -> bool {
+        self.access.governs() || self.definitions.as_ref().is_some_and(|d| d.hides_any())
+    }
+
+    /// Whether what is asked for is what its definition was trusted for.
+    fn is_trusted(&self, asked: &Asked, mode: Mode, cx: &mut Exchange) -> bool {
+        let definitions = self.definitions.as_ref().filter(|_| mode != Mode::Off);
+        let Some(decision) = definitions.and_then(|d| d.decide(asked, mode)) else {
+            return true;
+        };
+        let refuses = decision.refuses();
+        cx.record.decisions.push(decision);
+        !refuses
+    }
+
     /// What shortens the lists in the answer, where there can be any: in that to a question for one, and in a stream that is listened
     /// to, which repeats what was missed.
     fn listing(
@@ -151,13 +174,16 @@ impl Mcp {
             Some(opened) => List::of(&opened.asked.method).is_some(),
             None => req.method == Method::Get,
         };
-        let rules = self.access.lists().filter(|_| lists && mode != Mode::Off)?;
+        let (rules, definitions) = (self.access.lists(), self.definitions.clone());
+        if !lists || mode == Mode::Off || (rules.is_none() && definitions.is_none()) {
+            return None;
+        }
         if mode == Mode::Enforce {
             // Lists are read on their way: they have to come as they are.
             req.headers.remove_known(Known::AcceptEncoding);
         }
         let call = open::shared(cx);
-        Some(Listing::new(rules, mode, req, cx, call))
+        Some(Listing::new(rules, definitions, mode, req, cx, call))
     }
 }
 

@@ -4,6 +4,7 @@ use trilithon_model_derive::Config;
 
 use super::policy::Effect;
 use super::undo::McpUndo;
+use crate::FileOrContent;
 use crate::rollout::{Mode, Percent};
 use crate::word::words;
 
@@ -29,6 +30,9 @@ pub struct Mcp {
     /// What becomes of an item to which no rule of `listPolicies` applies.
     #[config(default = Visibility::Show)]
     pub list_default_action: Visibility,
+    /// What the server says that its tools, prompts and resources are is held against what is trusted. Not in Traefik Hub.
+    #[config(allow_empty)]
+    pub definitions: Option<McpDefinitions>,
     /// Tools whose calls can be undone, and by which call. It goes into the audit log with the call, and `trilithon undo` sends it
     /// later. Not in Traefik Hub.
     pub undo: Vec<McpUndo>,
@@ -83,6 +87,30 @@ pub struct McpListPolicy {
     pub expression: String,
     /// What becomes of the item: `show` or `hide`. Required.
     pub action: Option<Visibility>,
+}
+
+/// What is trusted of what a server says that its tools, prompts and resources are, by digests of it (RFC 8785, SHA-256). Whatever
+/// else it says is told in log, metrics and audit log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct McpDefinitions {
+    /// The definitions that are trusted, as `trilithon tools list --lock` prints them: JSON text, or a path. When absent, what the
+    /// server's lists name when they are first seen is trusted, and remembered in the [store](../../../install/store.md).
+    pub lock: FileOrContent,
+    /// What becomes of a tool, a prompt or a resource of which something else is said than what is trusted.
+    pub on_change: OnDefinition,
+    /// What becomes of one that is there later, or that `lock` does not name.
+    pub on_new: OnDefinition,
+}
+
+words! {
+    /// What becomes of a definition that is not trusted.
+    OnDefinition: "a choice for definitions" {
+        /// It is told, and goes on.
+        #[default]
+        Report = "report",
+        /// It is taken out of lists, and what asks for it is refused, until `trilithon tools approve`.
+        Hide = "hide",
+    }
 }
 
 /// What clients find out about a protected server (RFC 9728).

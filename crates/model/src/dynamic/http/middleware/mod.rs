@@ -79,7 +79,7 @@ pub use ip_allow_list::{IpAllowList, IpWhiteList};
 pub use jwt::{Jwt, TrustedIssuer};
 pub use limit::{Limit, LimitCost, LimitRule};
 pub use llm_guard::{CustomFormat, GuardCondition, JudgeModel, LlmFormat, LlmGuard, LlmPhase};
-pub use mcp::{Mcp, McpListPolicy, McpPolicy, McpResourceMetadata, Visibility};
+pub use mcp::{Mcp, McpDefinitions, McpListPolicy, McpPolicy, McpResourceMetadata, OnDefinition, Visibility};
 pub use messages_api::MessagesApi;
 pub use model_api::{ModelApi, ModelMetrics, ModelObservability, ModelParams, UpstreamFormat};
 pub use on_deny_response::OnDenyResponse;
