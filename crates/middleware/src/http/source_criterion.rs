@@ -3,6 +3,7 @@
 use super::ip_strategy::IpStrategy;
 use serde_json::Value;
 use std::borrow::Cow;
+use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::{BuildError, Exchange, Identity, Request};
 use trilithon_limit::Partition;
 use trilithon_model::dynamic::http::SourceCriterion as Config;
@@ -17,6 +18,8 @@ pub(crate) enum SourceCriterion {
     Identity(Part),
     /// The value of a claim.
     Claim(Box<str>),
+    /// The tool that is called, of each source by itself.
+    Tool(Box<SourceCriterion>),
 }
 
 /// What of an identity is looked at.
@@ -40,6 +43,14 @@ impl SourceCriterion {
         let Some(config) = config else {
             return Ok(otherwise);
         };
+        let source = SourceCriterion::one(config, otherwise)?;
+        Ok(match config.mcp_tool {
+            true => SourceCriterion::Tool(Box::new(source)),
+            false => source,
+        })
+    }
+
+    fn one(config: &Config, otherwise: SourceCriterion) -> Result<SourceCriterion, BuildError> {
         let header = Some(&config.request_header_name).filter(|name| !name.is_empty());
         let exclusive = |what: &str| BuildError::new(format!("{what} are mutually exclusive"));
         match (&config.ip_strategy, header, config.request_host) {
@@ -97,6 +108,13 @@ impl SourceCriterion {
             SourceCriterion::Host => lower_case(req.host()),
             SourceCriterion::Identity(part) => identity.map_or(Cow::default(), |i| part.of(i)),
             SourceCriterion::Claim(name) => identity.map_or(Cow::default(), |i| claim(i, name)),
+            SourceCriterion::Tool(source) => {
+                let tool = cx.mcp.as_deref().and_then(Asked::tool).unwrap_or_default();
+                // No tool's name makes another's source: what comes last is the tool's.
+                let source = source.name(req, cx);
+                let length = (source.len() as u64).to_be_bytes();
+                [&length, &*source, tool.as_bytes()].concat().into()
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ mod tap;
 mod tls;
 mod tokens;
 mod tool_guards;
+mod tool_limits;
 mod tool_traces;
 mod traces;
 mod translation;

@@ -1,5 +1,6 @@
 //! From the options to limits: every number is bounded here, and an option that would do nothing is refused.
 
+use super::condition::Conditions;
 use super::{Cost, Kind, Limiting};
 use crate::http::ip_strategy::IpStrategy;
 use crate::http::limit_headers::{self, Format, Unit};
@@ -51,6 +52,7 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
         is_durable: config.rules.iter().any(|r| r.durable),
         limits: limits.into(),
         kinds: kinds.into(),
+        conditions: Conditions::build(&config.rules)?,
         cost,
         format: Format::of(&config.headers),
         policies: policies.join(", ").into(),

@@ -2,16 +2,19 @@
 //! by the answer, or counted to its last byte; it is reserved first and settled once.
 
 mod build;
+mod condition;
 
+use self::condition::{Chosen, Conditions};
 use super::limit_facts;
 use super::limit_headers::{self, Format, Standing};
+use super::mcp::denial::{Told, era};
 use super::source_criterion::SourceCriterion;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
 use trilithon_flow::metrics::Value;
 use trilithon_flow::{
-    Decision, Exchange, Held, Known, Mode, Next, Reply, Request, Response, Rollout, Side, Wrap, hold,
+    Decision, Exchange, Held, Known, McpCall, Mode, Next, Reply, Request, Response, Rollout, Side, Wrap, hold,
 };
 use trilithon_limit::{Caller, Charges, Limit, Nanos, Outcome, Outcomes, Refused, clock};
 
@@ -26,6 +29,8 @@ struct Limiting {
     criterion: SourceCriterion,
     limits: Box<[Arc<Limit>]>,
     kinds: Box<[Kind]>,
+    /// Which requests each counts, where some do not count all.
+    conditions: Option<Conditions>,
     cost: Cost,
     format: Format,
     /// The value of `RateLimit-Policy`.
@@ -67,17 +72,21 @@ impl Wrap for Limiting {
         if mode == Mode::Off {
             return next.reply(req, cx);
         }
+        let chosen = self.chosen(&req, cx);
+        if chosen.limits.is_empty() {
+            return next.reply(req, cx);
+        }
         let name: SmallVec<[u8; 64]> = SmallVec::from_slice(&self.criterion.name(&req, cx));
         Box::pin(async move {
-            let answer = self.reserve(Caller::new(&name), mode).await;
-            let decision = self.decision(&answer, mode);
+            let answer = self.reserve(&chosen.limits, Caller::new(&name), mode).await;
+            let decision = self.decision(&chosen, &answer, mode);
             let refuses = decision.refuses();
             cx.record.decisions.push(decision);
             match answer {
                 Err(refused) => {
                     self.refusals.inc();
                     if refuses {
-                        self.refusal(&refused)
+                        self.refusal(&chosen, &refused, cx)
                     } else {
                         next.run(req, cx).await
                     }
@@ -85,7 +94,7 @@ impl Wrap for Limiting {
                 Ok((charges, outcomes)) => {
                     let mut res = next.run(req, cx).await;
                     if mode == Mode::Enforce {
-                        self.tell(&outcomes, &mut res);
+                        self.tell(&chosen, &outcomes, &mut res);
                     }
                     self.settle(charges, res)
                 }
@@ -95,25 +104,43 @@ impl Wrap for Limiting {
 }
 
 impl Limiting {
+    /// The rules that count a request.
+    fn chosen(&self, req: &Request, cx: &Exchange) -> Chosen<'_> {
+        match &self.conditions {
+            None => Chosen::all(&self.limits, &self.kinds),
+            Some(conditions) => conditions.choose(&self.limits, &self.kinds, req, cx),
+        }
+    }
+
     /// In shadow nobody waits.
-    async fn reserve(&self, caller: Caller<'_>, mode: Mode) -> Result<(Charges, Outcomes<'_>), Refused<'_>> {
+    async fn reserve<'l>(
+        &self,
+        limits: &'l [Arc<Limit>],
+        caller: Caller<'_>,
+        mode: Mode,
+    ) -> Result<(Charges, Outcomes<'l>), Refused<'l>> {
         let cost = self.cost.reserve();
         if self.is_durable && mode == Mode::Enforce {
-            let reserving = Charges::reserve(&self.limits, caller, cost, clock::now);
+            let reserving = Charges::reserve(limits, caller, cost, clock::now);
             if let Ok(answer) = tokio::time::timeout(STORE_PATIENCE, reserving).await {
                 return answer;
             }
         }
-        Charges::reserve_now(&self.limits, caller, cost, clock::now())
+        Charges::reserve_now(limits, caller, cost, clock::now())
     }
 
-    fn decision(&self, answer: &Result<(Charges, Outcomes<'_>), Refused<'_>>, mode: Mode) -> Decision {
+    fn decision(
+        &self,
+        chosen: &Chosen<'_>,
+        answer: &Result<(Charges, Outcomes<'_>), Refused<'_>>,
+        mode: Mode,
+    ) -> Decision {
         let (allowed, outcome) = match answer {
             Ok((_, outcomes)) => (true, outcomes.iter().min_by_key(|o| o.remaining)),
             Err(refused) => (false, Some(&refused.outcome)),
         };
         // There is at least one rule.
-        let policy = outcome.map_or_else(|| self.limits[0].policy(), |o| o.policy);
+        let policy = outcome.map_or_else(|| chosen.limits[0].policy(), |o| o.policy);
         Decision {
             policy: policy.policy.clone(),
             rule: policy.rule.clone(),
@@ -128,37 +155,42 @@ impl Limiting {
         }
     }
 
-    fn standing<'o>(&self, at: usize, outcome: &Outcome<'o>) -> Standing<'o> {
+    fn standing<'o>(chosen: &Chosen<'_>, at: usize, outcome: &Outcome<'o>) -> Standing<'o> {
         let wait = if outcome.allowed {
             outcome.reset
         } else {
             outcome.retry_after
         };
-        let is_known = self.kinds[at] != Kind::InFlight && wait < Nanos::MAX;
+        let is_known = chosen.kinds[at] != Kind::InFlight && wait < Nanos::MAX;
         Standing {
             name: &outcome.policy.rule,
             limit: outcome.limit,
             remaining: outcome.remaining,
             reset: is_known.then_some(wait),
-            is_quota: self.kinds[at] == Kind::Quota,
+            is_quota: chosen.kinds[at] == Kind::Quota,
         }
     }
 
-    fn tell(&self, outcomes: &[Outcome<'_>], res: &mut Response) {
+    fn tell(&self, chosen: &Chosen<'_>, outcomes: &[Outcome<'_>], res: &mut Response) {
         if self.format == Format::None {
             return;
         }
-        let standings = outcomes.iter().enumerate().map(|(at, o)| self.standing(at, o));
+        let standings = outcomes
+            .iter()
+            .enumerate()
+            .map(|(at, o)| Self::standing(chosen, at, o));
         let standings: SmallVec<[Standing<'_>; 2]> = standings.collect();
         limit_headers::write(self.format, &self.policies, &standings, &mut res.headers);
     }
 
-    /// 429, and when to come back if that would help.
-    fn refusal(&self, refused: &Refused<'_>) -> Response {
+    /// 429, and when to come back if that would help. Clients of tools are told in their protocol.
+    fn refusal(&self, chosen: &Chosen<'_>, refused: &Refused<'_>, cx: &Exchange) -> Response {
         let outcome = &refused.outcome;
-        let mut res = match self.format {
-            Format::Ietf => problem(&outcome.policy.rule),
-            _ => Response::status_text(429),
+        let call = cx.mcp_call.as_ref().filter(|_| cx.mcp.is_some());
+        let mut res = match (call, self.format) {
+            (Some(call), _) => self.refused_call(outcome, &mut call.borrow_mut()),
+            (None, Format::Ietf) => problem(&outcome.policy.rule),
+            (None, _) => Response::status_text(429),
         };
         if outcome.retry_after < Nanos::MAX {
             let seconds = limit_headers::seconds(outcome.retry_after);
@@ -166,10 +198,27 @@ impl Limiting {
                 .append("Retry-After", itoa::Buffer::new().format(seconds));
         }
         if self.format != Format::None {
-            let standing = self.standing(refused.at, outcome);
+            let standing = Self::standing(chosen, refused.at, outcome);
             limit_headers::write(self.format, &self.policies, &[standing], &mut res.headers);
         }
         res
+    }
+
+    /// The refusal of a message to a server of tools.
+    fn refused_call(&self, outcome: &Outcome<'_>, call: &mut McpCall) -> Response {
+        call.denied_by = Some(outcome.policy.policy.clone());
+        let seconds = Some(outcome.retry_after).filter(|wait| *wait < Nanos::MAX);
+        let later = seconds.map(|wait| format!(" Try again in {} s.", limit_headers::seconds(wait)));
+        let told = Told {
+            status: 429,
+            code: trilithon_mcp::error::limited(era(call)),
+            message: "Too Many Requests",
+            result: &format!(
+                "Too many calls: the gateway allows no more.{}",
+                later.unwrap_or_default()
+            ),
+        };
+        told.answer(call, call.answering.graceful)
     }
 
     /// Settles what is known with the answer's head, and holds the rest until its end.

@@ -17,7 +17,7 @@ pub struct InFlightReq {
     pub percent: Option<Percent>,
 }
 
-/// What makes requests one source: exactly one of these. `identity` and `claim` are not in Traefik.
+/// What makes requests one source: at most one of these, and `mcpTool`. `identity` and `claim` are not in Traefik.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct SourceCriterion {
     /// The client's address, found this way.
@@ -32,6 +32,9 @@ pub struct SourceCriterion {
     pub identity: String,
     /// This claim of who is asking. All whose identity lacks it are one source.
     pub claim: String,
+    /// Calls of different tools (Model Context Protocol) are different sources, each of these beside what else makes one. It is known
+    /// behind an `mcp` middleware which tool is called. Not in Traefik.
+    pub mcp_tool: bool,
 }
 
 /// How the client's address is found.

@@ -44,6 +44,12 @@ pub struct LimitRule {
     pub calendar: String,
     /// Units that may come at once, for `gcra`; `limit` when absent.
     pub burst: Option<i64>,
+    /// Which requests it counts, in Traefik Hub's language over the facts: ``Equals(`mcp.tool`, `send_mail`)``. All when this and
+    /// `expression` are absent.
+    #[config(rename = "match")]
+    pub matches: String,
+    /// Which requests it counts, in CEL over the facts: `mcp.tool == "send_mail"`.
+    pub expression: String,
     /// Whether counts outlive the process, for windows of a second or more: in the [store](../../../install/store.md).
     pub durable: bool,
 }
