@@ -65,13 +65,17 @@ pub fn modern_request(body: &[u8], hello: &str, level: Option<&str>) -> Result<V
     let root = json::parse(body).map_err(|error| error.to_string())?;
     let hello = json::parse(hello.as_bytes()).map_err(|error| error.to_string())?;
     let raw = |name| hello.get(name).map(|value| value.raw());
+    let version = format!("\"{}\"", Era::FIRST_MODERN);
     let said = [
-        (VERSION, format!("\"{}\"", Era::FIRST_MODERN)),
-        (CAPABILITIES, raw("capabilities").unwrap_or("{}").to_owned()),
-        (CLIENT_INFO, raw("clientInfo").unwrap_or("{}").to_owned()),
+        (VERSION, Some(&*version)),
+        (CAPABILITIES, Some(raw("capabilities").unwrap_or("{}"))),
+        (CLIENT_INFO, raw("clientInfo")),
+        (LOG_LEVEL, level),
     ];
-    let level = level.map(|level| (LOG_LEVEL, level.to_owned()));
-    let said: Vec<_> = said.into_iter().chain(level).collect();
+    let said: Vec<_> = said
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
     let meta = || {
         let members = said.iter().map(|(name, value)| format!("\"{name}\":{value}"));
         format!("{{{}}}", members.collect::<Vec<_>>().join(","))
@@ -211,6 +215,13 @@ mod tests {
         let message = r#"{"jsonrpc":"2.0","id":"x","method":"ping"}"#;
         let renumbered = renumbered(&Message::read(message.as_bytes()).unwrap(), message.as_bytes(), 9);
         assert_eq!(text(renumbered), r#"{"jsonrpc":"2.0","id":9,"method":"ping"}"#);
+    }
+
+    #[test]
+    fn who_has_not_said_who_it_is() {
+        let told = modern_request(br#"{"params":{}}"#, "{}", None).unwrap();
+        let want = r#"{"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+        assert_eq!(text(told), want);
     }
 
     #[test]

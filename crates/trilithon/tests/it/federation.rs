@@ -68,6 +68,12 @@ impl Tools {
         };
         match (self.speaks, method) {
             (Speaks::Modern, _) if !modern => return no(400, -32602),
+            // Who names itself does so whole.
+            _ if meta["io.modelcontextprotocol/clientInfo"].is_object()
+                && meta["io.modelcontextprotocol/clientInfo"]["version"].is_null() =>
+            {
+                return no(400, -32602);
+            }
             (Speaks::Legacy, _) if modern && session.is_empty() => return no(400, -32600),
             (_, "initialize") => return self.open(&message),
             (_, "server/discover") => {

@@ -27,9 +27,9 @@ impl Failure {
     /// Whether it says that the server does not know what it was asked, and not that it could not say.
     pub fn is_a_no(&self) -> bool {
         match self {
-            Failure::Status(status) => (400..500).contains(status),
-            Failure::Unreadable(_) | Failure::Error(..) => true,
-            Failure::Broken(_) | Failure::TooLate | Failure::Ended => false,
+            Failure::Error(..) => true,
+            Failure::Status(status) => matches!(status, 400 | 405 | 406 | 501),
+            Failure::Unreadable(_) | Failure::Broken(_) | Failure::TooLate | Failure::Ended => false,
         }
     }
 }
@@ -61,6 +61,10 @@ pub async fn answer(res: &mut Response) -> Result<Bytes, Failure> {
         let collected = res.body.collect(MAX_MCP_ANSWER as u64).await;
         collected.map_err(|fault| Failure::Broken(fault.to_string()))?
     };
+    // Who may not ask learns nothing of what the server can.
+    if matches!(res.status, 401 | 403 | 407 | 421 | 429) {
+        return Err(Failure::Status(res.status));
+    }
     match json::parse(&doc) {
         Ok(root) if root.get("result").is_some() => Ok(doc),
         Ok(root) => match root.get("error") {

@@ -79,7 +79,7 @@ impl Conversation {
             relay(&mut res.body, &mut self.telling, &self.out)
                 .await
                 .map_err(broken)?;
-            let questions = self.telling.questions.take();
+            let questions = self.telling.questions();
             return match questions.is_none() && !self.telling.is_over() {
                 true => Err(Failure::Unreadable(
                     "the stream ended without an answer".to_owned(),

@@ -67,7 +67,7 @@ impl Federation {
     }
 
     async fn is_modern(&self, server: &Server, head: &Request, cx: &mut Exchange) -> Result<bool, Failure> {
-        if let Some(known) = server.speaks(Era::Modern) {
+        if let Some(known) = server.is_modern() {
             return Ok(known);
         }
         let asking = self.ask_what_it_can(server, r#"{}"#, head, cx);
@@ -77,7 +77,7 @@ impl Federation {
             Ok(Err(failure)) => return Err(failure),
             Err(_) => return Err(Failure::TooLate),
         };
-        server.said.learn(Era::Modern, found);
+        server.said.learn(found);
         Ok(found)
     }
 
@@ -94,10 +94,9 @@ impl Federation {
     ) -> Result<Bytes, Failure> {
         let body = br#"{"jsonrpc":"2.0","id":0,"method":"server/discover"}"#;
         let body = bridge::modern_request(body, hello, None).map_err(Failure::Unreadable)?;
-        let mut req = server.own_request(head, body);
+        let mut req = server.probe(head, body);
         req.headers.set(header::PROTOCOL_VERSION, Era::FIRST_MODERN);
         req.headers.set(header::METHOD, "server/discover");
-        req.headers.remove(header::NAME);
         ask::answer(&mut server.backend.call(req, cx).await).await
     }
 }

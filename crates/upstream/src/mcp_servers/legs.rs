@@ -68,17 +68,13 @@ impl Federation {
         cx: &mut Exchange,
     ) -> Result<(Leg, Bytes), Failure> {
         let opening = async {
-            if server.speaks(Era::Legacy) == Some(false) {
+            if server.speaks_only(Era::Modern) {
                 return self.open_modern(server, hello, head, cx).await;
             }
             match self.open_legacy(server, hello, head, cx).await {
                 // It may be newer than the client.
-                Err(no) if no.is_a_no() && server.speaks(Era::Modern) != Some(false) => {
+                Err(no) if no.is_a_no() && server.is_modern() != Some(false) => {
                     let modern = self.open_modern(server, hello, head, cx).await;
-                    if modern.is_ok() {
-                        server.said.learn(Era::Modern, true);
-                        server.said.learn(Era::Legacy, false);
-                    }
                     modern.map_err(|_| no)
                 }
                 opened => opened,

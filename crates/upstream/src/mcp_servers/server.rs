@@ -33,7 +33,6 @@ const KNOWN: Duration = Duration::from_secs(300);
 #[derive(Default)]
 pub struct Said {
     answer: Mutex<Option<Bytes>>,
-    legacy: Mutex<Option<(bool, Instant)>>,
     modern: Mutex<Option<(bool, Instant)>>,
 }
 
@@ -46,21 +45,14 @@ impl Said {
         *lock(&self.answer) = Some(answer);
     }
 
-    /// It was found out whether the server speaks an era.
-    pub fn learn(&self, era: Era, speaks: bool) {
-        *lock(self.of(era)) = Some((speaks, Instant::now()));
+    /// It was found out whether the server speaks the second era.
+    pub fn learn(&self, modern: bool) {
+        *lock(&self.modern) = Some((modern, Instant::now()));
     }
 
-    fn speaks(&self, era: Era) -> Option<bool> {
-        let known = lock(self.of(era)).filter(|(_, at)| at.elapsed() < KNOWN);
-        known.map(|(speaks, _)| speaks)
-    }
-
-    fn of(&self, era: Era) -> &Mutex<Option<(bool, Instant)>> {
-        match era {
-            Era::Legacy => &self.legacy,
-            Era::Modern => &self.modern,
-        }
+    fn is_modern(&self) -> Option<bool> {
+        let known = lock(&self.modern).filter(|(_, at)| at.elapsed() < KNOWN);
+        known.map(|(modern, _)| modern)
     }
 }
 
@@ -96,12 +88,17 @@ impl Server {
         }
     }
 
-    /// Whether it speaks an era; `None` while nobody knows.
-    pub fn speaks(&self, era: Era) -> Option<bool> {
+    /// Whether it speaks the second era; `None` while nobody knows.
+    pub fn is_modern(&self) -> Option<bool> {
         match self.era {
-            Some(written) => Some(written == era),
-            None => self.said.speaks(era),
+            Some(written) => Some(written == Era::Modern),
+            None => self.said.is_modern(),
         }
+    }
+
+    /// Whether it is written that it speaks no other era.
+    pub fn speaks_only(&self, era: Era) -> bool {
+        self.era == Some(era)
     }
 
     /// A request to it with `body`, by the client's head: without what is between the client and the gateway alone.
@@ -144,6 +141,22 @@ impl Server {
             req.headers.remove(name);
         }
         req
+    }
+
+    /// A question about the server itself. Nothing that a client writes has a part in it, but who it is: the answer is
+    /// remembered for all.
+    pub fn probe(&self, head: &Request, body: impl Into<Bytes>) -> Request {
+        let mut plain = Request {
+            target: head.target.clone(),
+            version: head.version,
+            ..Request::default()
+        };
+        for name in ["Host", "Authorization", "Cookie"] {
+            if let Some(value) = head.headers.get(name) {
+                plain.headers.append(name, value);
+            }
+        }
+        self.own_request(&plain, body)
     }
 }
 

@@ -138,7 +138,7 @@ impl Subscriber {
     }
 
     async fn listen(&mut self) -> Heard {
-        if self.server.speaks(Era::Modern) == Some(false) {
+        if self.server.is_modern() == Some(false) {
             return Heard::Nothing;
         }
         let req = self.server.request(&self.head, Method::Post, self.body.clone());

@@ -4,10 +4,12 @@
 mod out;
 mod places;
 mod relay;
+mod telling;
 
 pub use out::Out;
 pub use places::{Place, Places};
-pub use relay::{Telling, relay};
+pub use relay::relay;
+pub use telling::Telling;
 
 use super::answer;
 use bytes::Bytes;
@@ -133,3 +135,6 @@ pub fn passed(body: Body, telling: Telling, keep_alive: Option<Duration>, place:
 pub fn no_place(id: Option<&str>) -> Response {
     answer::failed(503, id, INTERNAL_ERROR, "too many streams are open")
 }
+
+#[cfg(test)]
+mod tests;
