@@ -7,6 +7,7 @@
 
 mod ast;
 mod compile;
+pub mod condition;
 mod cursor;
 mod error;
 mod facts;

@@ -1,16 +1,13 @@
-//! Text into a condition. `||` binds least, then `&&`, then `!`.
+//! Text into a condition: what the calls are; how they are joined is [`condition`]'s.
 
 use super::path::Path;
 use super::{Node, Test};
 use std::borrow::Cow;
+use trilithon_rule::condition::{self, Join, Language};
 use trilithon_rule::{Cursor, Regexp, SyntaxError};
 
-/// Longest condition, in bytes.
-const MAX_LENGTH: usize = 16 * 1024;
-/// Deepest nesting: the parser recurses.
-const MAX_DEPTH: usize = 32;
-
-const FUNCTIONS: &[&str] = &[
+/// The first looks at text, the others at JSON.
+const FUNCTIONS: [&str; 6] = [
     "Contains",
     "JSONEquals",
     "JSONGt",
@@ -20,93 +17,24 @@ const FUNCTIONS: &[&str] = &[
 ];
 
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let mut parser = Parser {
-        cursor: Cursor::new(text),
-        depth: 0,
-    };
-    if text.len() > MAX_LENGTH {
-        return Err(parser
-            .cursor
-            .error(format!("the condition is longer than {MAX_LENGTH} bytes")));
-    }
-    let root = parser.any()?;
-    match parser.cursor.rest().chars().next() {
-        None => Ok(root),
-        Some(_) => Err(parser.cursor.expected("`&&`, `||` or the end")),
-    }
+    condition::parse::<Conditions>(text)
 }
 
-struct Parser<'a> {
-    cursor: Cursor<'a>,
-    depth: usize,
-}
+/// The language of conditions.
+struct Conditions;
 
-impl<'a> Parser<'a> {
-    fn any(&mut self) -> Result<Node, SyntaxError> {
-        self.joined("||", Self::all, Node::Any)
-    }
+impl Language for Conditions {
+    type Node = Node;
+    const NOUN: &'static str = "condition";
 
-    fn all(&mut self) -> Result<Node, SyntaxError> {
-        self.joined("&&", Self::not, Node::All)
-    }
-
-    fn joined(
-        &mut self,
-        sign: &str,
-        part: fn(&mut Self) -> Result<Node, SyntaxError>,
-        node: fn(Vec<Node>) -> Node,
-    ) -> Result<Node, SyntaxError> {
-        let mut parts = vec![part(self)?];
-        while self.cursor.take(sign) {
-            parts.push(part(self)?);
+    fn call(cursor: &mut Cursor<'_>) -> Result<Node, SyntaxError> {
+        let start = cursor.here();
+        let name = FUNCTIONS[condition::function(cursor, &FUNCTIONS)?];
+        let mut values = vec![argument(cursor)?];
+        while cursor.take(",") {
+            values.push(argument(cursor)?);
         }
-        if parts.len() == 1 {
-            return Ok(parts.remove(0));
-        }
-        Ok(node(parts))
-    }
-
-    fn not(&mut self) -> Result<Node, SyntaxError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(self.cursor.error(format!("nested deeper than {MAX_DEPTH}")));
-        }
-        let node = if self.cursor.take("!") {
-            Node::Not(Box::new(self.not()?))
-        } else if self.cursor.take("(") {
-            let inner = self.any()?;
-            self.cursor.expect(")")?;
-            inner
-        } else {
-            self.call()?
-        };
-        self.depth -= 1;
-        Ok(node)
-    }
-
-    fn call(&mut self) -> Result<Node, SyntaxError> {
-        let start = self.cursor.here();
-        let rest = self.cursor.rest();
-        let length = rest
-            .find(|c: char| !c.is_ascii_alphanumeric())
-            .unwrap_or(rest.len());
-        let name = &rest[..length];
-        if name.is_empty() {
-            return Err(self.cursor.expected("a function, `!` or `(`"));
-        }
-        if !FUNCTIONS.contains(&name) {
-            let known: Vec<String> = FUNCTIONS.iter().map(|f| format!("`{f}`")).collect();
-            return Err(self
-                .cursor
-                .error(format!("no function `{name}`; known are {}", known.join(", "))));
-        }
-        self.cursor.at += length;
-        self.cursor.expect("(")?;
-        let mut values = vec![self.argument()?];
-        while self.cursor.take(",") {
-            values.push(self.argument()?);
-        }
-        self.cursor.expect(")")?;
+        cursor.expect(")")?;
         let wrong = |message: String| SyntaxError { message, at: start };
         match (name, &values[..]) {
             ("Contains", [(_, text)]) => Ok(Node::Contains(text.as_ref().into())),
@@ -128,39 +56,51 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A text in double or back quotes, or a bare number or word; and where it starts.
-    fn argument(&mut self) -> Result<(usize, Cow<'a, str>), SyntaxError> {
-        let open = self.cursor.here();
-        let rest = self.cursor.rest();
-        match rest.chars().next() {
-            Some('`') => self
-                .quoted(open, rest[1..].find('`'))
-                .map(|(at, text)| (at, text.into())),
-            Some('"') => {
-                let end = closing_quote(&rest[1..]);
-                let (at, text) = self.quoted(open, end)?;
-                Ok((at, unescaped(text)))
-            }
-            _ => {
-                let bare = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
-                let length = rest.find(bare).unwrap_or(rest.len());
-                if length == 0 {
-                    return Err(self.cursor.expected("an argument in quotes"));
-                }
-                self.cursor.at += length;
-                Ok((open, rest[..length].into()))
-            }
+    fn join(how: Join, mut parts: Vec<Node>, _: &str) -> Node {
+        match (how, parts.pop()) {
+            (Join::Not, Some(denied)) => Node::Not(Box::new(denied)),
+            (Join::Any, last) => Node::Any(parts.into_iter().chain(last).collect()),
+            (Join::All | Join::Not, last) => Node::All(parts.into_iter().chain(last).collect()),
         }
     }
+}
 
-    fn quoted(&mut self, open: usize, length: Option<usize>) -> Result<(usize, &'a str), SyntaxError> {
-        let length = length.ok_or(SyntaxError {
-            message: "the quote is not closed".to_owned(),
-            at: open,
-        })?;
-        self.cursor.at = open + length + 2;
-        Ok((open + 1, &self.cursor.text[open + 1..=open + length]))
+/// A text in double or back quotes, or a bare number or word; and where it starts.
+fn argument<'a>(cursor: &mut Cursor<'a>) -> Result<(usize, Cow<'a, str>), SyntaxError> {
+    let open = cursor.here();
+    let rest = cursor.rest();
+    match rest.chars().next() {
+        Some('`') => {
+            let (at, text) = quoted(cursor, open, rest[1..].find('`'))?;
+            Ok((at, text.into()))
+        }
+        Some('"') => {
+            let (at, text) = quoted(cursor, open, closing_quote(&rest[1..]))?;
+            Ok((at, unescaped(text)))
+        }
+        _ => {
+            let bare = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'));
+            let length = rest.find(bare).unwrap_or(rest.len());
+            if length == 0 {
+                return Err(cursor.expected("an argument in quotes"));
+            }
+            cursor.at += length;
+            Ok((open, rest[..length].into()))
+        }
     }
+}
+
+fn quoted<'a>(
+    cursor: &mut Cursor<'a>,
+    open: usize,
+    length: Option<usize>,
+) -> Result<(usize, &'a str), SyntaxError> {
+    let length = length.ok_or(SyntaxError {
+        message: "the quote is not closed".to_owned(),
+        at: open,
+    })?;
+    cursor.at = open + length + 2;
+    Ok((open + 1, &cursor.text[open + 1..=open + length]))
 }
 
 fn test(name: &str, (at, value): &(usize, Cow<'_, str>)) -> Result<Test, SyntaxError> {
@@ -256,8 +196,6 @@ mod tests {
             14,
             "expected `&&`, `||` or the end, found `C`",
         );
-        check("(Contains(`a`)", 14, "expected `)`, found the end");
-        check(&"!".repeat(MAX_DEPTH + 1), MAX_DEPTH, "nested deeper than 32");
     }
 
     proptest! {
