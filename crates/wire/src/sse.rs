@@ -72,9 +72,19 @@ impl Frames {
         }
     }
 
-    /// What is left when the stream has ended: a frame without its blank line, or nothing. By the book a client drops it;
-    /// not every client goes by the book.
-    pub fn rest(&mut self, buf: &[u8]) -> Result<Option<Frame>, TooLong> {
+    /// The same of a stream that may have `ended`: what is left of it then is a frame without its blank line. By the book a
+    /// client drops it; not every client goes by the book.
+    ///
+    /// # Errors
+    /// It is not over within the limit.
+    pub fn next_or_rest(&mut self, buf: &[u8], ended: bool) -> Result<Option<Frame>, TooLong> {
+        match self.next(buf) {
+            Ok(None) if ended => self.rest(buf),
+            next => next,
+        }
+    }
+
+    fn rest(&mut self, buf: &[u8]) -> Result<Option<Frame>, TooLong> {
         if buf.is_empty() {
             return Ok(None);
         }
@@ -224,7 +234,7 @@ mod tests {
     fn frames(mut stream: &[u8]) -> Vec<(Vec<u8>, Option<String>, Option<String>)> {
         let mut cut = Frames::new(1 << 16);
         let mut all = Vec::new();
-        while let Some(frame) = cut.next(stream).unwrap().or_else(|| cut.rest(stream).unwrap()) {
+        while let Some(frame) = cut.next_or_rest(stream, true).unwrap() {
             let (raw, rest) = stream.split_at(frame.len);
             let event = frame.event(raw).map(|e| String::from_utf8_lossy(e).into_owned());
             let data = String::from_utf8_lossy(&frame.data(raw)).into_owned();

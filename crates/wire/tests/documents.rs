@@ -54,7 +54,7 @@ fn frames(stream: &[u8], cuts: &[usize]) -> Vec<(Vec<u8>, Frame)> {
             all.push((raw, frame));
         }
     }
-    if let Some(frame) = cut.rest(&stream[at..]).expect("within the limit") {
+    if let Some(frame) = cut.next_or_rest(&stream[at..], true).expect("within the limit") {
         all.push((stream[at..].to_vec(), frame));
     }
     all

@@ -69,10 +69,12 @@ mod tests {
 
         let stopped = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#;
         check(Dialect::Messages, &[stopped], false);
+        check(Dialect::Messages, &[stopped, "[DONE]"], false);
         check(Dialect::Messages, &[stopped, r#"{"type":"message_stop"}"#], true);
         check(Dialect::Messages, &[r#"{"type":"error","error":{}}"#], true);
 
         check(Dialect::Responses, &[r#"{"type":"response.created"}"#], false);
+        check(Dialect::Responses, &["[DONE]"], false);
         for last in ["completed", "incomplete", "failed"] {
             check(
                 Dialect::Responses,

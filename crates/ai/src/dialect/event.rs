@@ -20,6 +20,12 @@ pub struct Event<'d> {
     pub tool_calls: Vec<Text<'d>>,
 }
 
+/// Whether the data of an event is `[DONE]`, which is no JSON. It ends a stream of Chat Completions. Servers that speak several
+/// formats send it behind the last event of others too, where it says nothing.
+pub fn is_done(data: &[u8]) -> bool {
+    data.trim_ascii() == b"[DONE]"
+}
+
 /// What an event is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EventKind {

@@ -21,7 +21,7 @@ pub use answer::{Answer, Reported};
 pub use broken::Broken;
 pub use course::Course;
 pub use deny::Denial;
-pub use event::{Delta, Event, EventKind};
+pub use event::{Delta, Event, EventKind, is_done};
 pub use gather::{Opaque, Slot};
 pub use request::{Invalid, Request};
 pub use trilithon_flow::{Channel, Format};

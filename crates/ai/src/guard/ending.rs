@@ -1,7 +1,7 @@
 //! The end of a stream that a guard does not let go on, in the words of its dialect: a client sees an answer that was cut
 //! off by a filter, not a broken one.
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, is_done};
 use serde_json::{Value, json};
 use trilithon_wire::json::{self as scan};
 
@@ -27,7 +27,7 @@ impl Told {
     pub fn note(&mut self, dialect: Dialect, data: &[u8]) {
         self.any = true;
         let Ok(root) = scan::parse(data) else {
-            self.ended |= data.trim_ascii() == b"[DONE]";
+            self.ended |= dialect == Dialect::Chat && is_done(data);
             return;
         };
         let number = |name: &str| root.get(name).and_then(|v| v.as_u64());
@@ -183,7 +183,7 @@ mod tests {
         check(Dialect::Messages, &[start], &format!("{stop}{end}"));
         check(
             Dialect::Messages,
-            &[start, r#"{"type":"content_block_stop","index":2}"#],
+            &[start, r#"{"type":"content_block_stop","index":2}"#, "[DONE]"],
             end,
         );
     }

@@ -4,10 +4,12 @@
 //! hidden; then only the characters in question change. What is held is bounded by whoever fills it, by [`Hold::held`].
 
 mod channel;
+mod held;
 
 pub use channel::{Channel, Key, LOOK_BEHIND};
 
-use super::hidden::{Stretch, is_number};
+use self::held::Held;
+use super::hidden::Stretch;
 use crate::dialect::Dialect;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -27,14 +29,6 @@ pub struct Piece {
 struct Frame {
     bytes: Bytes,
     pieces: Vec<Held>,
-}
-
-struct Held {
-    channel: usize,
-    /// Of the channel's text.
-    text: Range<usize>,
-    /// In the data.
-    range: Range<usize>,
 }
 
 /// Frames that wait, and the texts in them.
@@ -74,23 +68,45 @@ impl Hold {
     /// Takes a frame. `data` is its data, `pieces` what of that is text. A channel that is only judged whole ends where
     /// another of its choice begins.
     pub fn push(&mut self, bytes: Bytes, data: &str, pieces: &[Piece]) {
-        let held = pieces.iter().map(|piece| self.take(data, piece)).collect();
         self.held += bytes.len();
-        self.frames.push_back(Frame { bytes, pieces: held });
+        self.frames.push_back(Frame {
+            bytes,
+            pieces: Vec::with_capacity(pieces.len()),
+        });
+        for piece in pieces {
+            let held = self.take(data, piece);
+            if let Some(frame) = self.frames.back_mut() {
+                frame.pieces.push(held);
+            }
+        }
     }
 
     fn take(&mut self, data: &str, piece: &Piece) -> Held {
         let place = self.channel(piece);
-        let decoded = Text::at(data, piece.range.clone()).to_str();
-        let channel = &mut self.channels[place];
-        let start = channel.received();
-        channel.push(&decoded);
-        channel.complete |= piece.restates;
-        Held {
-            channel: place,
-            text: start..channel.received(),
-            range: piece.range.clone(),
+        if !piece.range.is_empty() {
+            self.join(place, Some(&Text::at(data, piece.range.clone())));
         }
+        let channel = &mut self.channels[place];
+        let held = Held::take(place, channel, data, piece);
+        channel.complete |= piece.restates;
+        held
+    }
+
+    /// Says what follows half a character at the end of a channel.
+    fn join(&mut self, place: usize, next: Option<&Text<'_>>) {
+        let channel = &mut self.channels[place];
+        if channel.half.is_none() {
+            return;
+        }
+        let mut pieces = self.frames.iter_mut().flat_map(|frame| &mut frame.pieces).rev();
+        if let Some(last) = pieces.find(|held| held.channel == place && held.open) {
+            last.close(channel, next);
+        }
+    }
+
+    /// Halves of characters wait no longer for the other.
+    pub fn part(&mut self) {
+        (0..self.channels.len()).for_each(|place| self.join(place, None));
     }
 
     fn channel(&mut self, piece: &Piece) -> usize {
@@ -108,10 +124,12 @@ impl Hold {
 
     /// Says that nothing will be added to channels.
     pub fn close(&mut self, which: impl Fn(&Channel) -> bool) {
-        self.channels
-            .iter_mut()
-            .filter(|c| which(c))
-            .for_each(|c| c.complete = true);
+        for place in 0..self.channels.len() {
+            if which(&self.channels[place]) {
+                self.join(place, None);
+                self.channels[place].complete = true;
+            }
+        }
     }
 
     /// A guard has judged a channel so far, and these stretches are hidden.
@@ -123,8 +141,8 @@ impl Hold {
 
     /// The next frame that may go on, if it may, and whether it has text.
     pub fn pop(&mut self) -> Option<(Bytes, bool)> {
-        let ready =
-            |held: &Held| held.text.is_empty() || held.text.end <= self.channels[held.channel].settled();
+        let is_settled = |held: &Held| held.text.end <= self.channels[held.channel].settled();
+        let ready = |held: &Held| !held.open && (held.text.is_empty() || is_settled(held));
         let frame = self
             .frames
             .front()
@@ -133,7 +151,7 @@ impl Hold {
         let frame = self.frames.pop_front()?;
         self.held -= frame.bytes.len();
         for held in &frame.pieces {
-            self.channels[held.channel].emitted(held.text.end);
+            self.channels[held.channel].emitted(held.gone());
         }
         let has_text = frame.pieces.iter().any(|held| !held.text.is_empty());
         Some((bytes.unwrap_or(frame.bytes), has_text))
@@ -145,11 +163,7 @@ impl Hold {
         let mut touched = frame.pieces.iter().filter(is_touched).peekable();
         touched.peek()?;
         // The frame was cut before; it is cut the same way again.
-        let mut frames = Frames::new(usize::MAX);
-        let cut = match frames.next(&frame.bytes) {
-            Ok(Some(cut)) => cut,
-            _ => Frames::new(usize::MAX).rest(&frame.bytes).ok()??,
-        };
+        let cut = Frames::new(usize::MAX).next_or_rest(&frame.bytes, true).ok()??;
         let data = cut.data(&frame.bytes);
         let doc = std::str::from_utf8(&data).ok()?;
         let mut splice = Splice::new();
@@ -158,35 +172,11 @@ impl Hold {
             let _ = splice.replace(lines(&cut, echo)?, blank);
         }
         for held in touched {
-            for (part, with) in self.changes(held, doc) {
+            for (part, with) in held.changes(&self.channels[held.channel], doc) {
                 let _ = splice.replace(cut.place(part)?, with);
             }
         }
         Some(splice.apply(&frame.bytes).into())
-    }
-
-    /// What changes in a piece, by places in the data.
-    fn changes(&self, held: &Held, doc: &str) -> Vec<(Range<usize>, String)> {
-        let channel = &self.channels[held.channel];
-        let decoded = Text::at(doc, held.range.clone()).decode();
-        let mut changes = Vec::new();
-        for (range, with) in &channel.masks {
-            let part = range.start.max(held.text.start)..range.end.min(held.text.end);
-            if part.is_empty() {
-                continue;
-            }
-            let part = part.start - held.text.start..part.end - held.text.start;
-            let hidden = decoded.text[part.clone()].chars().map(|_| *with).collect();
-            changes.push((decoded.raw(part), hidden));
-        }
-        if is_number(doc, &held.range) {
-            let (start, end) = (held.range.start, held.range.end);
-            changes.extend([start..start, end..end].map(|at| (at, "\"".to_owned())));
-        } else {
-            let places = channel.quotes_in(&held.text).map(|at| at - held.text.start);
-            changes.extend(places.map(|at| (decoded.raw(at..at), "\\\"".to_owned())));
-        }
-        changes
     }
 }
 

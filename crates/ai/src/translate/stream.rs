@@ -5,7 +5,7 @@ mod chat;
 mod messages;
 
 use super::answer::Malformed;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, is_done};
 use serde_json::Value;
 use trilithon_wire::json::tree;
 
@@ -37,8 +37,9 @@ impl Stream {
             return Ok(());
         }
         match &mut self.0 {
+            To::Messages(messages) if is_done(data) => messages.finish(out),
+            To::Chat(_) if is_done(data) => Ok(()),
             To::Chat(chat) => chat.event(&parsed(data)?, out),
-            To::Messages(messages) if data.trim_ascii() == b"[DONE]" => messages.finish(out),
             To::Messages(messages) => messages.event(&parsed(data)?, out),
         }
     }

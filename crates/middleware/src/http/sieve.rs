@@ -52,11 +52,7 @@ impl<S: Sieve> Sieved<S> {
         let mut used = 0;
         while let Some(cut) = &mut self.cut {
             let rest = &self.held[used..];
-            let next = match cut.next(rest) {
-                Ok(None) if self.ended => cut.rest(rest),
-                next => next,
-            };
-            match next {
+            match cut.next_or_rest(rest, self.ended) {
                 Ok(Some(frame)) => {
                     self.sieve.event(&rest[..frame.len], &frame, &mut self.ready);
                     used += frame.len;

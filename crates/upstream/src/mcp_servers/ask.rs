@@ -100,10 +100,7 @@ async fn from_stream(body: &mut Body) -> Result<Bytes, Failure> {
         let ended = chunk.is_none();
         held.extend_from_slice(&chunk.unwrap_or_default());
         loop {
-            let next = match cut.next(&held) {
-                Ok(None) if ended => cut.rest(&held),
-                next => next,
-            };
+            let next = cut.next_or_rest(&held, ended);
             let next = next.map_err(|_| Failure::Unreadable("an event is too large".to_owned()))?;
             let Some(frame) = next else { break };
             let data = frame.data(&held).into_owned();

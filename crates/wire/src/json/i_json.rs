@@ -13,8 +13,16 @@ const MAX_DIGITS: usize = 17;
 /// The last whole number up to which doubles have them all.
 const MAX_WHOLE: i64 = (1 << 53) - 1;
 
+/// What is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// Names, numbers and characters.
+    All,
+    Names,
+}
+
 /// Looks once over a value of a document whose grammar was checked.
-pub(super) fn check(doc: &str, range: Range<usize>) -> Result<(), Error> {
+pub(super) fn check(doc: &str, range: Range<usize>, what: What) -> Result<(), Error> {
     let bytes = doc.as_bytes();
     let mut names = Names::default();
     let mut at = range.start;
@@ -23,7 +31,9 @@ pub(super) fn check(doc: &str, range: Range<usize>) -> Result<(), Error> {
             Some(b'"') => {
                 let end = past_string(bytes, at);
                 let text = Text::at(doc, at + 1..end - 1);
-                whole_characters(&text)?;
+                if what == What::All {
+                    whole_characters(&text)?;
+                }
                 names.see(text);
                 at = end;
                 continue;
@@ -32,7 +42,7 @@ pub(super) fn check(doc: &str, range: Range<usize>) -> Result<(), Error> {
             Some(b'[') => names.open(false),
             Some(b'}' | b']') => names.close()?,
             Some(b',') => names.next(),
-            Some(b'-' | b'0'..=b'9') => {
+            Some(b'-' | b'0'..=b'9') if what == What::All => {
                 let end = past_number(bytes, at);
                 if !is_same_to_all(doc.get(at..end).unwrap_or_default()) {
                     return Err(Error {
@@ -179,6 +189,17 @@ mod tests {
             Err((Fault::Twice, 34)),
         );
         check(r#"{"x":"{\"a\":1,\"a\":2}"}"#, Ok(()));
+    }
+
+    /// Who only reads texts can do with half a pair, and with any number.
+    #[test]
+    fn names_are_checked_by_themselves() {
+        let check = |doc: &str, want: Result<(), (Fault, usize)>| {
+            let value = parse(doc.as_bytes()).expect("JSON");
+            assert_eq!(value.check_names().map_err(|e| (e.what, e.at)), want, "{doc}");
+        };
+        check(r#"{"a":"\ud83d","b":[-1e999,{"c":"a"}],"c":1}"#, Ok(()));
+        check(r#"{"a":1e999,"b":{"c":"\ud83d","C":2}}"#, Err((Fault::Twice, 30)));
     }
 
     #[test]

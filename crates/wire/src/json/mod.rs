@@ -190,7 +190,16 @@ impl<'j> Value<'j> {
     /// # Errors
     /// An object has a name twice or in two cases; a number is none that a double holds; a string holds half of a pair.
     pub fn check_alike(&self) -> Result<(), Error> {
-        i_json::check(self.doc, self.range())
+        i_json::check(self.doc, self.range(), i_json::What::All)
+    }
+
+    /// Whether all readers find the same members in it: whoever judges what somebody else reads would else look at one of two
+    /// members with a name, and the other would be read. One pass, however deep.
+    ///
+    /// # Errors
+    /// An object has a name twice, or in two cases.
+    pub fn check_names(&self) -> Result<(), Error> {
+        i_json::check(self.doc, self.range(), i_json::What::Names)
     }
 
     /// The first member of this name. What decides something is read with [`Value::fields`].

@@ -59,6 +59,22 @@ impl<'j> Text<'j> {
         self.raw() == text || self.raw().contains('\\') && self.to_str() == text
     }
 
+    /// The second half of a surrogate pair that it begins with: text that is told in pieces can be cut within one.
+    pub fn low_half(&self) -> Option<u16> {
+        let low = unit(self.raw().as_bytes(), 0).filter(|unit| (0xdc00..=0xdfff).contains(unit));
+        low.and_then(|unit| u16::try_from(unit).ok())
+    }
+
+    /// The first half of a surrogate pair that it ends with.
+    pub fn high_half(&self) -> Option<u16> {
+        let raw = self.raw().as_bytes();
+        let at = raw.len().checked_sub(6)?;
+        let high = unit(raw, at).filter(|unit| (0xd800..=0xdbff).contains(unit))?;
+        // Behind an odd number of backslashes its own is no escape.
+        let slashes = raw[..at].iter().rev().take_while(|b| **b == b'\\').count();
+        u16::try_from(high).ok().filter(|_| slashes % 2 == 0)
+    }
+
     /// What it says, with the way back to the document.
     pub fn decode(&self) -> Decoded<'j> {
         let mut escapes = Vec::new();
@@ -166,6 +182,22 @@ impl Decoded<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::parse;
+
+    #[test]
+    fn halves_of_characters() {
+        let check = |raw: &str, low: Option<u16>, high: Option<u16>| {
+            let text = super::Text::at(raw, 0..raw.len());
+            assert_eq!((text.low_half(), text.high_half()), (low, high), "{raw}");
+        };
+        check("", None, None);
+        check(r"\ude00a\ud83d", Some(0xde00), Some(0xd83d));
+        check(r"\ud83d", None, Some(0xd83d));
+        check(r"\uDE00", Some(0xde00), None);
+        check(r"\ud83d\ude00", None, None);
+        check(r"\\ud83d", None, None);
+        check(r"\\\ud83d", None, Some(0xd83d));
+        check(r"ud83d", None, None);
+    }
 
     #[test]
     fn decoded_text_knows_where_it_is_written() {

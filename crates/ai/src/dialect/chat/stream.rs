@@ -1,6 +1,7 @@
 //! Chunks of Chat Completions.
 
 use super::super::called;
+use super::super::event::is_done;
 use super::super::gather::Gather;
 use super::super::{Delta, Event, EventKind};
 use super::usage;
@@ -9,7 +10,7 @@ use trilithon_wire::json::{self, Kind, Value};
 
 /// Finds what is in one chunk.
 pub(in super::super) fn event(data: &[u8]) -> Result<Event<'_>, json::Error> {
-    if data.trim_ascii() == b"[DONE]" {
+    if is_done(data) {
         return Ok(Event {
             kind: EventKind::Done,
             ..Event::default()

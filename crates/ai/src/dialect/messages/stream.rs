@@ -1,6 +1,7 @@
 //! Events of Messages.
 
 use super::super::called;
+use super::super::event::is_done;
 use super::super::gather::Gather;
 use super::super::{Delta, Event, EventKind};
 use super::{block, usage};
@@ -9,8 +10,11 @@ use trilithon_wire::json::{self, Value};
 
 /// Finds what is in one event.
 pub(in super::super) fn event(data: &[u8]) -> Result<Event<'_>, json::Error> {
-    let root = json::parse(data)?;
     let mut event = Event::default();
+    if is_done(data) {
+        return Ok(event);
+    }
+    let root = json::parse(data)?;
     let kind = root.get("type").and_then(|v| v.text());
     match kind.map(|t| t.to_str()).as_deref() {
         Some("message_start") => {
@@ -162,6 +166,7 @@ mod tests {
             EventKind::Other,
             &[],
         );
+        check("[DONE]", EventKind::Other, &[]);
         check(r#"{"type":"message_stop"}"#, EventKind::Done, &[]);
         check(
             r#"{"type":"error","error":{"type":"overloaded_error"}}"#,

@@ -3,6 +3,7 @@
 
 use super::super::answer::string;
 use super::super::called;
+use super::super::event::is_done;
 use super::super::gather::Gather;
 use super::super::{Delta, Event, EventKind};
 use super::item::part;
@@ -20,8 +21,11 @@ const ANNOTATION: u32 = u32::MAX;
 
 /// Finds what is in one event.
 pub(in super::super) fn event(data: &[u8]) -> Result<Event<'_>, json::Error> {
-    let root = json::parse(data)?;
     let mut event = Event::default();
+    if is_done(data) {
+        return Ok(event);
+    }
+    let root = json::parse(data)?;
     let kind = string(&root, "type").unwrap_or_default();
     let kind = kind.strip_prefix("response.").unwrap_or(&kind);
     match kind {
@@ -259,6 +263,7 @@ mod tests {
                 (Assistant, u32::MAX, true, "u"),
             ],
         );
+        check("[DONE]", EventKind::Other, &[]);
         check(r#"{"type":"error","message":"x"}"#, EventKind::Error, &[]);
         check(
             r#"{"type":"response.failed","response":{"status":"failed"}}"#,

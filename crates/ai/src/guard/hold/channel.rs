@@ -31,6 +31,8 @@ pub struct Channel {
     /// Where quotes are to stand: of arguments of a tool, in order.
     quotes: Vec<usize>,
     pub(super) restates: bool,
+    /// The first half of a character (a surrogate) that it ends with, and is not among the text yet.
+    pub(super) half: Option<u16>,
 }
 
 impl Channel {
@@ -44,6 +46,7 @@ impl Channel {
             masks: Vec::new(),
             quotes: Vec::new(),
             restates,
+            half: None,
         }
     }
 

@@ -70,6 +70,47 @@ fn escapes_are_hidden_whole() {
     assert_eq!(drain(&mut hold), "data: {\"t\":\"a*\\n#z\"}\n\n");
 }
 
+/// Who puts pieces together sees one character, whichever piece has which half of it.
+#[test]
+fn halves_of_characters_are_one() {
+    let mut hold = Hold::new(1, None);
+    frame(&mut hold, KEY, r"a\ud83d");
+    assert_eq!(hold.channels()[0].text().0, "a");
+    hold.judge(0, 0, 1, &[]);
+    assert_eq!(drain(&mut hold), "", "half of it is not judged");
+    frame(&mut hold, KEY, r"\ude00b");
+    assert_eq!(hold.channels()[0].text().0, "a\u{1f600}b");
+    hold.judge(0, 0, 6, &[(1..5, '*')]);
+    assert_eq!(
+        drain(&mut hold),
+        "data: {\"t\":\"a\"}\n\ndata: {\"t\":\"*b\"}\n\n"
+    );
+}
+
+#[test]
+fn half_a_character_stays_as_it_is() {
+    let check = |next: &str, want: &str| {
+        let mut hold = Hold::new(1, None);
+        frame(&mut hold, KEY, r"\ud83d");
+        if !next.is_empty() {
+            frame(&mut hold, KEY, next);
+        }
+        hold.close(|_| true);
+        assert_eq!(hold.channels()[0].text().0, want);
+        hold.judge(0, 0, want.len(), &[]);
+        let next = if next.is_empty() {
+            String::new()
+        } else {
+            format!("data: {{\"t\":\"{next}\"}}\n\n")
+        };
+        assert_eq!(drain(&mut hold), format!("data: {{\"t\":\"\\ud83d\"}}\n\n{next}"));
+    };
+    check("", "\u{fffd}");
+    check("b", "\u{fffd}b");
+    check(r"\ud83d", "\u{fffd}\u{fffd}");
+    check(r"\ud83d\ude00", "\u{fffd}\u{1f600}");
+}
+
 /// What waits behind a frame of another text is hidden in the end, however much came since.
 #[test]
 fn masks_stay_until_their_frame_goes() {

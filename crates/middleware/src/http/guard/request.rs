@@ -2,14 +2,16 @@
 
 use super::ask::{Active, ask};
 use super::conclude::{Call, collect, conclude};
+use super::said::Said;
 use super::texts::Texts;
-use super::{Guards, failure};
+use super::{Guards, answers, failure};
 use crate::http::model_call::{Opened, open, stored};
 use bytes::Bytes;
-use trilithon_ai::dialect::{Dialect, Slot};
+use trilithon_ai::dialect::{Dialect, Invalid, Slot};
 use trilithon_flow::model_call::Phase;
 use trilithon_flow::{Body, Exchange, FaultKind, Format, Known, ModelCall, Request, Response, SharedCall};
 use trilithon_model::dynamic::http::History;
+use trilithon_wire::json;
 
 impl Guards {
     /// Reads and judges the request; nothing where nobody judges anything of it.
@@ -48,6 +50,9 @@ impl Guards {
         if judging.is_empty() {
             return Ok(Some(call));
         }
+        if let Some(refusal) = ambiguous(&judging, &read.body, call.dialect) {
+            return Err(refusal);
+        }
         let texts = judging.iter().map(|active| {
             let engine = active.guard.engine(Phase::Request);
             let mut texts = collect(&read.body, read.slots.as_deref(), engine);
@@ -72,6 +77,17 @@ impl Guards {
         }
         Ok(Some(call))
     }
+}
+
+/// The answer to a body that the model's server may read differently than the guards: those that are closed end the call.
+fn ambiguous(judging: &[&Active], body: &[u8], dialect: Option<Dialect>) -> Option<Response> {
+    let error = json::parse(body).ok()?.check_names().err()?;
+    let said = Said::error("the body has an object with a name twice");
+    let is_closed = |active: &&Active| active.guard.ends(&said, active.mode);
+    judging.iter().any(is_closed).then(|| match dialect {
+        Some(dialect) => answers::json(400, dialect.invalid(&Invalid::from(error))),
+        None => failure(None, 400, &Invalid::from(error).message),
+    })
 }
 
 /// A body that was read.

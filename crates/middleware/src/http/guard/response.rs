@@ -66,9 +66,16 @@ async fn whole(judging: Vec<Active>, call: Call, mut res: Response, cx: &mut Exc
         Err(fault) => return Response::from(fault),
     };
     let trailers = res.body.trailers();
-    let Ok((slots, opaque)) = read(&call, &body) else {
-        res.body = Body::with_trailers(body, trailers);
-        return unreadable(&judging, "the answer is no JSON", call, res);
+    let (slots, opaque) = match read(&call, &body) {
+        Ok(read) => read,
+        Err(error) => {
+            let why = match error.what {
+                json::Fault::Twice => "the answer has an object with a name twice",
+                _ => "the answer is no JSON",
+            };
+            res.body = Body::with_trailers(body, trailers);
+            return unreadable(&judging, why, call, res);
+        }
     };
     let judging: Vec<&Active> = judging.iter().collect();
     let texts = judging.iter().map(|active| {
@@ -104,13 +111,19 @@ async fn whole(judging: Vec<Active>, call: Call, mut res: Response, cx: &mut Exc
 }
 
 /// The texts of an answer, where its dialect says where they are, and the bytes of what is no text.
+///
+/// # Errors
+/// It is not what the dialect says, or is read differently by somebody else.
 fn read(call: &Call, body: &[u8]) -> Result<(Option<Vec<Slot>>, u64), json::Error> {
+    if call.is_stored && call.dialect.is_some() {
+        return Ok((Some(dialect::texts(body)?), 0));
+    }
+    if let Some(error) = json::parse(body).ok().and_then(|root| root.check_names().err()) {
+        return Err(error);
+    }
     let Some(dialect) = call.dialect else {
         return Ok((None, 0));
     };
-    if call.is_stored {
-        return Ok((Some(dialect::texts(body)?), 0));
-    }
     let answer = dialect.answer(body)?;
     let opaque = answer.opaque.iter().map(|o| o.bytes as u64).sum();
     Ok((Some(answer.slots), opaque))

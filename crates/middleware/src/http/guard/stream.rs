@@ -4,9 +4,11 @@
 //! asked judges in windows, while reading goes on up to a bound. The head waits for the first text, so that an
 //! answer that is refused from its beginning is answered like any other refusal.
 
+mod event;
 mod judging;
 mod window;
 
+use self::event::Event;
 use self::judging::Judging;
 use super::ask::Active;
 use super::said::Said;
@@ -16,15 +18,14 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use trilithon_ai::Query;
-use trilithon_ai::dialect::{Dialect, EventKind};
+use trilithon_ai::dialect::Dialect;
 use trilithon_ai::guard::ending::Told;
-use trilithon_ai::guard::hold::{Hold, Key, Piece};
+use trilithon_ai::guard::hold::Hold;
 use trilithon_flow::limits::MAX_MODEL_EVENT;
 use trilithon_flow::{
-    Body, Channel, Connection, Exchange, Fault, FaultKind, Headers, Known, Response, SharedCall, Source,
+    Body, Connection, Exchange, Fault, FaultKind, Headers, Known, Response, SharedCall, Source,
 };
-use trilithon_wire::json;
-use trilithon_wire::sse::{Frame, Frames};
+use trilithon_wire::sse::{Frame, Frames, TooLong};
 
 /// Bytes of frames that are held before reading stops until something was judged. Nothing of a tool call is judged before it is
 /// whole, so this also bounds the arguments of one.
@@ -205,34 +206,17 @@ impl Guarded {
             Poll::Pending => return Ok(false),
             Poll::Ready(chunk) => chunk?,
         };
-        if chunk.is_empty() {
-            self.end()?;
-        } else {
-            self.rest.extend_from_slice(&chunk);
-            loop {
-                let next = self.cut.next(&self.rest);
-                match next
-                    .map_err(|_| Fault::new(FaultKind::Malformed, "an event of the answer is too large"))?
-                {
-                    Some(frame) => self.take(&frame),
-                    None => break,
-                }
-            }
+        let ended = chunk.is_empty();
+        self.rest.extend_from_slice(&chunk);
+        while let Some(frame) = self.cut.next_or_rest(&self.rest, ended).map_err(too_large)? {
+            self.take(&frame);
+        }
+        if ended {
+            self.hold.close(|_| true);
+            self.state = State::Ended;
         }
         self.judging.heard(&mut self.hold);
         Ok(true)
-    }
-
-    fn end(&mut self) -> Result<(), Fault> {
-        let rest = self.cut.rest(&self.rest);
-        if let Some(frame) =
-            rest.map_err(|_| Fault::new(FaultKind::Malformed, "an event of the answer is too large"))?
-        {
-            self.take(&frame);
-        }
-        self.hold.close(|_| true);
-        self.state = State::Ended;
-        Ok(())
     }
 
     /// Takes a frame off what was read.
@@ -240,17 +224,17 @@ impl Guarded {
         let bytes = self.rest.split_to(frame.len).freeze();
         let data = frame.data(&bytes);
         let text = std::str::from_utf8(&data).unwrap_or_default();
-        match self.pieces(&data) {
-            Ok((pieces, ..))
-                if !pieces.is_empty() && self.hold.channels().len() + pieces.len() > MAX_TEXTS =>
+        match Event::read(self.dialect, &self.queries, &data) {
+            Ok(event)
+                if !event.pieces.is_empty()
+                    && self.hold.channels().len() + event.pieces.len() > MAX_TEXTS =>
             {
                 self.hold.push(bytes.clone(), "", &[]);
                 self.judging.fail(&mut self.hold, "the answer has too many texts");
             }
-            Ok((pieces, ends, done)) => {
-                self.hold.push(bytes.clone(), text, &pieces);
-                self.hold
-                    .close(|channel| done || ends.contains(&channel.key.choice));
+            Ok(event) => {
+                self.hold.push(bytes.clone(), text, &event.pieces);
+                self.hold.close(|channel| event.ends(channel));
             }
             Err(why) if frame.has_data() => {
                 // Text may be in it that nobody can find.
@@ -260,58 +244,16 @@ impl Guarded {
             Err(_) => self.hold.push(bytes.clone(), "", &[]),
         }
     }
+}
 
-    /// The text in the data of an event; which choices end with it, and whether all do.
-    #[allow(clippy::type_complexity)]
-    fn pieces(&self, data: &[u8]) -> Result<(Vec<Piece>, Vec<u32>, bool), &'static str> {
-        let Some(dialect) = self.dialect else {
-            return self.found(data);
-        };
-        let event = dialect.event(data).map_err(|_| "an event is no JSON")?;
-        let piece = |delta: &trilithon_ai::dialect::Delta| Piece {
-            key: Key {
-                kind: delta.channel,
-                choice: delta.choice,
-                index: delta.index,
-            },
-            restates: delta.restates,
-            range: delta.range.clone(),
-        };
-        let ends = event.finish.iter().map(|(choice, _)| *choice).collect();
-        Ok((
-            event.deltas.iter().map(piece).collect(),
-            ends,
-            event.kind == EventKind::Done,
-        ))
-    }
-
-    /// The same for a stream without a dialect: what the queries find.
-    #[allow(clippy::type_complexity)]
-    fn found(&self, data: &[u8]) -> Result<(Vec<Piece>, Vec<u32>, bool), &'static str> {
-        if data.trim_ascii() == b"[DONE]" {
-            return Ok((Vec::new(), Vec::new(), true));
-        }
-        let root = json::parse(data).map_err(|_| "an event is no JSON")?;
-        let mut pieces = Vec::new();
-        for (place, query) in self.queries.iter().enumerate() {
-            pieces.extend(query.find(&root).into_iter().map(|range| Piece {
-                key: Key {
-                    kind: Channel::Query,
-                    choice: 0,
-                    index: place as u32,
-                },
-                restates: false,
-                range,
-            }));
-        }
-        Ok((pieces, Vec::new(), false))
-    }
+fn too_large(_: TooLong) -> Fault {
+    Fault::new(FaultKind::Malformed, "an event of the answer is too large")
 }
 
 /// Takes note of what the client is told.
 fn note(told: &mut Told, dialect: Dialect, bytes: &[u8]) {
     let mut frames = Frames::new(usize::MAX);
-    if let Ok(Some(frame)) = frames.next(bytes)
+    if let Ok(Some(frame)) = frames.next_or_rest(bytes, true)
         && frame.has_data()
     {
         told.note(dialect, &frame.data(bytes));

@@ -88,6 +88,7 @@ fn run(config: &Content, asked: &str, kind: &'static str, answer: &'static str) 
 }
 
 mod everything;
+mod splits;
 mod streams;
 
 const JSON: &str = "application/json";

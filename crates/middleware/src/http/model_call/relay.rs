@@ -15,9 +15,7 @@ use trilithon_wire::sse::Frames;
 pub fn body(mut body: Body, mut look: impl Look) -> Body {
     // One that is at hand is the gateway's own, or as good: it cannot break off any more.
     if let Some(bytes) = body.bytes() {
-        let mut cut = Cut::default();
-        let used = cut.see(bytes, &mut look);
-        cut.last(&bytes[used..], &mut look);
+        Cut::default().see(bytes, true, &mut look);
         return match look.end(None) {
             Ok(more) if more.is_empty() => body,
             Ok(more) => {
@@ -48,12 +46,13 @@ impl Default for Cut {
 }
 
 impl Cut {
-    /// Shows the whole events at the beginning of `bytes`; how many bytes may go on.
-    fn see(&mut self, bytes: &[u8], look: &mut impl Look) -> usize {
+    /// Shows the whole events at the beginning of `bytes`, and once the stream has `ended` what is left behind them; how many
+    /// bytes may go on.
+    fn see(&mut self, bytes: &[u8], ended: bool, look: &mut impl Look) -> usize {
         let mut used = 0;
         while let Some(frames) = &mut self.0 {
             let raw = &bytes[used..];
-            match frames.next(raw) {
+            match frames.next_or_rest(raw, ended) {
                 Ok(Some(frame)) => {
                     look.event(&frame.data(raw));
                     used += frame.len;
@@ -63,13 +62,6 @@ impl Cut {
             }
         }
         bytes.len()
-    }
-
-    /// Shows what the stream ended with, if it is an event without its blank line.
-    fn last(&mut self, rest: &[u8], look: &mut impl Look) {
-        if let Some(Ok(Some(frame))) = self.0.as_mut().map(|frames| frames.rest(rest)) {
-            look.event(&frame.data(rest));
-        }
     }
 }
 
@@ -102,7 +94,7 @@ impl<L: Look> Relay<L> {
                 }
             };
             if self.rest.is_empty() {
-                self.passing = self.cut.see(lent, &mut self.look);
+                self.passing = self.cut.see(lent, false, &mut self.look);
                 if self.passing > 0 {
                     break;
                 }
@@ -110,7 +102,7 @@ impl<L: Look> Relay<L> {
             self.rest.extend_from_slice(lent);
             let n = lent.len();
             self.body.consume(n);
-            let whole = self.cut.see(&self.rest, &mut self.look);
+            let whole = self.cut.see(&self.rest, false, &mut self.look);
             self.own = self.rest.split_to(whole).freeze();
         }
         Poll::Ready(Ok(()))
@@ -124,7 +116,7 @@ impl<L: Look> Relay<L> {
             return broke.map_or(Ok(()), Err);
         }
         if broke.is_none() {
-            self.cut.last(&rest, &mut self.look);
+            self.cut.see(&rest, true, &mut self.look);
         }
         self.own = self.look.end(broke)?;
         if self.own.is_empty() {

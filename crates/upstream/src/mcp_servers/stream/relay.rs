@@ -22,10 +22,7 @@ pub async fn relay(body: &mut Body, telling: &mut Telling, out: &Out) -> Result<
         let mut used = 0;
         loop {
             let rest = held.get(used..).unwrap_or_default();
-            let next = match cut.next(rest) {
-                Ok(None) if ended => cut.rest(rest),
-                next => next,
-            };
+            let next = cut.next_or_rest(rest, ended);
             let too_large = |_| {
                 Fault::new(
                     FaultKind::TooLarge,

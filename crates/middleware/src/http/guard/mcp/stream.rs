@@ -54,11 +54,7 @@ impl Guarded {
             self.out = self.rest.split().freeze();
             return Ok(!self.out.is_empty());
         };
-        let next = match cut.next(&self.rest) {
-            Ok(None) if self.ended => cut.rest(&self.rest),
-            next => next,
-        };
-        match next {
+        match cut.next_or_rest(&self.rest, self.ended) {
             Ok(Some(frame)) => {
                 let raw = self.rest.split_to(frame.len).freeze();
                 self.judging = Some(Box::pin(event(self.judges.clone(), raw, frame)));

@@ -162,3 +162,41 @@ fn stored_answers_are_judged() {
     let outcome = bench.send(&chain, request("GET", "/v1/responses/r1", &[]));
     assert_eq!(outcome.text(), "SECRET-1");
 }
+
+/// A guard would look at one of them, and whoever reads behind it at the other.
+#[test]
+fn names_that_are_there_twice_are_not_judged() {
+    let asked = r#"{"messages":[{"role":"user","content":"a"}]}"#;
+    let check = |asked: &str, kind: &'static str, answer: &'static str, want: (u16, &str)| {
+        let (outcome, _) = run(&hiding(ClientRequestFormat::Ccr), asked, kind, answer);
+        let text = outcome.text();
+        assert_eq!(outcome.status, want.0, "{text}");
+        assert!(text.contains(want.1) && !text.contains("SECRET"), "{text}");
+    };
+    check(
+        asked,
+        JSON,
+        r#"{"choices":[{"message":{"content":"a"},"message":{"content":"SECRET-1"}}]}"#,
+        (500, UNJUDGED),
+    );
+    check(
+        asked,
+        JSON,
+        r#"{"choices":[{"message":{"content":"a"},"Message":{"content":"SECRET-1"}}]}"#,
+        (500, UNJUDGED),
+    );
+    check(
+        asked,
+        EVENTS,
+        "data: {\"choices\":[{\"delta\":{},\"delta\":{\"content\":\"SECRET-1\"}}]}\n\n",
+        (500, UNJUDGED),
+    );
+    let (outcome, seen) = run(
+        &hiding(ClientRequestFormat::MessagesApi),
+        r#"{"max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"text","data":"a"},"source":{"type":"text","data":"SECRET-1"}}]}]}"#,
+        JSON,
+        "{}",
+    );
+    assert_eq!((outcome.status, seen.as_str()), (400, ""));
+    assert!(outcome.text().contains("ambiguous body"), "{}", outcome.text());
+}

@@ -140,3 +140,23 @@ fn a_block_within_a_stream_ends_it_in_the_dialect() {
         "refused from its beginning, it is answered like any refusal"
     );
 }
+
+/// A server of several formats says it behind any of them; only in one of them it is the end.
+#[test]
+fn done_is_no_text() {
+    use ClientRequestFormat::{MessagesApi, ResponsesApi};
+    let check = |format, asked: &str, stream: &'static str| {
+        let (outcome, _) = run(&hiding(format), asked, EVENTS, stream);
+        assert_eq!((outcome.status, outcome.text().as_str()), (200, stream));
+    };
+    check(
+        ResponsesApi,
+        r#"{"stream":true,"input":"a"}"#,
+        "data: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\ndata: {\"type\":\"response.completed\"}\n\ndata: [DONE]\n\n",
+    );
+    check(
+        MessagesApi,
+        r#"{"stream":true,"max_tokens":9,"messages":[{"role":"user","content":"a"}]}"#,
+        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\ndata: {\"type\":\"message_stop\"}\n\ndata: [DONE]\n\n",
+    );
+}

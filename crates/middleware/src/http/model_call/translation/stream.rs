@@ -45,11 +45,7 @@ impl Translated {
     fn translate(&mut self) {
         while self.out.len() < ENOUGH && !self.stream.is_over() {
             let rest = &self.held[self.read..];
-            let next = match self.cut.next(rest) {
-                Ok(None) if self.ended => self.cut.rest(rest),
-                next => next,
-            };
-            let frame = match next {
+            let frame = match self.cut.next_or_rest(rest, self.ended) {
                 Ok(Some(frame)) => frame,
                 Ok(None) if self.ended => {
                     let ended = self.stream.end(&mut self.out);
