@@ -73,6 +73,9 @@ pub const MAX_MODEL_ERROR: u64 = 64 * 1024;
 /// How long a model's stream is silent before its client is sent a comment, where the configuration does not say: below the
 /// shortest idle time-outs of proxies and clients that are known.
 pub const MODEL_KEEP_ALIVE_SECONDS: u64 = 15;
+/// How long a model's stream may be silent before it is taken for broken off, where the configuration does not say: longer than
+/// models that are known to think think without a word.
+pub const MODEL_STREAM_IDLE_SECONDS: u64 = 600;
 /// Bytes that each byte of a coded answer of a model may become, beyond the first [`MAX_MODEL_ANSWER`].
 pub const MAX_CODED_GROWTH: u64 = 64;
 /// Bytes of what was said that a trace is told, of the request and of the answer each.

@@ -11,7 +11,7 @@ pub use body_limit::BodyLimit;
 pub use content::{Content, Piece, Talk};
 pub(crate) use told::{MAX_TOLD, coverage as told_coverage};
 
-use crate::limits::MODEL_KEEP_ALIVE_SECONDS;
+use crate::limits::{MODEL_KEEP_ALIVE_SECONDS, MODEL_STREAM_IDLE_SECONDS};
 use crate::record::Name;
 use crate::{Fault, FaultKind, Mode, Record};
 use std::borrow::Cow;
@@ -140,6 +140,16 @@ impl Usage {
     }
 }
 
+/// What one answer took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The model that the answer names.
+    pub served: Option<Name>,
+    /// The model that it was asked of.
+    pub asked: Option<Name>,
+    pub usage: Usage,
+}
+
 /// What a call cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
@@ -202,7 +212,9 @@ pub struct ModelCall {
     pub prompt: Option<(u64, Basis)>,
     /// `None` until the upstream or a counter said something.
     pub usage: Option<Usage>,
-    /// `None` without a price.
+    /// What answers took that nobody got: those of attempts before the present one.
+    pub lost: Vec<Taken>,
+    /// Of all that was taken; `None` without a price.
     pub cost: Option<Cost>,
     /// Why the answer ended, once for each choice, in the words of its dialect.
     pub finish_reasons: Vec<Name>,
@@ -219,6 +231,9 @@ pub struct ModelCall {
     pub fault: Option<Fault>,
     /// How long its stream may be silent before the client is sent a comment; zero: as long as it likes.
     pub keep_alive: Duration,
+    /// How long its upstream may be silent in the middle of a stream before that is taken for broken off; zero: as long as it
+    /// likes.
+    pub stream_idle: Duration,
     /// Attempts, in order; the last one is what was answered with.
     pub legs: Vec<Leg>,
     /// What guards looked at, and what they did not.
@@ -249,6 +264,7 @@ impl ModelCall {
             max_output: None,
             prompt: None,
             usage: None,
+            lost: Vec::new(),
             cost: None,
             finish_reasons: Vec::new(),
             response_id: None,
@@ -258,6 +274,7 @@ impl ModelCall {
             chunks: 0,
             fault: None,
             keep_alive: Duration::from_secs(MODEL_KEEP_ALIVE_SECONDS),
+            stream_idle: Duration::from_secs(MODEL_STREAM_IDLE_SECONDS),
             legs: Vec::new(),
             coverage: Vec::new(),
             detailed: false,
@@ -272,8 +289,23 @@ impl ModelCall {
         Rc::new(RefCell::new(self))
     }
 
-    /// Forgets what an answer said: another attempt has one of its own.
+    /// What answers took so far, in the order of the attempts.
+    pub fn taken(&self) -> impl Iterator<Item = Taken> {
+        self.lost.iter().cloned().chain(self.present())
+    }
+
+    /// What the present answer took.
+    fn present(&self) -> Option<Taken> {
+        self.usage.map(|usage| Taken {
+            served: self.served.clone(),
+            asked: self.sent.clone().or(self.asked.clone()),
+            usage,
+        })
+    }
+
+    /// Forgets what an answer said, but not what it took: another attempt has one of its own.
     pub fn anew(&mut self) {
+        self.lost.extend(self.present());
         self.served = None;
         self.usage = None;
         self.finish_reasons.clear();
@@ -436,6 +468,30 @@ pub struct Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever is asked anew pays for what came before.
+    #[test]
+    fn what_was_taken_is_not_forgotten() {
+        let mut call = ModelCall::new(Format::Ccr);
+        (call.asked, call.sent) = (Some("a".into()), Some("b".into()));
+        let mut answered = |output: u64, served: Option<&str>| {
+            call.anew();
+            call.served = served.map(Name::from);
+            call.usage = Some(Usage {
+                output,
+                ..Usage::default()
+            });
+            let taken = call.taken();
+            let told = taken.map(|t| (t.served.as_deref().map(str::to_owned), t.usage.output));
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(answered(3, Some("c")), [(Some("c".to_owned()), 3)]);
+        assert_eq!(answered(4, None), [(Some("c".to_owned()), 3), (None, 4)]);
+        call.anew();
+        call.anew();
+        assert_eq!(call.taken().count(), 2, "each is told once");
+        assert!(call.taken().all(|taken| taken.asked.as_deref() == Some("b")));
+    }
 
     #[test]
     fn what_is_reported_is_not_guessed_over() {

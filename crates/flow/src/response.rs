@@ -27,6 +27,9 @@ pub struct Response {
     pub upgraded: Option<Box<Upgraded>>,
     /// The failure that this response tells of, if it is the gateway's own answer to one.
     pub fault: Option<Box<Fault>>,
+    /// Its body is a plain word of the gateway's own, which says nothing that its status does not: who knows how the client expects
+    /// errors may say it so.
+    pub is_plain: bool,
 }
 
 impl Response {
@@ -49,12 +52,18 @@ impl Response {
 
     /// A status with its own text as body and no content type: what Traefik says when a backend fails.
     pub fn status_text(status: u16) -> Response {
-        Response::bare(status, status::text(status))
+        Response {
+            is_plain: true,
+            ..Response::bare(status, status::text(status))
+        }
     }
 
     /// A plain-text error as Go's `http.Error` writes it: content type, `nosniff`, and a line end after the text.
     pub fn error(status: u16, text: &str) -> Response {
-        let mut res = Response::bare(status, format!("{text}\n"));
+        let mut res = Response {
+            is_plain: true,
+            ..Response::bare(status, format!("{text}\n"))
+        };
         res.headers
             .set_known(Known::ContentType, "text/plain; charset=utf-8");
         res.headers.append("X-Content-Type-Options", "nosniff");

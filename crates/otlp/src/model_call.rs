@@ -4,18 +4,26 @@ use crate::attribute::{int, named, text, texts};
 use crate::content;
 use crate::traces::{Told, failed};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::trace::v1::Status;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use trilithon_flow::model_call::LegOutcome;
+use trilithon_flow::model_call::{Leg, LegOutcome};
 use trilithon_flow::{Coverage, ModelCall};
 
 /// Verdicts of guards that one span tells.
 const MAX_VERDICTS: usize = 64;
 
-/// Name, kind, attributes and status; a call of which nothing came into the record has its name alone.
-pub fn told(call: Option<&ModelCall>) -> Told<'static> {
+/// Name, kind, attributes and status; a call of which nothing came into the record has its name alone. `leg` is the attempt that
+/// the span is about; what the call says at its end is what the last one came to.
+pub fn told(call: Option<&ModelCall>, leg: Option<usize>) -> Told<'static> {
     let Some(call) = call else {
         return ("chat".into(), SpanKind::Client, Vec::new(), None);
     };
+    if let Some((leg, _)) = leg
+        .and_then(|leg| call.legs.get(leg..)?.split_first())
+        .filter(|(_, later)| !later.is_empty())
+    {
+        return given_up(call, leg);
+    }
     let mut all = vec![
         named("gen_ai.operation.name", text(call.operation.as_str())),
         named("gen_ai.provider.name", text(&call.provider)),
@@ -61,19 +69,8 @@ pub fn told(call: Option<&ModelCall>) -> Told<'static> {
         all.push(verdicts(&call.coverage));
     }
     all.extend(content::told(call));
-    let error = call.legs.last().and_then(|leg| match leg.outcome {
-        LegOutcome::Error(class) => Some(class.to_owned()),
-        LegOutcome::Status(status) if status >= 400 => Some(status.to_string()),
-        LegOutcome::Status(_) | LegOutcome::Open => None,
-    });
-    let status = error.map(|error| {
-        all.push(named("error.type", text(&error)));
-        failed("")
-    });
-    let model = call.sent.as_deref().unwrap_or_default();
-    let name = format!("{} {model}", call.operation.as_str())
-        .trim_end()
-        .to_owned();
+    let status = call.legs.last().and_then(|leg| outcome(leg, &mut all));
+    let name = name(call, call.sent.as_deref().unwrap_or_default());
     (name.into(), SpanKind::Client, all, status)
 }
 
@@ -86,11 +83,74 @@ pub fn verdicts(coverage: &[Coverage]) -> KeyValue {
     named("trilithon.guard.verdicts", texts(&verdicts))
 }
 
+/// An attempt after which another was made: nobody got what it may have said.
+fn given_up(call: &ModelCall, leg: &Leg) -> Told<'static> {
+    let mut all = vec![
+        named("gen_ai.operation.name", text(call.operation.as_str())),
+        named("gen_ai.provider.name", text(&leg.provider)),
+        named("gen_ai.request.model", text(&leg.model)),
+    ];
+    let status = outcome(leg, &mut all);
+    (name(call, &leg.model).into(), SpanKind::Client, all, status)
+}
+
+/// What came of an attempt, if that was no answer.
+fn outcome(leg: &Leg, all: &mut Vec<KeyValue>) -> Option<Status> {
+    let error = match leg.outcome {
+        LegOutcome::Error(class) => class.to_owned(),
+        LegOutcome::Status(status) if status >= 400 => status.to_string(),
+        LegOutcome::Status(_) | LegOutcome::Open => return None,
+    };
+    all.push(named("error.type", text(&error)));
+    Some(failed(""))
+}
+
+fn name(call: &ModelCall, model: &str) -> String {
+    format!("{} {model}", call.operation.as_str())
+        .trim_end()
+        .to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trilithon_flow::model_call::{Basis, Leg};
+    use trilithon_flow::model_call::Basis;
     use trilithon_flow::{Format, Usage};
+
+    /// What the call came to is told of the attempt that it came of.
+    #[test]
+    fn each_attempt_has_its_own_model() {
+        let leg = |model: &str, outcome| Leg {
+            provider: "openai".into(),
+            model: model.into(),
+            outcome,
+        };
+        let call = ModelCall {
+            sent: Some("second".into()),
+            served: Some("second-1".into()),
+            legs: vec![
+                leg("first", LegOutcome::Status(500)),
+                leg("second", LegOutcome::Status(200)),
+            ],
+            ..ModelCall::new(Format::Ccr)
+        };
+        let check = |at, name: &str, served: bool, failed: bool| {
+            let (got, _, all, status) = told(Some(&call), at);
+            let has = |key: &str| all.iter().any(|a| a.key == key);
+            assert_eq!(
+                (
+                    &*got,
+                    has("gen_ai.response.model"),
+                    has("error.type"),
+                    status.is_some()
+                ),
+                (name, served, failed, failed)
+            );
+        };
+        check(Some(0), "chat first", false, true);
+        check(Some(1), "chat second", true, false);
+        check(None, "chat second", true, false);
+    }
 
     #[test]
     fn a_call() {
@@ -111,7 +171,7 @@ mod tests {
             }],
             ..ModelCall::new(Format::MessagesApi)
         };
-        let (name, kind, all, status) = told(Some(&call));
+        let (name, kind, all, status) = told(Some(&call), None);
         assert_eq!(
             (&*name, kind, status.is_some()),
             ("chat claude", SpanKind::Client, true)

@@ -220,10 +220,10 @@ impl Words {
     /// The spans of one exchange, its own first.
     fn spans(&self, f: &Finished) -> Vec<Span> {
         let mut spans = vec![self.entry_point(f)];
-        spans.extend(f.recording.spans.iter().map(|span| {
+        spans.extend(f.recording.spans.iter().enumerate().map(|(at, span)| {
             let (name, kind, attributes, status): Told<'_> = match &span.what {
                 What::Call(call) => self.call(call),
-                What::ModelCall => model_call::told(f.model_call.as_deref()),
+                What::ModelCall { leg } => model_call::told(f.model_call.as_deref(), own_leg(f, at, *leg)),
                 What::McpCall => mcp_call::told(f.mcp_call.as_deref()),
                 what => inner(what),
             };
@@ -371,10 +371,17 @@ fn inner(what: &What) -> Told<'_> {
             "Attempt"
         }
         What::Call(call) => call.name,
-        What::ModelCall => "chat",
+        What::ModelCall { .. } => "chat",
         What::McpCall => "mcp",
     };
     (span.into(), SpanKind::Internal, all, status)
+}
+
+/// The attempt that a span of a call is about; `None` for one that is around several.
+fn own_leg(f: &Finished, at: usize, leg: usize) -> Option<usize> {
+    let mut behind = f.recording.spans[at + 1..].iter();
+    let is_around = behind.any(|span| matches!(span.what, What::ModelCall { leg: inner } if inner == leg));
+    (!is_around).then_some(leg)
 }
 
 /// What all spans of an exchange have in common.

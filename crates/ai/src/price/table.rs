@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use trilithon_flow::model_call::Taken;
 
 /// Bytes of a file of prices.
 pub const MAX_FILE: usize = 4 << 20;
@@ -77,6 +78,13 @@ impl Table {
     /// The price of a model; `None` when it is not known, which is not the same as nothing.
     pub fn price(&self, model: &str) -> Option<&Price> {
         self.find(model).map(|(_, price)| price)
+    }
+
+    /// The price of what an answer took, and the name that the table has for its model: the one that it names itself, else the
+    /// one that it was asked of.
+    pub fn of(&self, taken: &Taken) -> Option<(&str, &Price)> {
+        let names = [&taken.served, &taken.asked];
+        names.into_iter().flatten().find_map(|model| self.find(model))
     }
 
     /// The same with the name that the table has for the model.

@@ -83,6 +83,7 @@ impl RouterBuilder<'_> {
         if let Some(challenge) = self.services.challenge(&router.middlewares, name) {
             steps.insert(0, challenge);
         }
+        steps.splice(..0, self.services.in_dialect(router, name));
         let target = self.target(name, router)?;
         let rule = parse(router, self.settings.default_syntax)?;
         let priority = if router.priority == 0 {

@@ -64,8 +64,11 @@ pub enum What {
         failure: Option<&'static str>,
     },
     Call(Box<Call>),
-    /// A call of a language model; what there is to tell of it is in the record at the end.
-    ModelCall,
+    /// A call of a language model; what there is to tell of it is in the record at the end. `leg` is its attempt's place among
+    /// those of the record: of two with the same, the first is around the second.
+    ModelCall {
+        leg: usize,
+    },
     /// A message to a server of tools; likewise.
     McpCall,
 }
@@ -73,7 +76,7 @@ pub enum What {
 impl What {
     fn verbosity(&self) -> Verbosity {
         match self {
-            What::Call(_) | What::ModelCall | What::McpCall => Verbosity::Minimal,
+            What::Call(_) | What::ModelCall { .. } | What::McpCall => Verbosity::Minimal,
             _ => Verbosity::Detailed,
         }
     }

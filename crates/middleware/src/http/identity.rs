@@ -46,7 +46,10 @@ pub fn credential_id(credential: &[u8]) -> Arc<str> {
 
 /// The 401 that asks for credentials.
 pub fn unauthorized(challenge: &str) -> Response {
-    let mut res = Response::bare(401, "401 Unauthorized\n");
+    let mut res = Response {
+        is_plain: true,
+        ..Response::bare(401, "401 Unauthorized\n")
+    };
     res.headers.append(Known::ContentType.name(), "text/plain");
     res.headers.append(Known::WwwAuthenticate.name(), challenge);
     res

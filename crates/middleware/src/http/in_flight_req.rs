@@ -61,7 +61,13 @@ impl Wrap for InFlightReq {
             let refuses = decision.refuses();
             cx.record.decisions.push(decision);
             return match refuses {
-                true => Box::pin(std::future::ready(Response::bare(429, self.refusal.clone()))),
+                true => {
+                    let refusal = Response {
+                        is_plain: true,
+                        ..Response::bare(429, self.refusal.clone())
+                    };
+                    Box::pin(std::future::ready(refusal))
+                }
                 false => next.reply(req, cx),
             };
         };

@@ -174,6 +174,59 @@ fn a_stream_that_breaks_off_ends_with_an_error_of_its_dialect() {
     }
 }
 
+#[test]
+fn a_model_that_falls_silent_is_given_up() {
+    let mut routing = String::from("http:\n  routers:\n");
+    let mut rest = String::from("  middlewares:\n");
+    for Dialect {
+        name,
+        middleware,
+        format,
+        ..
+    } in &DIALECTS
+    {
+        routing += &format!(
+            "    {name}: {{rule: 'Path(`/{name}`)', service: {name}, middlewares: [tokens-{name}, own-{name}]}}\n"
+        );
+        rest += &format!("    own-{name}: {{{middleware}: {{streamIdleTimeout: 300ms}}}}\n");
+        rest += &format!(
+            "    tokens-{name}: {{ai-quota: {{clientRequestFormat: {format}, totalTokenLimit: {{limit: 1000, period: 1h}}}}}}\n"
+        );
+    }
+    rest += "  services:\n";
+    for Dialect { name, .. } in &DIALECTS {
+        rest +=
+            &format!("    {name}: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:@{name}@'}}]}}}}\n");
+    }
+    let mut builder = gateway().routing(&(routing + &rest));
+    for Dialect { name, begun, .. } in &DIALECTS {
+        // It waits for the other side to go.
+        builder = builder.upstream(name, breaking(begun, "", Act::Drain));
+    }
+    let gateway = builder.start();
+    for Dialect {
+        name, begun, error, ..
+    } in &DIALECTS
+    {
+        let path = format!("/{name}");
+        let text = post(&gateway, &path, BODY).response().text();
+        let last = text
+            .strip_prefix(begun)
+            .unwrap_or_else(|| panic!("{path}: {text}"));
+        let error = error
+            .replace("broke off", "fell silent")
+            .replace("api_error", "timeout_error");
+        assert!(last.starts_with(&error), "{path}: {last}");
+        eventually("the record tells it", || {
+            logged(&gateway, &path).is_some_and(|line| line["ModelCall"]["brokeOff"].is_string())
+        });
+        let settled = format!("trilithon_token_limit_open_calls{{policy=\"tokens-{name}@file\"}} 0");
+        eventually("what was set aside is settled", || {
+            gateway.metrics().contains(&settled)
+        });
+    }
+}
+
 /// The pieces of a stream, each after a pause.
 fn slow(pieces: &[&str]) -> Upstream {
     let mut acts = vec![Act::Request, Act::Send(HEAD.into())];

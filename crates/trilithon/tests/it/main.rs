@@ -36,6 +36,7 @@ mod paths;
 mod policy;
 mod quickstart;
 mod reckless;
+mod refusals;
 mod reload;
 mod sample_tools;
 mod server2;

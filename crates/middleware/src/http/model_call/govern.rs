@@ -75,6 +75,7 @@ pub fn build(dialect: Dialect, settings: &Settings<'_>, cx: &mut Build<'_>) -> R
         tariff: Reckoner::of(cx.keep),
         detailed: metrics.is_some_and(|m| m.level == "detailed"),
         keep_alive: api.keep_alive.to_std(),
+        stream_idle: api.stream_idle_timeout.to_std(),
         content: api
             .observability
             .as_ref()
@@ -117,6 +118,8 @@ struct ModelApi {
     detailed: bool,
     /// How long a stream may be silent before the client is sent a comment; zero: as long as it likes.
     keep_alive: Duration,
+    /// How long the upstream may be silent in the middle of a stream; zero: as long as it likes.
+    stream_idle: Duration,
     /// Traces are told what was said.
     content: bool,
 }
@@ -145,7 +148,7 @@ impl Wrap for ModelApi {
             };
             cx.tariff = Some(self.tariff.clone());
             let asked_usage = enforced.asked_usage;
-            let (model, legs) = self.begin(&opened, &enforced);
+            let (model, leg) = self.begin(&opened, &enforced);
             if self.content && cx.record.trace.is_some() {
                 content::asked(self.dialect, &enforced.body, &mut opened.call.borrow_mut());
             }
@@ -162,10 +165,10 @@ impl Wrap for ModelApi {
                 },
             };
             let started = cx.record.started;
-            let span = cx.record.enter(|| What::ModelCall);
+            let span = cx.record.enter(|| What::ModelCall { leg });
             let res = next.run(req, cx).await;
             cx.record.leave(&span);
-            self.told(&opened, legs, model, &res);
+            self.told(&opened, leg, model, &res);
             let res = meter(self.upstream, &opened.call, started, self.in_dialect(res));
             if let Some((translation, crossing)) = crossing {
                 return translation.answer(res, crossing, !asked_usage).await;
@@ -182,14 +185,14 @@ impl ModelApi {
     /// Tells the call what is sent; the model that is asked, and how many attempts were made before.
     fn begin(&self, opened: &Opened, enforced: &Enforced) -> (Name, usize) {
         let mut call = opened.call.borrow_mut();
+        // A second attempt has an answer of its own.
+        call.anew();
         call.format = self.dialect.format();
         call.provider = self.provider.clone();
         call.sent = enforced.model.as_deref().map(name);
         call.detailed = self.detailed;
         (call.upstream_format, call.dropped) = (None, Vec::new());
-        call.keep_alive = self.keep_alive;
-        // A second attempt has an answer of its own.
-        call.anew();
+        (call.keep_alive, call.stream_idle) = (self.keep_alive, self.stream_idle);
         (call.sent.clone().unwrap_or_default(), call.legs.len())
     }
 
@@ -234,5 +237,7 @@ fn error_class(fault: &Fault) -> &'static str {
     }
 }
 
+#[cfg(test)]
+mod exact;
 #[cfg(test)]
 mod tests;

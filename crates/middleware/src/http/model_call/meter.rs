@@ -4,7 +4,7 @@ use super::spoken::Spoken;
 use super::watch::{self, Look};
 use super::{content, decoded, ending};
 use bytes::Bytes;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use trilithon_ai::dialect::{Course, Dialect, Event, EventKind, Reported};
 use trilithon_flow::model_call::name as named;
 use trilithon_flow::record::Name;
@@ -118,6 +118,10 @@ impl Look for Facts {
         if let Some(usage) = self.spoken.usage(&call, reported, ended) {
             call.count(usage);
         }
+    }
+
+    fn patience(&self) -> Duration {
+        self.call.borrow().stream_idle
     }
 
     fn end(&mut self, broke: Option<Fault>) -> Result<Bytes, Fault> {

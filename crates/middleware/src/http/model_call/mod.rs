@@ -8,6 +8,7 @@ pub mod decoded;
 mod ending;
 mod enforce;
 pub mod govern;
+pub mod in_dialect;
 pub mod meter;
 pub mod open;
 pub mod strip;
@@ -16,6 +17,7 @@ pub mod watch;
 mod prompt;
 mod reckon;
 mod relay;
+mod silence;
 mod spoken;
 mod translation;
 

@@ -18,16 +18,18 @@ impl Reckoner {
 
 impl Tariff for Reckoner {
     fn reckon(&self, call: &mut ModelCall, record: &Record) {
-        let Some(usage) = call.usage else { return };
         let table = self.0.table();
-        let names = [&call.served, &call.sent, &call.asked];
-        let found = names.into_iter().flatten().find_map(|model| table.find(model));
-        let Some((model, price)) = found else {
-            return unpriced(&call.provider);
-        };
-        let nano_usd = price.of(&usage);
-        spent(model, nano_usd, record);
-        call.cost = Some(Cost {
+        let mut sum = None;
+        for taken in call.taken() {
+            let Some((model, price)) = table.of(&taken) else {
+                unpriced(&call.provider);
+                continue;
+            };
+            let nano_usd = price.of(&taken.usage);
+            spent(model, nano_usd, record);
+            sum = Some(sum.unwrap_or(0) + nano_usd);
+        }
+        call.cost = sum.map(|nano_usd| Cost {
             nano_usd,
             epoch: table.epoch().clone(),
         });
@@ -74,6 +76,7 @@ mod tests {
     fn reckoned(served: Option<&str>, sent: &str, usage: Option<Usage>) -> Option<Cost> {
         let mut call = ModelCall {
             served: served.map(Into::into),
+            asked: Some("gpt-4o".into()),
             sent: Some(sent.into()),
             usage,
             provider: "reckon-test".into(),
@@ -102,6 +105,27 @@ mod tests {
         sum
     }
 
+    /// Each by its own model, also where nobody got an answer.
+    #[test]
+    fn attempts_that_came_to_nothing_cost_too() {
+        let usage = Usage {
+            input: 1_000,
+            output: 100,
+            ..Usage::default()
+        };
+        let mut call = ModelCall::new(Format::Ccr);
+        let mut cost = |model: &str, usage: Option<Usage>| {
+            call.anew();
+            (call.sent, call.usage) = (Some(model.into()), usage);
+            Reckoner::of(&Keep::default()).reckon(&mut call, &Record::default());
+            call.cost.as_ref().map(|cost| cost.nano_usd)
+        };
+        assert_eq!(cost("gpt-4o", Some(usage)), Some(3_500_000));
+        assert_eq!(cost("nobody-knows", Some(usage)), Some(3_500_000));
+        assert_eq!(cost("gpt-4o-mini", Some(usage)), Some(3_710_000));
+        assert_eq!(cost("gpt-4o", None), Some(3_710_000), "nothing came of the last");
+    }
+
     #[test]
     fn a_call_costs_what_its_model_does() {
         let usage = Some(Usage {
@@ -117,6 +141,8 @@ mod tests {
         check(Some("gpt-4o-2024-08-06"), "gpt-4o-mini", Some(3_500_000));
         check(Some("own-name-of-the-vendor"), "gpt-4o-mini", Some(210_000));
         check(None, "gpt-4o", Some(3_500_000));
+        // The client asked for a model that has a price, and another was asked in its place.
+        check(None, "nobody-knows", None);
         let spent = ("key", "reckon-key");
         assert_eq!(counted("trilithon_model_cost_nano_usd_total", spent), 7_210_000);
         check(None, "nobody-knows", None);
@@ -125,7 +151,7 @@ mod tests {
                 "trilithon_model_unpriced_calls_total",
                 ("provider", "reckon-test")
             ),
-            1
+            2
         );
         assert_eq!(
             reckoned(None, "gpt-4o", None),

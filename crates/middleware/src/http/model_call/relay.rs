@@ -4,6 +4,7 @@
 //! Bytes of an event wait for its end: a client could do nothing with them before, and could not be told of an error after
 //! half of one.
 
+use super::silence::Silence;
 use super::watch::Look;
 use bytes::{Buf, Bytes, BytesMut};
 use std::task::{Context, Poll, ready};
@@ -25,9 +26,11 @@ pub fn body(mut body: Body, mut look: impl Look) -> Body {
             Err(_) => body,
         };
     }
+    let silence = Silence::new(look.patience());
     Body::from_source(Relay {
         body,
         look,
+        silence,
         cut: Cut::default(),
         passing: 0,
         rest: BytesMut::new(),
@@ -68,6 +71,7 @@ impl Cut {
 struct Relay<L> {
     body: Body,
     look: L,
+    silence: Silence,
     cut: Cut,
     /// Of the bytes that the body lends: those that go on.
     passing: usize,
@@ -82,7 +86,7 @@ impl<L: Look> Relay<L> {
     /// Goes on until something may be passed on, or the stream is over.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         while self.passing == 0 && self.own.is_empty() && !self.is_over {
-            let lent = match ready!(self.body.poll_fill(cx)) {
+            let lent = match ready!(self.silence.heard(self.body.poll_fill(cx), cx)) {
                 Ok([]) => {
                     self.end(None)?;
                     break;

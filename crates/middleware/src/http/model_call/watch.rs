@@ -3,6 +3,7 @@
 use super::relay;
 use bytes::Bytes;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use trilithon_flow::limits::MAX_MODEL_ANSWER;
 use trilithon_flow::{Body, Fault, Headers, Source};
 
@@ -12,6 +13,10 @@ pub trait Look: 'static {
     fn event(&mut self, data: &[u8]);
     /// A whole answer.
     fn whole(&mut self, body: &[u8]);
+    /// How long a stream may be silent before it is taken for broken off; zero: as long as it likes.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
     /// A stream has ended, or broke off. What it gives ends the stream; nothing, if all was said.
     ///
     /// # Errors

@@ -1,88 +1,41 @@
 //! What `ai-rate-limit` and `ai-quota` are: limits on the tokens and the money that calls of language models take. What a call
 //! will take is set aside before it, all limits or none, and settled after it, however it ends.
 
+mod ask;
 mod custom;
 mod expect;
+mod quantity;
 mod rules;
 mod settle;
+mod tell;
 
 use super::ip_strategy::IpStrategy;
-use super::limit_headers;
-use super::model_call::{OnDeny, Opened, Reckoner, body_limit, meter, open};
+use super::model_call::{OnDeny, Reckoner, body_limit, meter};
 use super::rollout::rollout;
 use super::source_criterion::SourceCriterion;
+use ask::Asked;
 use custom::Queries;
-use expect::{Expected, Reserve};
+use expect::Reserve;
+use quantity::Quantity;
 use rules::{Four, Rule};
 use settle::{End, Learned, Settling};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Duration;
-use trilithon_ai::dialect::Dialect;
-use trilithon_ai::price::{Dollars, Price, Prices};
+use trilithon_ai::price::Prices;
 use trilithon_ai::tokens::{Forecasts, Ratios};
 use trilithon_flow::metrics::{Value, registry};
 use trilithon_flow::model_call::Tariff;
 use trilithon_flow::{
-    Build, BuildError, Decision, Exchange, Format, Headers, Mode, ModelCall, Next, Reply, Request, Response,
-    Rollout, SharedCall, Step, Usage, Wrap, hold,
+    Build, BuildError, Exchange, Format, Mode, Next, Reply, Request, Response, Rollout, Step, Wrap, hold,
 };
-use trilithon_limit::{Caller, Charges, Limit, Nanos, Outcomes, Refused, clock};
+use trilithon_limit::{Caller, Charges, Limit, Outcomes, Refused, clock};
 use trilithon_model::dynamic::http::{ClientRequestFormat, LimitStore, TokenLimits as Config};
 
 pub use rules::Shape;
 
 /// How long a call waits for the store of durable limits before they are counted in memory.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Quantity {
-    Input,
-    Output,
-    Total,
-    /// Billionths of a dollar.
-    Cost,
-}
-
-impl Quantity {
-    fn as_str(self) -> &'static str {
-        match self {
-            Quantity::Input => "input",
-            Quantity::Output => "output",
-            Quantity::Total => "total",
-            Quantity::Cost => "cost",
-        }
-    }
-
-    fn option(self) -> &'static str {
-        match self {
-            Quantity::Input => "inputTokenLimit",
-            Quantity::Output => "outputTokenLimit",
-            Quantity::Total => "totalTokenLimit",
-            Quantity::Cost => "costLimit",
-        }
-    }
-
-    fn header(self) -> &'static str {
-        match self {
-            Quantity::Input => "X-Ratelimit-Remaining-Tokens-Input",
-            Quantity::Output => "X-Ratelimit-Remaining-Tokens-Output",
-            Quantity::Total => "X-Ratelimit-Remaining-Tokens-Total",
-            Quantity::Cost => "X-Ratelimit-Remaining-Cost",
-        }
-    }
-
-    /// Units of a call that took so much.
-    fn of(self, usage: &Usage, cost: u64) -> u64 {
-        match self {
-            Quantity::Input => usage.input,
-            Quantity::Output => usage.output,
-            Quantity::Total => usage.total(),
-            Quantity::Cost => cost,
-        }
-    }
-}
 
 /// Builds the step of one of the two middlewares.
 ///
@@ -189,14 +142,6 @@ struct TokenLimits {
     open: Arc<Value>,
 }
 
-/// What is known of a call before it is made.
-struct Asked {
-    call: SharedCall,
-    dialect: Option<Dialect>,
-    expected: Expected,
-    price: Option<Price>,
-}
-
 impl Wrap for TokenLimits {
     fn call<'a>(&'a self, mut req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
         let mode = self.rollout.of(cx.caller());
@@ -214,54 +159,6 @@ impl Wrap for TokenLimits {
 }
 
 impl TokenLimits {
-    /// Makes out what is asked for; `None` when that is nothing of a model.
-    async fn ask(&self, req: &mut Request, cx: &mut Exchange) -> Result<Option<Asked>, Response> {
-        let format = cx
-            .model_call
-            .as_ref()
-            .map_or(self.format, |call| call.borrow().format);
-        let caller: SmallVec<[u8; 64]> = SmallVec::from_slice(cx.caller());
-        let Some(dialect) = Dialect::of(format) else {
-            return Ok(self.ask_custom(req, cx, &caller));
-        };
-        let Some(opened) = open(dialect, req, cx, self.body_limit).await? else {
-            return Ok(None);
-        };
-        let Opened { body, request, call } = opened;
-        cx.tariff.get_or_insert_with(|| self.tariff.clone());
-        let model = model(&call.borrow());
-        let learned = (&*self.learned.forecasts, &*self.learned.ratios);
-        let expected = Expected::of((&body, &request), &model, &caller, learned, self.reserve);
-        call.borrow_mut().prompt = Some((expected.input, expected.basis));
-        Ok(Some(Asked {
-            call,
-            dialect: Some(dialect),
-            expected,
-            price: self.prices.table().price(&model).cloned(),
-        }))
-    }
-
-    /// The same of a format that says nothing of itself but where its answers tell their tokens.
-    fn ask_custom(&self, req: &Request, cx: &mut Exchange, caller: &[u8]) -> Option<Asked> {
-        if req.body.is_empty() {
-            return None;
-        }
-        let call = cx
-            .model_call
-            .get_or_insert_with(|| ModelCall::new(Format::Custom).shared());
-        let length = req
-            .body
-            .length()
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(0);
-        Some(Asked {
-            call: call.clone(),
-            dialect: None,
-            expected: Expected::of_length(length, caller, &self.learned.forecasts),
-            price: None,
-        })
-    }
-
     async fn limited(
         &self,
         asked: Asked,
@@ -323,24 +220,12 @@ impl TokenLimits {
         cx: &mut Exchange,
         next: Next<'_>,
     ) -> Response {
-        cx.record.decisions.push(Decision {
-            policy: self.name.clone(),
-            rule: "unpriced".into(),
-            allowed: false,
-            mode,
-            facts: vec![("ai.model".into(), model(&asked.call.borrow()).into_string())],
-        });
+        cx.record.decisions.push(self.unpriced_decision(&asked, mode));
         self.refusals.inc();
         if mode != Mode::Enforce {
             return self.read(&asked, cx.record.started, next.run(req, cx).await);
         }
-        let mut call = asked.call.borrow_mut();
-        call.denied_by = Some(self.name.clone());
-        let why = format!(
-            "the model `{}` has no price, and this budget is in dollars",
-            model(&call)
-        );
-        self.deny.saying(&why).answer(asked.dialect, Some(&call))
+        self.unpriced_refusal(&asked)
     }
 
     /// In shadow nobody waits.
@@ -390,74 +275,12 @@ impl TokenLimits {
             learned: self.learned.clone(),
             family: asked.expected.family,
             counted: asked.expected.counted,
+            before: asked.call.borrow().taken().count(),
             kind: asked.expected.kind,
             open: self.open.clone(),
             end: End::Unknown,
         }
     }
-
-    fn decision(
-        &self,
-        answer: &Result<(Charges, Outcomes<'_>), Refused<'_>>,
-        asked: &Asked,
-        mode: Mode,
-    ) -> Decision {
-        let (allowed, at) = match answer {
-            Ok(_) => (true, 0),
-            Err(refused) => (false, refused.at),
-        };
-        let expected = &asked.expected;
-        Decision {
-            policy: self.name.clone(),
-            rule: self.limits[at].policy().rule.clone(),
-            allowed,
-            mode,
-            facts: vec![
-                ("ai.input_tokens".into(), expected.input.to_string()),
-                ("ai.input_tokens.basis".into(), expected.basis.as_str().into()),
-                ("ai.output_tokens.expected".into(), expected.output.to_string()),
-            ],
-        }
-    }
-
-    /// What is left, by each limit of the middleware itself.
-    fn tell(&self, outcomes: &[trilithon_limit::Outcome<'_>], headers: &mut Headers) {
-        for (rule, outcome) in self.rules.iter().zip(outcomes).filter(|(rule, _)| rule.told) {
-            remaining(rule.quantity, outcome.remaining, headers);
-        }
-    }
-
-    /// The answer of a limit that has nothing left, and when to come back if that would help.
-    fn refusal(&self, asked: &Asked, refused: &Refused<'_>) -> Response {
-        let mut call = asked.call.borrow_mut();
-        call.denied_by = Some(self.name.clone());
-        let mut res = self.deny.answer(asked.dialect, Some(&call));
-        let outcome = &refused.outcome;
-        if outcome.retry_after < Nanos::MAX {
-            let seconds = limit_headers::seconds(outcome.retry_after);
-            res.headers
-                .append("Retry-After", itoa::Buffer::new().format(seconds));
-        }
-        remaining(
-            self.rules[refused.at].quantity,
-            outcome.remaining,
-            &mut res.headers,
-        );
-        res
-    }
-}
-
-fn remaining(quantity: Quantity, units: u64, headers: &mut Headers) {
-    match quantity {
-        Quantity::Cost => headers.append(quantity.header(), Dollars(units.into()).to_string()),
-        _ => headers.append(quantity.header(), itoa::Buffer::new().format(units)),
-    }
-}
-
-/// The model that is asked, as it is sent on.
-fn model(call: &ModelCall) -> Box<str> {
-    let named = call.sent.as_ref().or(call.asked.as_ref());
-    named.map_or("", |name| name).into()
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! What was set aside for a call, settled once with what it took, however it ended.
 
-use super::Quantity;
+use super::quantity::Quantity;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use trilithon_ai::price::Prices;
 use trilithon_ai::tokens::{Family, Forecasts, Kind, Ratios};
 use trilithon_flow::metrics::Value;
 use trilithon_flow::model_call::Basis;
-use trilithon_flow::{Held, ModelCall, SharedCall, Usage};
+use trilithon_flow::{Held, ModelCall, SharedCall};
 use trilithon_limit::{Charges, clock};
 
 /// What calls teach.
@@ -27,6 +27,8 @@ pub(super) struct Settling {
     /// Of the prompt: the family, the tokens as counted, what is learned of calls like it.
     pub family: Family,
     pub counted: u64,
+    /// Answers that took something before these charges were reserved: they are somebody else's to settle.
+    pub before: usize,
     pub kind: Kind,
     /// Calls that are not settled.
     pub open: Arc<Value>,
@@ -47,17 +49,24 @@ pub(super) enum End {
 impl Held for Settling {}
 
 impl Settling {
-    /// What the call came to by each limit; `None` when nobody can tell.
+    /// What the call came to by each limit, attempts that came to nothing included; `None` when nobody can tell.
     fn actual(&self, call: &ModelCall) -> Option<SmallVec<[u64; 4]>> {
-        let usage = match (call.usage, self.end) {
-            (Some(usage), _) => usage,
-            // Whoever answered in place of a model took no tokens.
-            (None, End::Refused) => Usage::default(),
-            (None, _) if call.denied_by.is_some() => Usage::default(),
-            (None, End::Unknown | End::Answered) => return None,
-        };
-        let cost = cost(call, &usage, &self.prices);
-        Some(self.quantities.iter().map(|q| q.of(&usage, cost)).collect())
+        // Whoever answered in place of a model took no tokens.
+        let is_known = call.usage.is_some() || self.end == End::Refused || call.denied_by.is_some();
+        if !is_known {
+            return None;
+        }
+        let table = self.prices.table();
+        let mut sums: SmallVec<[u64; 4]> = self.quantities.iter().map(|_| 0).collect();
+        for taken in call.taken().skip(self.before) {
+            // 0 for a model that has no price: whether those are let in was decided before.
+            let cost = table.of(&taken).map_or(0, |(_, price)| price.of(&taken.usage));
+            let cost = u64::try_from(cost).unwrap_or(u64::MAX);
+            for (sum, quantity) in sums.iter_mut().zip(&*self.quantities) {
+                *sum = sum.saturating_add(quantity.of(&taken.usage, cost));
+            }
+        }
+        Some(sums)
     }
 
     fn learn(&self, call: &ModelCall) {
@@ -67,17 +76,6 @@ impl Settling {
         self.learned.forecasts.learn(self.kind, usage.output);
         self.learned.ratios.learn(self.family, self.counted, usage.input);
     }
-}
-
-/// What a call cost, in billionths of a dollar: by the model that served it, else by the one that was sent. 0 for one that
-/// has no price: whether those are let in was decided before.
-fn cost(call: &ModelCall, usage: &Usage, prices: &Prices) -> u64 {
-    let names = [&call.served, &call.sent, &call.asked];
-    let price = names
-        .into_iter()
-        .flatten()
-        .find_map(|model| prices.table().price(model));
-    price.map_or(0, |price| u64::try_from(price.of(usage)).unwrap_or(u64::MAX))
 }
 
 impl Drop for Settling {

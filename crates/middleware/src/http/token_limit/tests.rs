@@ -1,12 +1,12 @@
 use super::super::kit::{Act, Script};
 use super::super::testing::{self, Bench, block_on, build_error, connection, lines, request, step, text};
-use super::super::{ai_quota, ai_rate_limit};
+use super::super::{ai_quota, ai_rate_limit, chat_completion};
 use super::*;
 use trilithon_flow::{Body, Fault, FaultKind, Keep, Known};
 use trilithon_model::duration::Duration as Written;
 use trilithon_model::dynamic::http::{
-    AiQuota, AiRateLimit, CostLimit, LimitLevel, OnDenyResponse, Redis, SourceCriterion as Criterion,
-    TokenLimit,
+    AiQuota, AiRateLimit, ChatCompletion, CostLimit, LimitLevel, OnDenyResponse, Redis,
+    SourceCriterion as Criterion, TokenLimit,
 };
 
 const TOTAL: &str = "X-Ratelimit-Remaining-Tokens-Total";
@@ -187,6 +187,43 @@ fn a_client_that_leaves_pays_for_what_was_said() {
         // 100, less 7 and 10 that were taken, less 7 and 25 that are set aside.
         assert_eq!(left, "51");
     });
+}
+
+/// Asks twice, as `models` does when the first answer comes to nothing.
+struct Twice;
+
+impl Wrap for Twice {
+    fn call<'a>(&'a self, mut req: Request, cx: &'a mut Exchange, next: Next<'a>) -> Reply<'a> {
+        Box::pin(async move {
+            let body = req.body.collect(1 << 20).await.unwrap();
+            let mut first = req.clone_head();
+            first.body = Body::from(body.clone());
+            req.body = Body::from(body);
+            let mut lost = next.run(first, cx).await;
+            lost.body.collect(1 << 20).await.unwrap();
+            next.run(req, cx).await
+        })
+    }
+}
+
+#[test]
+fn answers_that_nobody_got_count_too() {
+    let api = ChatCompletion::default();
+    let own = step(|cx| chat_completion::build(&api, cx));
+    let steps = vec![built(total(1_000)), Step::wrap(Twice), built(total(900)), own];
+    let bench = Bench::answering(steps, |_| reporting(40, 60));
+    let left = || {
+        let res = bench.run(chat(r#","max_tokens":10"#));
+        let all = lines(&res.headers).into_iter();
+        let all = all.filter_map(|l| l.strip_prefix(TOTAL)?.strip_prefix(": ").map(str::to_owned));
+        all.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        left(),
+        ["783", "983"],
+        "a limit of the attempts, and one in front of them"
+    );
+    assert_eq!(left(), ["583", "783"], "each counts an attempt once");
 }
 
 #[test]

@@ -34,6 +34,11 @@ pub struct ModelApi {
     /// the connection for dead; 0 means never. Not in Traefik Hub.
     #[config(default = Duration::from_secs(15))]
     pub keep_alive: Duration,
+    /// How long the upstream may be silent in the middle of a stream before that is taken for broken off: the client is told by an
+    /// error event of its format, and what the model took until then is settled. 0 means as long as it likes. Not in Traefik
+    /// Hub.
+    #[config(default = Duration::from_secs(600))]
+    pub stream_idle_timeout: Duration,
 }
 
 words! {
