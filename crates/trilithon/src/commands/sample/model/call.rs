@@ -1,6 +1,7 @@
 //! What a model is asked, whichever dialect says it.
 
 use super::dialect::{Dialect, Refusal};
+use super::messages::SIGNATURE;
 use crate::commands::sample::asked::Asked;
 use crate::commands::sample::wish::Wish;
 use serde_json::Value;
@@ -24,6 +25,8 @@ pub struct Call {
     /// A tool is to be called, whatever the text says.
     pub must_call: bool,
     pub max_tokens: Option<usize>,
+    /// Texts that end the answer where it would say them.
+    pub stops: Vec<String>,
     pub thinks: bool,
     /// Words of everything that was said: the sample's tokens.
     pub words: u64,
@@ -52,6 +55,9 @@ impl Call {
         }
         let turns = turns(dialect, body)?;
         let max_tokens = max_tokens(dialect, body)?;
+        if dialect == Dialect::Messages {
+            check_signatures(&body["messages"])?;
+        }
         let last = turns.last();
         Ok(Call {
             dialect,
@@ -75,6 +81,7 @@ impl Call {
                 && body["tool_choice"]["disable_parallel_tool_use"] != true,
             must_call: must_call(&body["tool_choice"]),
             max_tokens,
+            stops: stops(dialect, body),
             thinks: body["thinking"]["type"] == "enabled"
                 || body["reasoning"].is_object()
                 || body["reasoning_effort"].is_string(),
@@ -154,6 +161,35 @@ fn max_tokens(dialect: Dialect, body: &Value) -> Result<Option<usize>, Refusal> 
         return Err(Refusal::param("max_tokens", "max_tokens: field required"));
     }
     Ok(given.map(|n| n as usize))
+}
+
+/// One text or several; the Responses format has none.
+fn stops(dialect: Dialect, body: &Value) -> Vec<String> {
+    let stop = match dialect {
+        Dialect::Chat => &body["stop"],
+        Dialect::Messages => &body["stop_sequences"],
+        Dialect::Responses => &Value::Null,
+    };
+    let texts: Vec<&Value> = match stop {
+        Value::Array(texts) => texts.iter().collect(),
+        one => vec![one],
+    };
+    let texts = texts.into_iter().filter_map(Value::as_str);
+    texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
+}
+
+/// Thoughts that come back have to be those that were said.
+fn check_signatures(messages: &Value) -> Result<(), Refusal> {
+    for (m, message) in messages.as_array().into_iter().flatten().enumerate() {
+        let blocks = message["content"].as_array().into_iter().flatten();
+        let forged = |block: &Value| block["type"] == "thinking" && block["signature"] != SIGNATURE;
+        if let Some(b) = blocks.clone().position(forged) {
+            let at = format!("messages.{m}.content.{b}");
+            let message = format!("{at}: Invalid `signature` in `thinking` block");
+            return Err(Refusal::param(&at, message));
+        }
+    }
+    Ok(())
 }
 
 /// The functions among the tools, in any dialect's form.

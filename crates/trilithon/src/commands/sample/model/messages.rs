@@ -7,12 +7,13 @@ use crate::commands::sample::wish::Wish;
 use serde_json::{Value, json};
 
 /// What a thinking block is signed with.
-const SIGNATURE: &str = "c2FtcGxlIHNpZ25hdHVyZQ==";
+pub const SIGNATURE: &str = "c2FtcGxlIHNpZ25hdHVyZQ==";
 
 pub fn body(_: &Call, reply: &Reply, wish: &Wish) -> Value {
     let mut body = head(reply, wish);
     body["content"] = blocks(reply).into();
     body["stop_reason"] = stop_reason(reply);
+    body["stop_sequence"] = json!(reply.stopped_at);
     if wish.usage.as_deref() != Some("none") {
         body["usage"]["output_tokens"] = json!(reply.output);
     }
@@ -61,7 +62,7 @@ pub fn events(_: &Call, reply: &Reply, wish: &Wish) -> Vec<Event> {
         events.extend(deltas);
         events.push(event("content_block_stop", json!({"index": index})));
     }
-    let mut end = json!({"delta": {"stop_reason": stop_reason(reply), "stop_sequence": null}});
+    let mut end = json!({"delta": {"stop_reason": stop_reason(reply), "stop_sequence": reply.stopped_at}});
     if wish.usage.as_deref() != Some("none") {
         end["usage"] = json!({"output_tokens": reply.output});
     }
@@ -119,6 +120,7 @@ fn stop_reason(reply: &Reply) -> Value {
     match &reply.finish_word {
         Some(word) => json!(word),
         None => json!(match reply.finish {
+            Finish::Stop if reply.stopped_at.is_some() => "stop_sequence",
             Finish::Stop => "end_turn",
             Finish::Length => "max_tokens",
             Finish::Tools => "tool_use",

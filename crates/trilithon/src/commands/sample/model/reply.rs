@@ -19,6 +19,8 @@ pub struct Reply {
     pub reasoning: Option<String>,
     pub tools: Vec<ToolCall>,
     pub finish: Finish,
+    /// The text before which it ended, if the client had asked it to.
+    pub stopped_at: Option<String>,
     /// The reason as it is to be said, if it was wished.
     pub finish_word: Option<String>,
     pub input: u64,
@@ -61,6 +63,12 @@ impl Reply {
             text.truncate(end);
             finish = Finish::Length;
         }
+        let stop = first_stop(&text, &call.stops);
+        if let Some((at, _)) = stop {
+            text.truncate(at);
+            finish = Finish::Stop;
+        }
+        let stopped_at = stop.map(|(_, stop)| stop.to_owned());
         let reasoning = call
             .thinks
             .then(|| "First I read the question, then I answer it.".to_owned());
@@ -77,6 +85,7 @@ impl Reply {
             reasoning,
             tools,
             finish,
+            stopped_at,
             finish_word: wish.finish.clone(),
             reasoning_tokens,
         }
@@ -115,6 +124,14 @@ fn end_of_word(text: &str, max: usize) -> Option<usize> {
     let last = words.clone().nth(max.checked_sub(1)?)?;
     words.clone().nth(max)?;
     Some(last.as_ptr() as usize - text.as_ptr() as usize + last.len())
+}
+
+/// Where the first of these texts stands, and which it is.
+fn first_stop<'s>(text: &str, stops: &'s [String]) -> Option<(usize, &'s str)> {
+    let found = stops
+        .iter()
+        .filter_map(|stop| Some((text.find(stop.as_str())?, stop.as_str())));
+    found.min_by_key(|(at, _)| *at)
 }
 
 /// Calls of the tools that are named in the text, or that were wished for; none when a tool has just answered.
@@ -197,6 +214,58 @@ mod tests {
         };
         assert_eq!(said(2), ("You said:".into(), true));
         assert_eq!(said(4), ("You said: one two".into(), false));
+    }
+
+    #[test]
+    fn an_answer_ends_before_what_it_is_not_to_say() {
+        let check = |dialect, stop: Value, want: (&str, Option<&str>)| {
+            let name = if dialect == Dialect::Chat {
+                "stop"
+            } else {
+                "stop_sequences"
+            };
+            let mut body =
+                json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "one two"}]});
+            body[name] = stop;
+            let reply = reply(dialect, body);
+            assert_eq!((&*reply.text, reply.stopped_at.as_deref()), want);
+            assert!(reply.finish == Finish::Stop);
+        };
+        check(Dialect::Chat, json!(" two"), ("You said: one", Some(" two")));
+        check(
+            Dialect::Messages,
+            json!(["two", "one"]),
+            ("You said: ", Some("one")),
+        );
+        check(
+            Dialect::Messages,
+            json!(["three", ""]),
+            ("You said: one two", None),
+        );
+    }
+
+    #[test]
+    fn thoughts_come_back_as_they_were() {
+        let read = |signature: &str| {
+            let thought = json!({"type": "thinking", "thinking": "t", "signature": signature});
+            let messages = json!([
+                {"role": "user", "content": "a"}, {"role": "assistant", "content": [thought]}, {"role": "user", "content": "b"},
+            ]);
+            let body = json!({"model": "m", "max_tokens": 9, "messages": messages});
+            let mut headers = Headers::new();
+            headers.append("Anthropic-Version", "2023-06-01");
+            let asked = Asked {
+                method: "POST".into(),
+                target: "/v1/messages".into(),
+                headers,
+                body: Vec::new(),
+            };
+            Call::read(Dialect::Messages, &asked, &body, &Wish::default())
+                .map(|_| ())
+                .map_err(|r| r.status)
+        };
+        assert_eq!(read(super::super::messages::SIGNATURE), Ok(()));
+        assert_eq!(read("forged"), Err(400));
     }
 
     #[test]
