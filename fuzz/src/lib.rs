@@ -1,6 +1,8 @@
 //! What must hold for any input. A target is one of these functions; a found input becomes a row of the tests beside the parser.
 #![forbid(unsafe_code)]
 
+pub mod ai;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
