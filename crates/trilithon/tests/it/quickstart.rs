@@ -50,6 +50,15 @@ const WANTED: &[(&str, &[&str])] = &[
         "0.02 cents a day",
         &["You said: hello", "} 200\n", "too many tokens", "} 429\n"],
     ),
+    (
+        "another format",
+        &[
+            "\"object\":\"chat.completion\"",
+            "\"model\":\"claude-sonnet-4-5\"",
+            "You said: hello",
+            "} 200\n",
+        ],
+    ),
     ("a vendor is down", &["\"model\":\"gpt-4o-mini\"", "} 200\n"]),
     (
         "what an agent sees",
