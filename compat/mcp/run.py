@@ -2,6 +2,7 @@
 """Real clients and servers of the Model Context Protocol with the gateway between them: the official SDKs in Python and TypeScript, and
 the protocol's conformance suite against a server alone, through the gateway, and through the gateway as the only or as one of two servers
 that are one, with rules, strict reading, list filtering and the audit log on. No scenario that the server passes alone may be lost.
+And an API that is offered as tools, with the official client.
 
     compat/mcp/run.py --bin target/debug/trilithon
 
@@ -9,6 +10,7 @@ Needs the Python package `mcp`. Without Node.js 22 and its packages (below `.ci/
 import argparse
 import collections
 import glob
+import http.server
 import json
 import os
 import re
@@ -16,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -46,6 +49,7 @@ http:
     typescript: {{rule: "Path(`/typescript`)", middlewares: [rules], service: typescript}}
     one: {{rule: "Path(`/one`)", middlewares: [local, rules], service: one}}
     two: {{rule: "Path(`/two`)", middlewares: [local, rules], service: two}}
+    pets: {{rule: "Path(`/pets`)", middlewares: [rules], service: pets}}
   middlewares:
     # Who is asked by several servers' clients is the gateway: it looks where pages come from.
     local: {{plugin: {{mcp: {{allowedHosts: ["127.0.0.1:{port}"], allowedOrigins: ["http://127.0.0.1:{port}"]}}}}}}
@@ -64,7 +68,45 @@ http:
           - {{name: other, service: {other}, path: /mcp}}
     python: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{python}"}}]}}}}
     typescript: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{typescript}"}}]}}}}
+    pets: {{openApi: {{document: "{folder}/pets.yml", service: api}}}}
+    api: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{api}"}}]}}}}
 '''
+
+PETS = '''
+openapi: 3.0.3
+info: {{title: Pets, version: "1"}}
+servers: [{{url: /v1}}]
+paths:
+  /pets:
+    post: {{operationId: addPet, requestBody: {{required: true, content: {{application/json: {{schema: {{$ref: "#/components/schemas/Pet"}}}}}}}}}}
+  /pets/{{id}}:
+    get: {{parameters: [{{name: id, in: path, required: true, schema: {{type: integer}}}}]}}
+components:
+  schemas:
+    Pet: {{type: object, required: [name], properties: {{name: {{type: string}}, mother: {{$ref: "#/components/schemas/Pet"}}}}}}
+'''
+
+
+class Api(http.server.BaseHTTPRequestHandler):
+    """An API: says what it was asked."""
+
+    def do_GET(self):
+        found = not self.path.endswith('404')
+        self.say(200 if found else 404, {'id': 7, 'asked': self.path} if found else {'title': 'no such pet'})
+
+    def do_POST(self):
+        self.say(201, json.loads(self.rfile.read(int(self.headers['Content-Length']))))
+
+    def say(self, status, answer):
+        text = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header('Content-Type', 'application/json')
+        self.send_header('Content-Length', str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
 
 
 class World:
@@ -74,7 +116,10 @@ class World:
         self.folder, self.processes = folder, []
         other = 'typescript' if os.path.exists(NODE) else 'python'
         self.ports = {name: free_port() for name in ('port', 'python', 'typescript')}
-        for name, text in (('trilithon.yml', INSTALL), ('routing.yml', ROUTING)):
+        self.api = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Api)
+        threading.Thread(target=self.api.serve_forever, daemon=True).start()
+        self.ports['api'] = self.api.server_port
+        for name, text in (('trilithon.yml', INSTALL), ('routing.yml', ROUTING), ('pets.yml', PETS)):
             with open(f'{folder}/{name}', 'w') as file:
                 file.write(text.format(folder=folder, other=other, **self.ports))
         self.start('python', [sys.executable, f'{HERE}/server.py', str(self.ports['python'])])
@@ -108,6 +153,15 @@ class World:
             process.wait(PATIENCE)
 
 
+def run(command, server):
+    """What one client reports."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 3)
+    yield from map(json.loads, done.stdout.splitlines())
+    if done.returncode:
+        yield {'client': f'{os.path.basename(command[1])} → {server}', 'case': 'it ends well', 'right': False}
+        print(done.stderr, file=sys.stderr)
+
+
 def clients(world):
     """What each client reported: one JSON object a line."""
     servers = [('Python', '/mcp'), ('two as one', '/two')] + ([('TypeScript', '/typescript')] if os.path.exists(NODE) else [])
@@ -116,11 +170,7 @@ def clients(world):
         if os.path.exists(NODE):
             commands.append([NODE, shutil.copy(f'{HERE}/client.mjs', PACKAGES), server, world.url(path)])
         for command in commands:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 3)
-            yield from map(json.loads, done.stdout.splitlines())
-            if done.returncode:
-                yield {'client': f'{os.path.basename(command[1])} → {server}', 'case': 'it ends well', 'right': False}
-                print(done.stderr, file=sys.stderr)
+            yield from run(command, server)
 
 
 def table(results):
@@ -179,7 +229,9 @@ def main():
     try:
         results = list(clients(world))
         table(results)
-        good = all(r['right'] for r in results)
+        tools = list(run([sys.executable, f'{HERE}/api.py', world.url('/pets')], 'API'))
+        table(tools)
+        good = all(r['right'] for r in results + tools)
         if os.path.exists(NODE) and os.path.exists(SUITE):
             good &= conformance(world)
         else:

@@ -1,10 +1,14 @@
 //! Where the two rivers meet: the snapshot that requests are served from, swapped as a whole.
 
+use crate::report::Entry;
 use crate::route::Routes;
 use arc_swap::{ArcSwap, Guard};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use trilithon_model::dynamic::http::{Service, ServiceKind};
 use trilithon_tls::Tls;
+use trilithon_upstream::open_api;
 
 /// Everything compiled from one state of the configuration; immutable.
 pub struct Snapshot {
@@ -15,6 +19,24 @@ pub struct Snapshot {
     pub tls: Tls,
     /// What became of each object of the configuration.
     pub report: Arc<crate::report::Report>,
+}
+
+impl Snapshot {
+    /// Every file beside the routing files that the configuration names, whether it exists or not: a change of one calls for a new
+    /// build.
+    pub fn watched_files(&self) -> Vec<PathBuf> {
+        let document = |service: &Entry<Service>| match service.config.value.kind() {
+            Ok(ServiceKind::OpenApi(config)) => open_api::file(config),
+            _ => None,
+        };
+        let documents = self.report.services.values().filter_map(document);
+        self.tls
+            .watched_files()
+            .iter()
+            .cloned()
+            .chain(documents)
+            .collect()
+    }
 }
 
 /// The current snapshot.

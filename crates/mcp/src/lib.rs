@@ -19,6 +19,7 @@ pub mod message;
 pub mod meta;
 pub mod metadata;
 mod naming;
+pub mod openapi;
 pub mod outward;
 mod pack;
 pub mod pins;

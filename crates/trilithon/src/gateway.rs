@@ -208,7 +208,8 @@ impl Gateway {
                 messages.clone(),
             ));
         }
-        named.set(self.live.get().tls.watched_files().iter().map(|p| p.as_path()));
+        let watched = self.live.get().watched_files();
+        named.set(watched.iter().map(|p| p.as_path()));
         tokio::spawn(follow_named(self.live.clone(), named.clone(), refresh.clone()));
         let (orders, ordered) = mpsc::channel(CHANNEL);
         command(self.chronicle.clone(), orders, self.definitions.clone(), undoer);
@@ -358,8 +359,8 @@ struct Told {
 impl Journal for Told {
     fn applied(&mut self, words: &Words, cause: &Cause, snapshot: &Snapshot) {
         tell(snapshot, &self.metrics);
-        self.files
-            .set(snapshot.tls.watched_files().iter().map(|p| p.as_path()));
+        let watched = snapshot.watched_files();
+        self.files.set(watched.iter().map(|p| p.as_path()));
         self.chronicle.applied(words, cause);
     }
 
@@ -397,7 +398,7 @@ async fn follow(
     }
 }
 
-/// Asks for a refresh when a file that the configuration names (a certificate) has other contents.
+/// Asks for a refresh when a file that the configuration names (a certificate, a document of an API) has other contents.
 async fn follow_named(live: Arc<Live>, changes: Arc<FileWatch>, refresh: Arc<Notify>) {
     let mut last = fingerprint(&live);
     loop {
@@ -415,11 +416,12 @@ fn fingerprint(live: &Live) -> Vec<(std::path::PathBuf, Option<(u64, std::time::
         let meta = std::fs::metadata(path).ok()?;
         Some((meta.len(), meta.modified().ok()?))
     };
-    live.get()
-        .tls
-        .watched_files()
-        .iter()
-        .map(|p| (p.clone(), look(p)))
+    let watched = live.get().watched_files().into_iter();
+    watched
+        .map(|path| {
+            let seen = look(&path);
+            (path, seen)
+        })
         .collect()
 }
 

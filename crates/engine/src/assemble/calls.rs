@@ -76,7 +76,7 @@ impl<T> Walk<'_, T> {
                 let targets = c.targets.iter().map(|t| &t.service);
                 ((self.of_calls)(), targets.collect())
             }
-            Ok(ServiceKind::McpServers(_)) => ((self.of_calls)(), Vec::new()),
+            Ok(ServiceKind::McpServers(_) | ServiceKind::OpenApi(_)) => ((self.of_calls)(), Vec::new()),
             Ok(ServiceKind::WeightedRoundRobin(c)) => (None, c.services.iter().map(|s| &s.name).collect()),
             Ok(ServiceKind::HighestRandomWeight(c)) => (None, c.services.iter().map(|s| &s.name).collect()),
             Ok(ServiceKind::Mirroring(c)) => {

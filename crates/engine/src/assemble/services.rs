@@ -8,8 +8,8 @@ use std::sync::Arc;
 use trilithon_flow::{BuildError, Chain, Exchange, Keep, Reply, Request, Service, Services};
 use trilithon_model::dynamic::http::{ServersLoadBalancer, ServiceKind};
 use trilithon_upstream::{
-    Backend, Child, Failover, HighestRandomWeight, LoadBalancer, McpServers, Mirroring, Models, Transport,
-    Weighted,
+    Backend, Child, Failover, HighestRandomWeight, LoadBalancer, McpServers, Mirroring, Models, OpenApi,
+    Transport, Weighted,
 };
 
 /// The gateway's own services (`api@internal`), by name.
@@ -171,6 +171,10 @@ impl<'a> ServiceTable<'a> {
                     .map(|s| self.child(&s.service, None, name))
                     .collect::<Result<_, _>>()?;
                 Arc::new(McpServers::build(name, c, servers, self.keep)?)
+            }
+            ServiceKind::OpenApi(c) => {
+                let api = self.child(&c.service, None, name)?;
+                Arc::new(OpenApi::build(name, c, api, self.keep)?)
             }
         })
     }

@@ -31,6 +31,7 @@ mod limits;
 mod mcp;
 mod model_failover;
 mod models;
+mod open_api;
 mod passwords;
 mod paths;
 mod policy;

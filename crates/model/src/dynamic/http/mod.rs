@@ -3,6 +3,7 @@
 mod mcp_servers;
 pub mod middleware;
 mod models;
+mod open_api;
 mod router;
 mod service;
 mod transport;
@@ -12,6 +13,7 @@ use trilithon_model_derive::Config;
 pub use mcp_servers::{McpServer, McpServers, McpSessions};
 pub use middleware::*;
 pub use models::{ModelBreaker, ModelFailover, ModelRetry, ModelTarget, Models};
+pub use open_api::{OpenApi, OpenApiCriteria, OpenApiOperations};
 pub use router::{Observability, Router, RouterTls};
 pub use service::*;
 pub use transport::{ForwardingTimeouts, ServersTransport, Spiffe};

@@ -9,6 +9,7 @@ use crate::dynamic::kinds;
 
 use super::mcp_servers::McpServers;
 use super::models::Models;
+use super::open_api::OpenApi;
 
 /// Where requests go. Holds exactly one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
@@ -33,6 +34,9 @@ pub struct Service {
     /// Several servers of tools (Model Context Protocol) as one.
     #[config(no_labels)]
     pub mcp_servers: Option<Box<McpServers>>,
+    /// Offers an API that an OpenAPI document describes as a server of tools.
+    #[config(no_labels)]
+    pub open_api: Option<Box<OpenApi>>,
     /// Middlewares that run for every router using the service, after the router's own.
     pub middlewares: Vec<String>,
 }
@@ -48,6 +52,7 @@ kinds! { "service",
             Failover: failover = "failover",
             Models: models = "models",
             McpServers: mcp_servers = "mcpServers",
+            OpenApi: open_api = "openApi",
         }
     }
 }

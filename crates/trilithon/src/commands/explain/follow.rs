@@ -58,6 +58,18 @@ fn to(report: &Report, name: &str, indent: &str, calls: &Calls<'_>, depth: usize
         "{indent}to service `{name}` ({kinds}{})",
         written_at(&service.config.span)
     );
+    if let Ok(ServiceKind::OpenApi(api)) = service.config.kind()
+        && depth < MAX_DEPTH
+    {
+        say!("{indent}  calls of its tools go");
+        to(
+            report,
+            &qualify(&api.service, name),
+            &format!("{indent}    "),
+            &calls,
+            depth + 1,
+        );
+    }
     if let Ok(ServiceKind::Models(models)) = service.config.kind()
         && depth < MAX_DEPTH
     {
