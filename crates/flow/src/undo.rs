@@ -45,14 +45,14 @@ struct Ticket {
 }
 
 impl Tickets {
-    /// Gives out the ticket `secret` for undoing `entry`.
+    /// Gives out the ticket `secret` for undoing `entry`. `again`: in place of one that is out for it, which is good no more.
     ///
     /// # Errors
     /// There is one for this entry, or there are too many.
-    pub fn give_out(&self, secret: &str, entry: &str) -> Result<(), &'static str> {
+    pub fn give_out(&self, secret: &str, entry: &str, again: bool) -> Result<(), &'static str> {
         let mut out = self.lock();
         let now = Instant::now();
-        out.retain(|_, ticket| ticket.until > now);
+        out.retain(|_, ticket| ticket.until > now && !(again && &*ticket.entry == entry));
         if out.values().any(|ticket| &*ticket.entry == entry) {
             return Err("it is being undone at this moment");
         }
@@ -102,14 +102,18 @@ mod tests {
         let tickets = Tickets::default();
         let mut strange = request("s1");
         assert_eq!(tickets.redeem(&mut strange), None);
-        tickets.give_out("s1", "1/7").expect("a ticket");
-        assert!(tickets.give_out("s2", "1/7").is_err());
+        tickets.give_out("s1", "1/7", false).expect("a ticket");
+        assert!(tickets.give_out("s2", "1/7", false).is_err());
         assert_eq!(tickets.redeem(&mut request("s3")), None);
         let mut req = request("s1");
         assert_eq!(tickets.redeem(&mut req).as_deref(), Some("1/7"));
         assert!(!req.headers.contains(TICKET), "no server sees it");
         assert_eq!(tickets.redeem(&mut request("s1")), None);
-        tickets.give_out("s2", "1/7").expect("the last one is used up");
+        tickets
+            .give_out("s2", "1/7", false)
+            .expect("the last one is used up");
+        tickets.give_out("s4", "1/7", true).expect("in place of that one");
+        assert_eq!(tickets.redeem(&mut request("s2")), None);
     }
 
     #[test]
@@ -117,9 +121,9 @@ mod tests {
         let tickets = Tickets::default();
         for n in 0..MAX_TICKETS {
             tickets
-                .give_out(&n.to_string(), &format!("1/{n}"))
+                .give_out(&n.to_string(), &format!("1/{n}"), false)
                 .expect("a ticket");
         }
-        assert!(tickets.give_out("x", "2/1").is_err());
+        assert!(tickets.give_out("x", "2/1", false).is_err());
     }
 }

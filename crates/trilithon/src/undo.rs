@@ -79,7 +79,7 @@ impl Undoer {
             found.map_err(|why| anyhow::anyhow!("entry {}: {why}", order.entry))?;
         let ticket = match order.dry_run {
             true => None,
-            false => Some(self.ticket(&id, uid)?),
+            false => Some(self.ticket(&id, order.again, uid)?),
         };
         let door = entry["request"]["entryPoint"].as_str().unwrap_or_default();
         Ok(Plan {
@@ -91,7 +91,7 @@ impl Undoer {
         })
     }
 
-    fn ticket(&self, id: &str, uid: u32) -> anyhow::Result<String> {
+    fn ticket(&self, id: &str, again: bool, uid: u32) -> anyhow::Result<String> {
         let mut bytes = [0; 16];
         rand::fill(&mut bytes).ok().context("there is no randomness")?;
         let secret = bytes.iter().fold(String::new(), |mut text, byte| {
@@ -99,7 +99,7 @@ impl Undoer {
             let _ = write!(text, "{byte:02x}");
             text
         });
-        let given = self.tickets.give_out(&secret, id);
+        let given = self.tickets.give_out(&secret, id, again);
         given.map_err(|why| anyhow::anyhow!("entry {id}: {why}"))?;
         self.audit.record(undo::begun(id, uid));
         self.audit.settle();

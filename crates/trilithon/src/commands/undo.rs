@@ -91,14 +91,16 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
         say!("nothing is sent: this was a dry run");
         return Ok(ExitCode::SUCCESS);
     };
+    let book = Book::in_store(&options.store);
+    let before = last_try(&book, &plan.id)?.map(|(by, _)| by);
     let client = Client::new(&plan, &options.headers, &options.trust)?;
     let outcome = client.run(async |client| match plan.call.contains_key("tool") {
         true => tool::call(client, &plan, ticket).await,
         false => client.compensate(&plan, ticket).await,
     });
     let outcome = outcome.context("the call that undoes it failed; look whether it had an effect")?;
-    let by = entry_of(&Book::in_store(&options.store), &plan.id)?;
-    let by = by.map(|(by, _)| format!(", says entry {by}")).unwrap_or_default();
+    let by = entry_of(&book, &plan.id, before.as_deref())?;
+    let by = by.map(|by| format!(", says entry {by}")).unwrap_or_default();
     match outcome {
         Ok(said) => {
             say!("undone: {said}{by}");
@@ -118,13 +120,16 @@ fn clone(order: &Order) -> Order {
     }
 }
 
-/// The entry about the call that undoes another one, once it is written.
-fn entry_of(book: &Book, id: &str) -> anyhow::Result<Option<(String, Value)>> {
+/// The entry about the call that undoes another one, once it is written: another one than that of the try `before`.
+fn entry_of(book: &Book, id: &str, before: Option<&str>) -> anyhow::Result<Option<String>> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let found = last_try(book, id)?;
-        if found.is_some() || Instant::now() > deadline {
-            return Ok(found);
+        let last = last_try(book, id)?.map(|(by, _)| by);
+        if last.as_deref() != before {
+            return Ok(last);
+        }
+        if Instant::now() > deadline {
+            return Ok(None);
         }
         std::thread::park_timeout(PAUSE);
     }

@@ -4,7 +4,7 @@ use crate::audit::entries;
 use crate::world::gateway;
 use serde_json::{Value, json};
 use std::process::{Command, Output};
-use trilithon_testkit::{Answer, Gateway, PATIENCE, Response, Seen, Upstream, until};
+use trilithon_testkit::{Answer, Certs, Gateway, PATIENCE, Response, Seen, TlsOffer, Upstream, until};
 
 const INSTALL: &str = "\
 entryPoints: {web: {address: '127.0.0.1:@web@'}}
@@ -293,4 +293,44 @@ fn a_call_of_a_tool_is_undone_by_a_call_of_a_tool() {
     // The call that undoes has no contract of its own.
     let (good, said) = undo(&gateway, &[&by]);
     assert!(!good && said.contains("had no contract"), "{said}");
+}
+
+#[test]
+fn an_entry_point_with_tls_is_believed_by_its_certificate() {
+    let certs = Certs::generate();
+    certs.host("shop.test", &["shop.test"]);
+    let authority = certs.file("ca.crt").display().to_string();
+    let tls =
+        "tls: {certificates: [{certFile: '@CERTS@/shop.test.crt', keyFile: '@CERTS@/shop.test.key'}]}\n";
+    let routing = ROUTING.replace(
+        "service: s, middlewares: [who, rules, undo]",
+        "service: s, tls: {}, middlewares: [undo]",
+    );
+    let gateway = gateway()
+        .install(INSTALL)
+        .routing(&format!("{routing}{tls}"))
+        .upstream("b1", shop())
+        .upstream("b2", tools())
+        .certs(certs)
+        .wait_only_for(&["web"])
+        .start();
+    let body = r#"{"item": "hat"}"#;
+    let offer = TlsOffer {
+        name: Some("shop.test"),
+        verify: true,
+        ..TlsOffer::default()
+    };
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nHost: shop.test\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut client = gateway.tls_client("web", offer).expect("a connection");
+    assert_eq!(client.ask(&head).status, 201);
+    let id = last(&gateway, |entry| entry["request"]["method"] == "POST");
+    // The system knows no such authority: nothing is sent.
+    let (good, said) = undo(&gateway, &[&id]);
+    assert!(!good && said.contains("the call that undoes it failed"), "{said}");
+    let (good, said) = undo(&gateway, &[&id, "--cacert", &authority, "--again"]);
+    assert!(good && said.contains("undone: 204"), "{said}");
+    assert_eq!(gateway.upstream("b1").last().method, "DELETE");
 }
