@@ -15,7 +15,7 @@ use trilithon_ledger::AuditLog;
 use trilithon_ledger::audit::undo::{self, Undoable};
 
 /// What is to be undone.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Order {
     /// The entry: `LOG/INDEX`, or an index in the last log.

@@ -162,6 +162,30 @@ fn calls_become_requests() {
 }
 
 #[test]
+fn no_value_leads_to_another_path() {
+    let api = api();
+    let tool = api.tool("deletePet").expect("it is there");
+    for value in [
+        "/", "a/b", "..", ".", "", "%2e%2e", "../..", "?x=1", "#top", "\\", "\0", "\r\n", "é", "a;b", "//x",
+        "{id}",
+    ] {
+        let arguments = json!({ "id": value });
+        let Ok(asked) = tool.request(api.base(), arguments.as_object().expect("an object")) else {
+            continue;
+        };
+        let segments: Vec<&str> = asked.target.split('/').collect();
+        assert_eq!(segments[..3], ["", "v1", "pets"], "{value:?}");
+        assert_eq!(segments.len(), 4, "{value:?}: {}", asked.target);
+        assert!(
+            !asked.target.contains(['?', '#', '\\']) && asked.target.is_ascii(),
+            "{}",
+            asked.target
+        );
+        assert!(!matches!(segments[3], "" | "." | ".."), "{}", asked.target);
+    }
+}
+
+#[test]
 fn what_is_no_document() {
     let check = |document: Value, want: &str| {
         let error = Api::of(&document, None, &Selection::default())

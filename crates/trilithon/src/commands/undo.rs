@@ -81,7 +81,7 @@ fn token(path: &str) -> anyhow::Result<String> {
 /// No gateway runs, the entry cannot be undone, or the call cannot be sent.
 pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let history = History::in_store(&options.store, 0);
-    let plan = match control::ask(&history.socket(), &Request::Undo(clone(&options.order)))? {
+    let plan = match control::ask(&history.socket(), &Request::Undo(options.order.clone()))? {
         Answer::Undo(plan) => *plan,
         Answer::Refused { why } => anyhow::bail!("{why}"),
         Answer::Done { .. } | Answer::Approved { .. } => anyhow::bail!("the gateway does not know `undo`"),
@@ -110,13 +110,6 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
             say!("not undone: {said}{by}");
             Ok(ExitCode::FAILURE)
         }
-    }
-}
-
-fn clone(order: &Order) -> Order {
-    Order {
-        entry: order.entry.clone(),
-        ..*order
     }
 }
 

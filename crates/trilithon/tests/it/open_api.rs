@@ -22,6 +22,7 @@ http:
     tools: {rule: 'Host(`mcp.test`)', service: pets, middlewares: [rules]}
     slow: {rule: 'Host(`slow.test`)', service: pets, middlewares: [few, rules]}
     bare: {rule: 'Host(`bare.test`)', service: pets}
+    all: {rule: 'Host(`all.test`)', service: all}
   middlewares:
     few: {rateLimit: {average: 1, period: 1h, burst: 1}}
     rules:
@@ -33,6 +34,7 @@ http:
     key: {headers: {customRequestHeaders: {X-Api-Key: of-the-gateway}}}
   services:
     pets: {openApi: {document: '@DIR@/pets.yml', service: api}}
+    all: {mcpServers: {servers: [{name: one, service: pets, path: /mcp}, {name: two, service: pets, path: /mcp}]}}
     api:
       loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}
       middlewares: [key]
@@ -236,4 +238,32 @@ fn a_document_that_changes_is_read_again() {
     eventually("the old name", || {
         listed(&gateway, "bare.test").contains(&"getPet".to_owned())
     });
+}
+
+#[test]
+fn it_is_one_of_several_servers() {
+    let gateway = start();
+    let ask = |method: &str, name: &str, arguments: Value| {
+        let params = json!({"name": name, "arguments": arguments, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}});
+        let named = if name.is_empty() {
+            String::new()
+        } else {
+            format!("Mcp-Name: {name}\r\n")
+        };
+        let lines = format!(
+            "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\n{named}Accept: application/json, text/event-stream\r\n"
+        );
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        ask(&gateway, "all.test", &lines, &message).json()
+    };
+    let list = ask("tools/list", "", Value::Null);
+    let tools = list["result"]["tools"].as_array().cloned().unwrap_or_default();
+    let names: Vec<&str> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
+    assert!(
+        names.contains(&"one_getPet") && names.contains(&"two_getPet"),
+        "{list}"
+    );
+    let answer = ask("tools/call", "two_getPet", json!({"id": 7}));
+    assert_eq!(answer["result"]["structuredContent"]["name"], "Rex", "{answer}");
 }
