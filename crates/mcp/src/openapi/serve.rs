@@ -1,7 +1,7 @@
 //! The server that a client talks to: stateless, in both eras. It has tools and nothing else.
 
 use super::{Api, Tool};
-use crate::error::{self, INVALID_PARAMS, INVALID_REQUEST};
+use crate::error::{self, HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
 use crate::{Era, Message, header};
 use serde_json::{Map, Value, json};
 use trilithon_wire::Headers;
@@ -10,10 +10,6 @@ use trilithon_wire::Headers;
 const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 /// How long clients may keep the list, in milliseconds: a document that changes is seen within that time.
 const KEEP_MS: u64 = 60_000;
-/// There is no such method.
-const METHOD_NOT_FOUND: i64 = -32601;
-/// A revision that is not spoken (2026-07-28).
-const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// What is done with a message.
 pub enum Reply<'a> {
@@ -66,14 +62,14 @@ pub fn reply<'a>(api: &'a Api, message: &Message<'_>, headers: &Headers) -> Repl
             "header mismatch: `{}` does not say what the message says",
             mismatch.0
         );
-        return fail(400, error::HEADER_MISMATCH, &text);
+        return fail(400, HEADER_MISMATCH, &text);
     }
     let params = match message.asked() {
         Ok(asked) => asked.params,
         Err(invalid) => return fail(400, invalid.code, &invalid.message),
     };
     if era == Era::Modern
-        && let Some(refusal) = modern_refusal(message, said, &params, &id)
+        && let Some(refusal) = modern_refusal(message, headers, &params, &id)
     {
         return refusal;
     }
@@ -105,7 +101,7 @@ pub fn reply<'a>(api: &'a Api, message: &Message<'_>, headers: &Headers) -> Repl
 /// What a request of the second era lacks.
 fn modern_refusal<'a>(
     message: &Message<'_>,
-    header: Option<&str>,
+    headers: &Headers,
     params: &Map<String, Value>,
     id: &str,
 ) -> Option<Reply<'a>> {
@@ -117,25 +113,18 @@ fn modern_refusal<'a>(
         );
     };
     if version != Era::FIRST_MODERN {
-        let body = json!({"jsonrpc": "2.0", "id": null, "error": {"code": UNSUPPORTED_VERSION,
-            "message": format!("revision `{version}` is not spoken"),
-            "data": {"supported": [Era::FIRST_MODERN], "requested": version}}});
-        let body = body
-            .to_string()
-            .replacen("\"id\":null", &format!("\"id\":{id}"), 1);
-        return Some(Reply::Message(400, body.into_bytes()));
+        let body = error::unsupported_version(Some(id), version, &[Era::FIRST_MODERN]);
+        return Some(Reply::Message(400, body));
     }
     let meta = params.get("_meta").and_then(Value::as_object);
     if !meta.is_some_and(|meta| meta.contains_key("io.modelcontextprotocol/clientCapabilities")) {
         return refuse(INVALID_PARAMS, "`_meta` does not say what the client can do");
     }
-    match header {
-        Some(_) => None,
-        None => refuse(
-            error::HEADER_MISMATCH,
-            "header mismatch: `MCP-Protocol-Version` is missing",
-        ),
-    }
+    let missing = header::missing(headers, message)?;
+    refuse(
+        HEADER_MISMATCH,
+        &format!("header mismatch: `{missing}` is missing"),
+    )
 }
 
 fn initialized(api: &Api, params: &Map<String, Value>) -> Value {

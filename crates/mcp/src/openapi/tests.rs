@@ -241,9 +241,17 @@ fn modern(method: &str, more: Value, headers: &[(&str, &str)]) -> Option<(u16, V
     for (name, value) in more.as_object().into_iter().flatten() {
         params[name] = value.clone();
     }
+    let name = params["name"].as_str().unwrap_or_default().to_owned();
+    let mut all = headers.to_vec();
+    if !headers.is_empty() {
+        all.push((header::METHOD, method));
+    }
+    if !name.is_empty() && !headers.iter().any(|(known, _)| *known == header::NAME) {
+        all.push((header::NAME, &name));
+    }
     said(
         json!({"jsonrpc": "2.0", "id": "a", "method": method, "params": params}),
-        headers,
+        &all,
     )
 }
 
