@@ -4,8 +4,10 @@
 //! exit 1.
 
 mod agent;
+mod calls;
 mod play;
 mod record;
+mod written;
 
 use agent::Agent;
 use anyhow::Context;
