@@ -75,7 +75,8 @@ fn condition(rule: &LimitRule) -> Result<Option<Policy>, BuildError> {
         return Ok(None);
     }
     let counted = Ordered {
-        name: &rule.name,
+        // Nobody sees it: a limit's name is its own, and may be one that policies do not take.
+        name: "counted",
         effect: Some(Effect::Deny),
         matches: &rule.matches,
         expression: &rule.expression,

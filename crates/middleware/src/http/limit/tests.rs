@@ -32,6 +32,29 @@ fn ok() -> Response {
     Response::bare(200, "backend")
 }
 
+/// A rule without a name of its own can have a condition too; what cannot be judged is counted.
+#[test]
+fn rules_count_what_they_are_for() {
+    let conditional = |expression: &str| LimitRule {
+        expression: expression.into(),
+        ..rule("default", "fixedWindow", 1)
+    };
+    let bench = bench(&config(vec![conditional("http.path == '/dear'")]), |_| ok());
+    let asked = |path: &str| bench.run(get(path, &[])).status;
+    assert_eq!(
+        ["/dear", "/cheap", "/dear", "/cheap"].map(asked),
+        [200, 200, 429, 200]
+    );
+    let both = LimitRule {
+        matches: "Equals(`http.path`, `/a`)".into(),
+        ..conditional("true")
+    };
+    for bad in [both, conditional("http.path +")] {
+        let error = build_error(|cx| build(&config(vec![bad.clone()]), cx));
+        assert!(error.contains("rule `default` of `limit`"), "{}", error);
+    }
+}
+
 /// Statuses of requests one after the other.
 fn check(config: &Config, want: &[u16]) {
     let bench = bench(config, |_| ok());
