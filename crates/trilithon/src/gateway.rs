@@ -98,7 +98,7 @@ impl Gateway {
         let table = prices::load(&config)?;
         prices::announce(&table);
         let prices = Prices::start(&keep, table);
-        let body_limit = BodyLimit::start(&keep, settings::model_body_limit(&config));
+        let body_limit = settings::body_limit(&config).start(&keep);
         let mut reloader = Reloader::new(settings, keep, settings::throttle(&config));
 
         let place = config

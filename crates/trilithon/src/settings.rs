@@ -8,7 +8,7 @@ use trilithon_engine::assemble::{Internals, Model, Settings, Tracing};
 use trilithon_engine::entry_point::{EntryPoint, Http2, Underscores, hostname};
 use trilithon_engine::intake::{Introduction, Trust};
 use trilithon_engine::udp;
-use trilithon_flow::limits::MAX_MODEL_BODY;
+use trilithon_flow::model_call::BodyLimit;
 use trilithon_model::dynamic::http::{Observability, RouterTls};
 use trilithon_model::install::{self, INTERNAL_ENTRY_POINT, Protocol, Static};
 use trilithon_model::spanned::Spanned;
@@ -122,14 +122,22 @@ fn traces_internals(config: &Static) -> bool {
 /// Bytes that Go's server reads of a head beyond `maxHeaderBytes`.
 const SLOP: usize = 4096;
 
-/// Bytes of the largest call of a model, where a middleware does not say (`hub.aigateway.maxRequestBodySize`).
-pub fn model_body_limit(config: &Static) -> u64 {
-    let gateway = config.hub.as_ref().and_then(|hub| hub.ai_gateway.as_ref());
-    let written = gateway.map(|gateway| gateway.max_request_body_size);
+/// Bytes of the largest request to a model or a server of tools, where a middleware does not say.
+pub fn body_limit(config: &Static) -> BodyLimit {
+    let hub = config.hub.as_ref();
+    let models = hub
+        .and_then(|hub| hub.ai_gateway.as_ref())
+        .map(|ai| ai.max_request_body_size);
+    let tools = hub
+        .and_then(|hub| hub.mcp_gateway.as_ref())
+        .map(|mcp| mcp.max_request_body_size);
     // What is no size was refused before.
-    written
-        .and_then(|n| u64::try_from(n).ok())
-        .unwrap_or(MAX_MODEL_BODY)
+    let size = |written: Option<i64>| written.and_then(|n| u64::try_from(n).ok());
+    let default = BodyLimit::default();
+    BodyLimit {
+        models: size(models).unwrap_or(default.models),
+        tools: size(tools).unwrap_or(default.tools),
+    }
 }
 
 fn positive(n: i64, default: u32) -> u32 {

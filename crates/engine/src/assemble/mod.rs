@@ -185,7 +185,7 @@ fn routes(
         secure: muxer(secure),
         tls_options: options.unwrap_or_default(),
         tcp: None,
-        body_limit: BodyLimit::of(builder.services.keep),
+        body_limit: BodyLimit::of(builder.services.keep).models,
     }
 }
 

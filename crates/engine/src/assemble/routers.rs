@@ -137,7 +137,7 @@ impl RouterBuilder<'_> {
             return Ok(Target {
                 service: Arc::new(Layer {
                     muxer: muxer(below),
-                    body_limit: BodyLimit::of(self.services.keep),
+                    body_limit: BodyLimit::of(self.services.keep).models,
                 }),
                 label: Some(label),
                 internal: false,

@@ -51,7 +51,7 @@ pub(super) fn check(config: &Static, node: &Node) -> Problems {
     cx.otlp(config);
     cx.grpc(config);
     cx.words(config);
-    cx.ai_gateway(config);
+    cx.body_sizes(config);
     cx.trace_headers(config);
     cx.problems
 }
@@ -117,15 +117,23 @@ impl Checks<'_> {
         }
     }
 
-    fn ai_gateway(&mut self, config: &Static) {
-        let gateway = config.hub.as_ref().and_then(|hub| hub.ai_gateway.as_ref());
-        if let Some(size) = gateway.map(|g| g.max_request_body_size).filter(|size| *size < 1) {
-            self.error(
-                code::INVALID,
-                &["hub", "aigateway", "maxRequestBodySize"],
-                &format!("is `{size}`, which is no size"),
-                "write a number of bytes, such as `1048576`",
-            );
+    fn body_sizes(&mut self, config: &Static) {
+        let hub = config.hub.as_ref();
+        let ai = hub
+            .and_then(|hub| hub.ai_gateway.as_ref())
+            .map(|g| g.max_request_body_size);
+        let mcp = hub
+            .and_then(|hub| hub.mcp_gateway.as_ref())
+            .map(|g| g.max_request_body_size);
+        for (gateway, size) in [("aigateway", ai), ("mcpgateway", mcp)] {
+            if let Some(size) = size.filter(|size| *size < 1) {
+                self.error(
+                    code::INVALID,
+                    &["hub", gateway, "maxRequestBodySize"],
+                    &format!("is `{size}`, which is no size"),
+                    "write a number of bytes, such as `1048576`",
+                );
+            }
         }
     }
 

@@ -13,6 +13,9 @@ pub struct Hub {
     /// What holds for calls of language models. They are governed wherever a middleware for them stands; this switches nothing on.
     #[config(rename = "aigateway", allow_empty)]
     pub ai_gateway: Option<AiGateway>,
+    /// What holds for calls of tools. They are governed wherever an `mcp` middleware stands; this switches nothing on.
+    #[config(rename = "mcpgateway", allow_empty)]
+    pub mcp_gateway: Option<McpGateway>,
     /// Further headers for traces.
     pub tracing: Option<HubTracing>,
 }
@@ -22,6 +25,15 @@ pub struct Hub {
 pub struct AiGateway {
     /// Largest request, in bytes, that is read whole: by guards, by rules with `Model`, and by middlewares that have no
     /// `maxRequestBodySize` of their own. Middlewares answer a larger one with 413. At least 1.
+    #[config(default = 1_048_576)]
+    pub max_request_body_size: i64,
+}
+
+/// What holds for calls of tools.
+#[derive(Clone, Debug, PartialEq, Config)]
+pub struct McpGateway {
+    /// Largest message, in bytes, that is read whole: by guards, and by `mcp` middlewares that have no `maxRequestBodySize` of their
+    /// own. A larger one is answered with 413. At least 1.
     #[config(default = 1_048_576)]
     pub max_request_body_size: i64,
 }

@@ -28,7 +28,7 @@ pub use audit::Audit;
 pub use check::{PROVIDERS, is_ip_or_range};
 pub use entry_point::*;
 pub use finish::INTERNAL_ENTRY_POINT;
-pub use hub::{AdditionalTraceHeaders, AiGateway, Hub, HubTracing, TraceContextHeaders};
+pub use hub::{AdditionalTraceHeaders, AiGateway, Hub, HubTracing, McpGateway, TraceContextHeaders};
 pub use log::*;
 pub use metrics::*;
 pub use otlp::{Grpc, HttpExport, OtlpLog, TlsClient};

@@ -9,7 +9,6 @@ use trilithon_engine::live::Snapshot;
 use trilithon_engine::merge::Message;
 use trilithon_engine::reload::Reloader;
 use trilithon_engine::report::Status;
-use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::{Exchange, Keep, Reply, Request, Response, Service};
 use trilithon_ledger::audit::redact::Redactor;
 use trilithon_model::install::Static;
@@ -70,7 +69,7 @@ pub fn load(args: &[String]) -> State {
     let snapshot = match settings::settings(&config, internals(), true) {
         Ok(settings) => {
             let keep = Arc::new(Keep::default());
-            let _limit = BodyLimit::start(&keep, settings::model_body_limit(&config));
+            let _limit = settings::body_limit(&config).start(&keep);
             let mut reloader = Reloader::new(settings.into(), keep, settings::throttle(&config));
             Some(reloader.first(messages, None))
         }

@@ -207,6 +207,36 @@ fn lists_are_shortened_whole_and_in_streams() {
     );
 }
 
+/// `hub.mcpgateway.maxRequestBodySize` is for all that read messages and do not say otherwise.
+#[test]
+fn messages_are_as_large_as_the_install_option_says() {
+    let routing = "\
+http:
+  routers:
+    plain: {rule: 'Host(`plain.test`)', service: s, middlewares: [plain]}
+    wide: {rule: 'Host(`wide.test`)', service: s, middlewares: [wide]}
+    guard: {rule: 'Host(`guard.test`)', service: s, middlewares: [guard]}
+  middlewares:
+    plain: {mcp: {}}
+    wide: {mcp: {maxRequestBodySize: 1000}}
+    guard: {content-guard: {mcp: {}, engine: {builtin: {}}, request: {rules: [{entities: [JWT], block: true}]}}}
+  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}}}
+";
+    let gateway = gateway()
+        .install(&format!(
+            "{INSTALL}hub: {{mcpgateway: {{maxRequestBodySize: 200}}}}\n"
+        ))
+        .routing(routing)
+        .upstream("b1", server())
+        .start();
+    let large = call("t", &json!({"a": "x".repeat(200)}));
+    let small = call("t", &json!({}));
+    for (host, want) in [("plain.test", 413), ("guard.test", 413), ("wide.test", 200)] {
+        assert_eq!(ask(&gateway, host, &[], &small).status, 200, "{host}");
+        assert_eq!(ask(&gateway, host, &[], &large).status, want, "{host}");
+    }
+}
+
 #[test]
 fn who_has_no_token_is_told_where_to_get_one() {
     let signer = Signer::new("k1");

@@ -222,8 +222,8 @@ pub fn step(guards: Vec<Guard>, cx: &Build<'_>) -> Step {
 
 struct Guards {
     guards: Vec<Arc<Guard>>,
-    /// Bytes of the largest request that nobody in front has read.
-    body_limit: u64,
+    /// Of requests that nobody in front has read.
+    body_limit: Arc<BodyLimit>,
 }
 
 impl Wrap for Guards {

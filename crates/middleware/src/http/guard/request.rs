@@ -28,7 +28,7 @@ impl Guards {
         // What somebody in front has read within a limit of its own is not measured again.
         let limit = match req.body.bytes() {
             Some(_) if known.is_some() => u64::MAX,
-            _ => self.body_limit,
+            _ => self.body_limit.models,
         };
         let Some(read) = read(format, limit, req, cx).await? else {
             let judges = active.iter().any(|active| active.guard.response.is_some());

@@ -25,6 +25,7 @@ use metadata::Metadata;
 use open::Opened;
 use std::sync::Arc;
 use trilithon_flow::mcp_call::Asked;
+use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::trace::What;
 use trilithon_flow::{
     Build, BuildError, Exchange, Known, Method, Mode, Next, Reply, Request, Rollout, Step, Wrap,
@@ -37,14 +38,13 @@ use trilithon_model::dynamic::http::Mcp as Config;
 /// # Errors
 /// Rules that do not compile; addresses of `resourceMetadata` that are none; a status that no refusal has; a size that is none.
 pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
-    let limit = u64::try_from(config.max_request_body_size)
-        .ok()
-        .filter(|n| *n > 0);
-    let limit = limit.ok_or_else(|| {
-        let size = config.max_request_body_size;
-        BuildError::new(format!("`maxRequestBodySize` {size} is no size"))
-            .help("write a number of bytes, such as 1048576")
-    })?;
+    let limit = match config.max_request_body_size {
+        None => BodyLimit::of(cx.keep).tools,
+        Some(size) => u64::try_from(size).ok().filter(|n| *n > 0).ok_or_else(|| {
+            BuildError::new(format!("`maxRequestBodySize` {size} is no size"))
+                .help("write a number of bytes, such as 1048576")
+        })?,
+    };
     Ok(Step::wrap(Mcp {
         access: Access::build(config, cx)?,
         rollout: rollout(config.mode, config.percent),

@@ -5,6 +5,7 @@ use super::super::testing::{build_error, request};
 use super::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{Body, Chain, Credential, Edit, Identity, Response};
 use trilithon_model::dynamic::http::{Effect, McpListPolicy, McpPolicy, McpResourceMetadata, Visibility};
 use trilithon_model::rollout;
@@ -428,10 +429,30 @@ fn in_shadow_no_answer_changes() {
     assert_eq!(bench.last().header("Accept-Encoding"), Some("gzip"));
 }
 
+/// A list that is too large to be read is refused where something could be hidden in it, and passes where nothing is.
+#[test]
+fn a_list_that_is_too_large_passes_in_shadow_alone() {
+    let text = "x".repeat(MAX_MCP_ANSWER);
+    let large: &str = format!(r#"{{"id":7,"result":{{"tools":[],"x":"{text}"}}}}"#).leak();
+    let check = |mode: rollout::Mode, want: u16| {
+        let config = Config {
+            mode,
+            list_default_action: Visibility::Hide,
+            ..Config::default()
+        };
+        let mut bench = backend(large, "application/json");
+        let chain = chain(&mut bench, &config, None);
+        let outcome = bench.send(&chain, post(&method("tools/list"), &[]));
+        assert_eq!((outcome.status, outcome.text() == large), (want, want == 200));
+    };
+    check(rollout::Mode::Enforce, 502);
+    check(rollout::Mode::Shadow, 200);
+}
+
 #[test]
 fn a_message_has_its_limit() {
     let config = Config {
-        max_request_body_size: 40,
+        max_request_body_size: Some(40),
         ..Config::default()
     };
     let (outcome, asked) = run(&config, None, post(&call("add", json!({})), &[]));
@@ -688,7 +709,7 @@ fn mistakes() {
         "`resourceMetadata.authorizationServers` `http://a.test`: it does not begin with `https://`",
     );
     let size = Config {
-        max_request_body_size: 0,
+        max_request_body_size: Some(0),
         ..Config::default()
     };
     check(size, "`maxRequestBodySize` 0 is no size");

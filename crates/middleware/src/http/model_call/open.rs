@@ -23,7 +23,7 @@ pub struct Opened {
 /// What is written is no size.
 pub fn body_limit(written: Option<i64>, keep: &Keep) -> Result<u64, BuildError> {
     let Some(written) = written else {
-        return Ok(BodyLimit::of(keep));
+        return Ok(BodyLimit::of(keep).models);
     };
     let bytes = u64::try_from(written).ok().filter(|n| *n > 0);
     bytes.ok_or_else(|| {

@@ -95,7 +95,7 @@ impl Guards {
             client: cx.connection.clone(),
         };
         let asked = judges(Phase::Request, cx);
-        if let Err(refusal) = asked.request(self.body_limit, &mut req, cx).await {
+        if let Err(refusal) = asked.request(self.body_limit.tools, &mut req, cx).await {
             return refusal;
         }
         let answered = judges(Phase::Response, cx);

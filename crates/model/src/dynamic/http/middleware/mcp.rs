@@ -47,9 +47,9 @@ pub struct Mcp {
     /// Hosts that are accepted, without port; others get 403, which keeps pages of strange sites off a gateway on a local address (DNS
     /// rebinding). All are accepted when empty. Not in Traefik Hub.
     pub allowed_hosts: Vec<String>,
-    /// Bytes of the largest message; a larger one gets 413. In Traefik Hub this is set for the whole gateway.
-    #[config(default = 1_048_576)]
-    pub max_request_body_size: i64,
+    /// Bytes of the largest message; a larger one gets 413. When absent, what the install option `hub.mcpgateway.maxRequestBodySize`
+    /// says. Not in Traefik Hub.
+    pub max_request_body_size: Option<i64>,
     /// `off`: rules are not asked. `shadow`: they decide, and that is recorded, but no answer changes. `enforce`: their word counts.
     /// Not in Traefik Hub.
     #[config(default = Mode::Enforce)]
