@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 use trilithon_testkit::{Answer, Gateway, PATIENCE, RawClient, Response, Seen, Upstream, until};
 
 /// A server of tools: it keeps sessions, knows each one's client by name, and forgets them all when it is told to.
@@ -110,6 +111,10 @@ impl Tools {
                 }
             },
             "tools/call" if params["name"] == "ask" => return self.question(seen, id),
+            "tools/call" if params["name"] == "slow" => {
+                return answer(&json!({"jsonrpc": "2.0", "id": id, "result": {"content": []}}))
+                    .after(Duration::from_secs(3));
+            }
             "tools/call" => {
                 let said = format!(
                     "{}:{}:{}:{client}",
@@ -485,6 +490,33 @@ fn clients_of_one_era_reach_servers_of_the_other() {
         "b:\"whoami\":\"2\":new"
     );
     assert_eq!(a.opened.load(Ordering::Relaxed), 1, "one session for all");
+
+    // Who leaves wants no answer: the server is told in its own way.
+    let lines = [
+        "MCP-Protocol-Version: 2026-07-28",
+        "Mcp-Method: tools/call",
+        "Mcp-Name: slow",
+    ];
+    let mut leaves = Client::new(&gateway, "all.test", &lines);
+    let message =
+        json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "slow", "_meta": meta}})
+            .to_string();
+    let lines = leaves.lines.join("\r\n");
+    leaves.http.send(format!(
+        "POST /mcp HTTP/1.1\r\nHost: all.test\r\nContent-Type: application/json\r\n{lines}\r\nContent-Length: {}\r\n\r\n{message}",
+        message.len()
+    ));
+    let seen = |method: &str| {
+        let all = gateway.upstream("a").seen().into_iter().rev();
+        let mut all = all.filter_map(|seen| serde_json::from_slice::<Value>(&seen.body).ok());
+        all.find(|message| message["method"] == method)
+    };
+    let called = until(PATIENCE, || {
+        seen("tools/call").filter(|m| m["params"]["name"] == "slow")
+    });
+    drop(leaves);
+    let cancelled = until(PATIENCE, || seen("notifications/cancelled")).expect("the call is cancelled");
+    assert_eq!(cancelled["params"]["requestId"], called.expect("a call")["id"]);
 
     let mut old = Client::new(&gateway, "all.test", &[]);
     let hello = old.open("old")["result"].clone();

@@ -172,6 +172,10 @@ impl Drop for Cancel {
         let Some(mut exchange) = self.exchange.take() else {
             return;
         };
+        // The worker itself may be at its end.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
         let number = self.number;
         let body = format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{number}}}}}"#

@@ -12,6 +12,7 @@ mod broadcast;
 mod build;
 mod converse;
 mod cross;
+mod discover;
 mod initialize;
 mod legs;
 mod list;

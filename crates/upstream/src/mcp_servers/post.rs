@@ -40,6 +40,8 @@ impl Federation {
             }
             Err(fault) => return Response::from(fault),
         };
+        // Who holds the client's body holds its connection, and does not notice that it has left.
+        drop(req.body.take());
         let message = match Message::read(&body) {
             Ok(message) => message,
             Err(invalid) => return answer::invalid(&invalid),

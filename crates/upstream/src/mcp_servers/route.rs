@@ -97,9 +97,11 @@ impl Federation {
                 // The server may have it, but no client of the second era does.
                 return Err(Failure::Error(METHOD_NOT_FOUND, String::new()));
             }
-            let body = bridge.renumbered(&body).into();
-            let (leg, res) = self.deliver(&bridge.session, server, call.head, body, cx).await?;
+            let leg = self.leg(&bridge.session, server, None, call.head, cx).await?;
+            // The client may leave from now on.
             let cancel = Box::new(Cancel::new(server, leg, call.head, bridge.number, cx));
+            let body = bridge.renumbered(&body).into();
+            let (_, res) = self.deliver(&bridge.session, server, call.head, body, cx).await?;
             return Ok((res, Crossing::Down(cancel)));
         }
         let mut req = server.request(call.head, Method::Post, body);
