@@ -89,7 +89,7 @@ fn number(value: &Value<'_>, out: &mut String) {
     }
     let written = format!("{:e}", n.abs());
     let (mantissa, exponent) = written.split_once('e').unwrap_or((&written, "0"));
-    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
+    let digits = even(mantissa.chars().filter(|c| *c != '.').collect(), n.abs());
     let point = exponent.parse::<i32>().unwrap_or(0) + 1;
     let length = digits.len() as i32;
     let zeros = |n: i32| "0".repeat(usize::try_from(n).unwrap_or(0));
@@ -106,6 +106,29 @@ fn number(value: &Value<'_>, out: &mut String) {
             *out += &format!("{first}{dot}{rest}e{:+}", point - 1);
         }
     }
+}
+
+/// Of two shortest forms that are equally near, the one that ends even: `digits` is the upper one where there are two.
+fn even(mut digits: String, n: f64) -> String {
+    let last = digits.pop().and_then(|c| c.to_digit(10)).unwrap_or_default();
+    let Some(below) = last
+        .checked_sub(1)
+        .filter(|below| below % 2 == 0 && digits.len() > 14)
+    else {
+        digits.push_str(&last.to_string());
+        return digits;
+    };
+    // A double has no more digits than these.
+    let exact = format!("{n:.766e}");
+    let mantissa = exact.split_once('e').map_or(&*exact, |(mantissa, _)| mantissa);
+    let exact: String = mantissa
+        .trim_end_matches('0')
+        .chars()
+        .filter(|c| *c != '.')
+        .collect();
+    let tie = exact.strip_prefix(digits.as_str()) == Some(&format!("{below}5"));
+    digits.push_str(&if tie { below } else { last }.to_string());
+    digits
 }
 
 #[cfg(test)]
