@@ -237,4 +237,39 @@ proptest! {
         }
         prop_assert_eq!(shown, want);
     }
+
+    /// Whatever comes in, and however far whoever judges it is: of no text more goes on than all guards have judged.
+    #[test]
+    fn no_byte_goes_before_its_verdict(steps in proptest::collection::vec((0usize..4, 0usize..2, 0usize..2, 0usize..9), 1..60)) {
+        let mut hold = Hold::new(2, None);
+        let (mut sent, mut gone) = (std::collections::VecDeque::new(), [0, 0]);
+        let (mut received, mut judged) = ([0, 0], [[0, 0], [0, 0]]);
+        let key = |choice: usize| Key { choice: [0, 1][choice], ..KEY };
+        let known = |hold: &Hold, choice| hold.channels().iter().position(|c| c.key == key(choice));
+        for (step, choice, guard, length) in steps {
+            if step == 0 {
+                frame(&mut hold, key(choice), &"x".repeat(length));
+                sent.push_back((choice, length));
+                received[choice] += length;
+            } else if let Some(channel) = known(&hold, choice) {
+                let upto: &mut usize = &mut judged[choice][guard];
+                *upto = (*upto + length).min(received[choice]);
+                hold.judge(channel, guard, *upto, &[]);
+            }
+            while let Some((bytes, has_text)) = hold.pop() {
+                let (choice, length) = sent.pop_front().expect("what was sent");
+                let end = format!("{}\"}}\n\n", "x".repeat(length));
+                prop_assert_eq!(has_text, length > 0);
+                prop_assert!(bytes.ends_with(end.as_bytes()));
+                gone[choice] += length;
+                prop_assert!(gone[choice] <= judged[choice][0].min(judged[choice][1]));
+            }
+        }
+        for (choice, received) in received.into_iter().enumerate() {
+            if let Some(channel) = known(&hold, choice) {
+                (0..2).for_each(|guard| hold.judge(channel, guard, received, &[]));
+            }
+        }
+        prop_assert_eq!(std::iter::from_fn(|| hold.pop()).count(), sent.len());
+    }
 }
