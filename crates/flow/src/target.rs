@@ -179,6 +179,19 @@ pub fn escape_path(path: &[u8]) -> String {
     out
 }
 
+/// Escapes all but unreserved characters (RFC 3986 §2.3): a text as one segment of a path, as a name or value of a query.
+pub fn escape_component(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+            out.push(b as char)
+        } else {
+            push_escaped(&mut out, b)
+        }
+    }
+    out
+}
+
 /// Decodes every `%xx`; a `%` that starts no valid escape stays.
 pub fn decode(text: &str) -> Cow<'_, [u8]> {
     let bytes = text.as_bytes();

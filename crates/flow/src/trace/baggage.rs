@@ -3,6 +3,7 @@
 
 use crate::model_call::name;
 use crate::record::Name;
+use crate::target::{decode, escape_component};
 
 /// The member, by OpenTelemetry's name of the attribute.
 pub const TOOL_CALL: &str = "gen_ai.tool.call.id";
@@ -19,8 +20,8 @@ pub fn tool_call(baggage: &[u8]) -> Option<Name> {
     })?;
     // Properties follow a semicolon.
     let value = member.split(';').next().unwrap_or_default().trim();
-    let id = decoded(value);
-    (!id.is_empty()).then(|| name(&id))
+    let id = decode(value);
+    (!id.is_empty()).then(|| name(&String::from_utf8_lossy(&id)))
 }
 
 /// The same baggage with the tool call named in it.
@@ -42,39 +43,7 @@ pub fn naming(baggage: Option<&str>, id: &str) -> String {
 }
 
 fn member(id: &str) -> String {
-    let mut text = format!("{TOOL_CALL}=");
-    for byte in id.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'/' => {
-                text.push(byte as char);
-            }
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
-}
-
-/// Without percent-encoding; what is no text has replacement characters.
-fn decoded(value: &str) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((&first, more)) = rest.split_first() {
-        let escape = more
-            .first_chunk::<2>()
-            .and_then(|two| std::str::from_utf8(two).ok());
-        let escape = escape.filter(|two| two.bytes().all(|b| b.is_ascii_hexdigit()));
-        match escape.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) if first == b'%' => {
-                bytes.push(byte);
-                rest = &more[2..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = more;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    format!("{TOOL_CALL}={}", escape_component(id))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //!
 //! Only what an operation leads to is looked at, each of its schemas once; references lead inside the document and nowhere else.
 
-mod encode;
 mod name;
 mod operation;
 mod parameter;

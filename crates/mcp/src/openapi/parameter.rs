@@ -1,7 +1,7 @@
 //! Parameters of an operation: where they go, and how their values are written there.
 
-use super::encode::{escape, escaped};
 use serde_json::Value;
+use trilithon_flow::target::escape_component;
 
 /// Where a parameter goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Parameter {
             if !out.is_empty() {
                 out.push('&');
             }
-            escape(name, out);
+            out.push_str(&escape_component(name));
             out.push('=');
             out.push_str(value);
         };
@@ -127,17 +127,20 @@ impl Parameter {
             (Style::Again, Value::Array(items)) => {
                 items
                     .iter()
-                    .for_each(|item| pair(&self.name, &escaped(&plain(item))));
+                    .for_each(|item| pair(&self.name, &escape_component(&plain(item))));
             }
             (Style::Again, Value::Object(members)) => {
                 members
                     .iter()
-                    .for_each(|(name, value)| pair(name, &escaped(&plain(value))));
+                    .for_each(|(name, value)| pair(name, &escape_component(&plain(value))));
             }
             (Style::Deep, Value::Object(members)) => members.iter().for_each(|(name, value)| {
-                pair(&format!("{}[{name}]", self.name), &escaped(&plain(value)));
+                pair(
+                    &format!("{}[{name}]", self.name),
+                    &escape_component(&plain(value)),
+                );
             }),
-            _ => pair(&self.name, &self.joined(value, &escaped)),
+            _ => pair(&self.name, &self.joined(value, &escape_component)),
         }
     }
 

@@ -1,10 +1,10 @@
 //! A call of a tool as the request that the API is sent.
 
-use super::encode::escaped;
 use super::operation::{Form, Tool};
 use super::parameter::{Parameter, Place, Style};
 use super::validate::validate;
 use serde_json::{Map, Value};
+use trilithon_flow::target::escape_component;
 
 /// Bytes of a request's target.
 const MAX_TARGET: usize = 16 << 10;
@@ -62,8 +62,8 @@ impl Tool {
             .map(|(parameter, value)| {
                 format!(
                     "{}={}",
-                    escaped(&parameter.name),
-                    parameter.joined(value, &escaped)
+                    escape_component(&parameter.name),
+                    parameter.joined(value, &escape_component)
                 )
             })
             .collect();
@@ -93,7 +93,7 @@ impl Tool {
             let Some((parameter, value)) = found.and_then(|p| Some((p, arguments.get(&p.argument)?))) else {
                 return Err(format!("`{name}` is missing"));
             };
-            let text = parameter.joined(value, &escaped);
+            let text = parameter.joined(value, &escape_component);
             if matches!(text.as_str(), "" | "." | "..") {
                 return Err(format!("`{}` has no place in a path", parameter.argument));
             }

@@ -331,5 +331,4 @@ fn balanced(operator: Operator, mut parts: Vec<Expression>, places: &[usize]) ->
 }
 
 #[cfg(test)]
-#[path = "parse/tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::{Missing, Mistake, Names, Reference, Root};
 use serde_json::Value;
-use std::fmt::Write as _;
+use trilithon_flow::target::escape_component;
 
 /// A compiled text.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +85,7 @@ impl Template {
             match text {
                 text if name.root().is_path() => out.push_str(text),
                 "" | "." | ".." => return Err(Missing::NoSegment(name.to_string())),
-                text => escape_segment(text, out),
+                text => out.push_str(&escape_component(text)),
             }
             Ok(())
         })
@@ -122,17 +122,6 @@ impl Template {
 fn of<'v>(at: usize, names: &Names, values: &'v [Option<Value>]) -> Result<&'v Value, Missing> {
     let value = values.get(at).and_then(Option::as_ref);
     value.ok_or_else(|| Missing::Absent(names.0[at].to_string()))
-}
-
-/// Adds a value as one segment of a path: all but unreserved characters escaped (RFC 3986, section 2.3).
-fn escape_segment(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(byte.into()),
-            // Writing to a text does not fail.
-            _ => drop(write!(out, "%{byte:02X}")),
-        }
-    }
 }
 
 #[cfg(test)]

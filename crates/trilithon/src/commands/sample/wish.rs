@@ -3,6 +3,7 @@
 use super::asked::Asked;
 use super::model::dialect::Refusal;
 use std::time::Duration;
+use trilithon_flow::target::decode;
 
 /// What goes wrong with an answer that was promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl Wish {
             "type" => self.content_type = Some(value.to_owned()),
             "tokens" => self.tokens = value.parse().ok(),
             "huge" => self.huge = value.parse().ok(),
-            "say" => self.say = Some(decoded(value)),
+            "say" => self.say = Some(String::from_utf8_lossy(&decode(value)).into_owned()),
             "call" => self.call = Some(value.to_owned()),
             "pieces" => self.pieces = value.parse().ok(),
             "finish" => self.finish = Some(value.to_owned()),
@@ -160,28 +161,6 @@ fn at(what: Break, value: &str) -> Option<(Break, At)> {
         _ => At::After(value.parse().unwrap_or(0)),
     };
     Some((what, place))
-}
-
-/// Text with `%XX` for what a header or a query cannot hold.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, more)) = rest.split_first() {
-        let escape = more
-            .get(..2)
-            .and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
-        match escape {
-            Some(byte) if first == b'%' => {
-                bytes.push(byte);
-                rest = &more[2..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = more;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::super::asked::Asked;
 use crate::commands::ask::Question;
 use serde_json::{Map, Value};
+use trilithon_flow::target::escape_component;
 
 /// W3C Trace Context and Baggage: members of a message's `_meta` (SEP-414), and headers.
 const CONTEXT: [&str; 3] = ["traceparent", "tracestate", "baggage"];
@@ -17,7 +18,9 @@ pub struct Api {
 impl Api {
     /// The orders, or why there are none.
     pub async fn orders(&self, customer: Option<&str>, context: &[(&str, String)]) -> Result<Value, String> {
-        let query = customer.map_or_else(String::new, |name| format!("?customer={}", escaped(name)));
+        let query = customer.map_or_else(String::new, |name| {
+            format!("?customer={}", escape_component(name))
+        });
         let url = format!("{}{query}", self.url);
         let mut headers: Vec<(&str, &str)> = context
             .iter()
@@ -55,13 +58,4 @@ pub fn context(params: &Map<String, Value>, asked: &Asked) -> Vec<(&'static str,
         ))
     };
     CONTEXT.into_iter().filter_map(of).collect()
-}
-
-/// A text as a query holds it (RFC 3986 §2.3).
-fn escaped(text: &str) -> String {
-    let byte = |b: u8| match b {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => (b as char).to_string(),
-        _ => format!("%{b:02X}"),
-    };
-    text.bytes().map(byte).collect()
 }
