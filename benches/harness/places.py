@@ -47,11 +47,16 @@ def free_port():
                 continue
 
 
-def fill(template, out, **values):
-    """Copies a template of `conf/` with `@name@` replaced."""
-    text = open(os.path.join(CONF, template)).read()
+def filled(template, folder=CONF, **values):
+    """The text of a template with `@name@` replaced."""
+    text = open(os.path.join(folder, template)).read()
     for name, value in {'RUN': RUN, **values}.items():
         text = text.replace(f'@{name}@', str(value))
+    return text
+
+
+def fill(template, out, folder=CONF, **values):
+    """Writes a template with `@name@` replaced to the file `out`."""
     with open(out, 'w') as file:
-        file.write(text)
+        file.write(filled(template, folder, **values))
     return out

@@ -28,16 +28,10 @@ def available(gateway):
 
 
 def fill(template, out=None, **values):
-    """A file of `conf/` with `@name@` replaced, as text or as the file `out`."""
-    text = open(os.path.join(CONF, template)).read()
-    for name, value in {'RUN': places.RUN, **values}.items():
-        text = text.replace(f'@{name}@', str(value))
+    """A file of this folder's `conf/` with `@name@` replaced, as text or as the file `out` of the run."""
     if out is None:
-        return text
-    path = os.path.join(places.RUN, out)
-    with open(path, 'w') as file:
-        file.write(text)
-    return path
+        return places.filled(template, CONF, **values)
+    return places.fill(template, os.path.join(places.RUN, out), CONF, **values)
 
 
 class Server:
