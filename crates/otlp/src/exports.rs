@@ -214,20 +214,67 @@ impl Sender {
 
 /// Sends what comes into a queue, in batches, until the process ends. `encode` makes a message of a batch.
 pub async fn export<T>(queue: Queue<T>, mut sender: Sender, encode: impl Fn(Vec<T>) -> Vec<u8>) {
+    let mut stop = sender.stop.clone();
+    while let Some(batch) = next(&queue, &mut stop).await {
+        let things = batch.len();
+        sender.deliver(&encode(batch), things).await;
+    }
+}
+
+/// The next batch; `None` when the process ends and nothing is left. What came while the last one was on its way waits for more, as
+/// what comes to an idle exporter does: each message costs its compression and a trip.
+async fn next<T>(queue: &Queue<T>, stop: &mut Stop) -> Option<Vec<T>> {
     loop {
-        let ending = sender.is_ending();
+        if !queue.has_batch() && !*stop.borrow() {
+            tokio::select! {
+                () = queue.full() => {}
+                _ = timeout(PAUSE, stop.wait_for(|ending| *ending)) => {}
+            }
+        }
+        let ending = *stop.borrow();
         let batch = queue.take();
         if !batch.is_empty() {
-            let things = batch.len();
-            sender.deliver(&encode(batch), things).await;
-            continue;
+            return Some(batch);
         }
         if ending {
-            return;
+            return None;
         }
-        tokio::select! {
-            () = queue.full() => {}
-            () = sender.wait(PAUSE) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::BATCH;
+
+    /// Steady traffic: something new is there whenever a message has been sent.
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_one_by_one_is_sent_together() {
+        let queue = Queue::new(Arc::default());
+        let (tell, mut stop) = watch::channel(false);
+        let check = |batch: Option<Vec<usize>>, want: usize| assert_eq!(batch.map_or(0, |b| b.len()), want);
+        for _ in 0..3 {
+            queue.push(0, 1);
+            let started = Instant::now();
+            let (batch, ()) = tokio::join!(next(&queue, &mut stop), async {
+                for i in 1..10 {
+                    tokio::time::sleep(PAUSE / 20).await;
+                    queue.push(i, 1);
+                }
+            });
+            check(batch, 10);
+            assert_eq!(started.elapsed(), PAUSE);
         }
+        // A whole batch, and another that gathered meanwhile, wait for nothing.
+        (0..2 * BATCH).for_each(|i| queue.push(i, 1));
+        let started = Instant::now();
+        check(next(&queue, &mut stop).await, BATCH);
+        check(next(&queue, &mut stop).await, BATCH);
+        assert!(started.elapsed() < PAUSE);
+        queue.push(0, 1);
+        let _ = tell.send(true);
+        check(next(&queue, &mut stop).await, 1);
+        check(next(&queue, &mut stop).await, 0);
+        assert!(started.elapsed() < PAUSE, "nothing is waited for at the end");
     }
 }

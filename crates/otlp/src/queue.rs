@@ -72,11 +72,17 @@ impl<T> Queue<T> {
         }
         waiting.items.push_back((bytes, item));
         waiting.bytes += bytes;
-        let full = waiting.items.len() == BATCH || waiting.bytes > BATCH_BYTES;
+        let full = waiting.items.len() == BATCH || waiting.bytes >= BATCH_BYTES;
         drop(waiting);
         if full {
             self.0.full.notify_one();
         }
+    }
+
+    /// Whether a whole batch is there.
+    pub fn has_batch(&self) -> bool {
+        let waiting = self.lock();
+        waiting.items.len() >= BATCH || waiting.bytes >= BATCH_BYTES
     }
 
     /// Takes the oldest, one batch of them at most.
