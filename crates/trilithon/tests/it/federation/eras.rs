@@ -1,0 +1,169 @@
+//! Clients and servers of both eras, in any pairing.
+
+use super::client::{Client, said};
+use super::start;
+use super::tools::{Speaks, Tools};
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use trilithon_testkit::{PATIENCE, until};
+
+#[test]
+fn the_second_era_needs_no_session() {
+    let (a, b) = (Tools::new("a"), Tools::new("b"));
+    let gateway = start(&a, &b);
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}});
+    let lines = ["MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/list"];
+    let list = Client::new(&gateway, "all.test", &lines).ask("tools/list", &json!({"_meta": meta}))["result"]
+        .clone();
+    assert_eq!(
+        (&list["resultType"], &list["ttlMs"], &list["cacheScope"]),
+        (&json!("complete"), &json!(9), &json!("public"))
+    );
+    let lines = [
+        "MCP-Protocol-Version: 2026-07-28",
+        "Mcp-Method: tools/call",
+        "Mcp-Name: b_whoami",
+    ];
+    let answer = Client::new(&gateway, "all.test", &lines).ask(
+        "tools/call",
+        &json!({"name": "b_whoami", "arguments": {"nonce": "1"}, "_meta": meta}),
+    );
+    assert_eq!(said(&answer), "b:\"whoami\":\"1\":nobody");
+    assert_eq!(gateway.upstream("b").last().headers.get("Mcp-Name"), "whoami");
+    assert_eq!(
+        a.opened.load(Ordering::Relaxed) + b.opened.load(Ordering::Relaxed),
+        0
+    );
+    let check = |method: &str, version: &str, headers: bool, status: u16, code: i64| {
+        let lines = [
+            format!("MCP-Protocol-Version: {version}"),
+            format!("Mcp-Method: {method}"),
+        ];
+        let lines: Vec<&str> = lines.iter().filter(|_| headers).map(|line| &**line).collect();
+        let meta = json!({"io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {}});
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta}});
+        let answer = Client::new(&gateway, "all.test", &lines).send("POST", &message.to_string());
+        assert_eq!(
+            (answer.status, answer.json()["error"]["code"].as_i64()),
+            (status, Some(code)),
+            "{method} {version}"
+        );
+    };
+    check("tools/list", "2030-01-01", true, 400, -32022);
+    check("tools/list", "2025-11-25", true, 400, -32022);
+    check("tools/list", "2026-07-28", false, 400, -32020);
+    check("ping", "2026-07-28", true, 404, -32601);
+    check("initialize", "2026-07-28", true, 404, -32601);
+    let answer = Client::new(&gateway, "all.test", &["MCP-Protocol-Version: 2026-07-28"]);
+    assert_eq!({ answer }.send("GET", "").status, 405);
+}
+
+#[test]
+fn clients_of_one_era_reach_servers_of_the_other() {
+    let (a, b) = (Tools::that("a", Speaks::Legacy), Tools::that("b", Speaks::Modern));
+    let gateway = start(&a, &b);
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "new", "version": "1"}});
+    let modern = |method: &str, mut params: Value| {
+        params["_meta"] = meta.clone();
+        let named = params["name"].as_str().or(params["uri"].as_str());
+        let name = named.map(|name| format!("Mcp-Name: {name}"));
+        let method_line = format!("Mcp-Method: {method}");
+        let lines = ["MCP-Protocol-Version: 2026-07-28", &method_line];
+        let lines: Vec<&str> = lines.into_iter().chain(name.as_deref()).collect();
+        Client::new(&gateway, "all.test", &lines).ask(method, &params)
+    };
+    let found = modern("server/discover", json!({}))["result"].clone();
+    assert_eq!(
+        (&found["capabilities"], &found["resultType"]),
+        (&json!({"tools": {}}), &json!("complete"))
+    );
+    let list = modern("tools/list", json!({}))["result"].clone();
+    assert_eq!(list["tools"].as_array().map(Vec::len), Some(4), "{list}");
+    let answer = modern(
+        "tools/call",
+        json!({"name": "whoami", "arguments": {"nonce": "1"}}),
+    );
+    assert_eq!(
+        said(&answer),
+        "a:\"whoami\":\"1\":trilithon",
+        "in a session of the gateway's"
+    );
+    assert_eq!(answer["result"]["resultType"], "complete");
+    let read = modern("resources/read", json!({"uri": "note:1"}));
+    assert_eq!(read["error"]["code"], Value::Null, "{read}");
+    assert_eq!(read["result"]["cacheScope"], "private");
+    assert_eq!(
+        said(&modern(
+            "tools/call",
+            json!({"name": "b_whoami", "arguments": {"nonce": "2"}})
+        )),
+        "b:\"whoami\":\"2\":new"
+    );
+    assert_eq!(a.opened.load(Ordering::Relaxed), 1, "one session for all");
+
+    // Who leaves wants no answer: the server is told in its own way.
+    let lines = [
+        "MCP-Protocol-Version: 2026-07-28",
+        "Mcp-Method: tools/call",
+        "Mcp-Name: slow",
+    ];
+    let mut leaves = Client::new(&gateway, "all.test", &lines);
+    let message =
+        json!({"jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": {"name": "slow", "_meta": meta}})
+            .to_string();
+    let lines = leaves.lines.join("\r\n");
+    leaves.http.send(format!(
+        "POST /mcp HTTP/1.1\r\nHost: all.test\r\nContent-Type: application/json\r\n{lines}\r\nContent-Length: {}\r\n\r\n{message}",
+        message.len()
+    ));
+    let seen = |method: &str| {
+        let all = gateway.upstream("a").seen().into_iter().rev();
+        let mut all = all.filter_map(|seen| serde_json::from_slice::<Value>(&seen.body).ok());
+        all.find(|message| message["method"] == method)
+    };
+    let called = until(PATIENCE, || {
+        seen("tools/call").filter(|m| m["params"]["name"] == "slow")
+    });
+    drop(leaves);
+    let cancelled = until(PATIENCE, || seen("notifications/cancelled")).expect("the call is cancelled");
+    assert_eq!(cancelled["params"]["requestId"], called.expect("a call")["id"]);
+
+    let mut old = Client::new(&gateway, "all.test", &[]);
+    let hello = old.open("old")["result"].clone();
+    assert_eq!(
+        (&hello["protocolVersion"], &hello["capabilities"]),
+        (&json!("2025-11-25"), &json!({"tools": {}}))
+    );
+    let list = old.ask("tools/list", &json!({}))["result"].clone();
+    assert_eq!(list["tools"].as_array().map(Vec::len), Some(4), "{list}");
+    assert_eq!(said(&old.call("whoami", "3")), "a:\"whoami\":\"3\":old");
+    assert_eq!(said(&old.call("b_whoami", "4")), "b:\"whoami\":\"4\":old");
+    assert_eq!(gateway.upstream("b").last().headers.get("Mcp-Name"), "whoami");
+
+    // What the server wants to know is asked in the stream of the answer.
+    let mut beside = Client::new(&gateway, "all.test", &[&old.lines[0]]);
+    let message =
+        json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": "b_ask"}}).to_string();
+    let session = old.lines[0].clone();
+    old.http.send(format!(
+        "POST /mcp HTTP/1.1\r\nHost: all.test\r\nContent-Type: application/json\r\n{session}\r\nContent-Length: {}\r\n\r\n{message}",
+        message.len()
+    ));
+    let asked = String::from_utf8(old.http.read_until(b"}\n\n")).unwrap();
+    let question = asked.split("data: ").nth(1).unwrap_or_else(|| panic!("{asked}"));
+    let question: Value = serde_json::from_str(question.trim()).unwrap();
+    assert_eq!(question["method"], "sampling/createMessage");
+    let given = json!({"jsonrpc": "2.0", "id": question["id"], "result": {"text": "yes"}});
+    assert_eq!(beside.send("POST", &given.to_string()).status, 202);
+    let answer = String::from_utf8(old.http.read_until(b"}\n\n")).unwrap();
+    let answer = answer
+        .split("data: ")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{answer}"));
+    let answer: Value = serde_json::from_str(answer.trim()).unwrap();
+    assert_eq!(
+        (&answer["id"], said(&answer)),
+        (&json!(5), r#"{"text":"yes"} "s""#)
+    );
+}

@@ -1,0 +1,147 @@
+//! The answer of one server on its way to the client.
+
+use super::ask::{self, Failure, is_json, is_stream};
+use super::converse::Conversation;
+use super::post::Call;
+use super::send::Crossing;
+use super::server::Server;
+use super::stream::{self, Out, Telling};
+use super::told::Outcome;
+use super::{Federation, answer};
+use bytes::Bytes;
+use std::sync::Arc;
+use trilithon_flow::limits::MAX_MCP_ANSWER;
+use trilithon_flow::{Body, Exchange, Known, Response};
+use trilithon_mcp::bridge::{self, Questions};
+use trilithon_mcp::{Era, EventId, Session, Stream, header, outward};
+use trilithon_wire::json;
+
+impl Federation {
+    /// The answer of a server, as the client is to see it.
+    pub async fn pass_on(
+        self: &Arc<Federation>,
+        server: &Arc<Server>,
+        mut res: Response,
+        crossing: Crossing,
+        call: &Call<'_>,
+        cx: &mut Exchange,
+    ) -> Response {
+        res.headers.remove(header::SESSION_ID);
+        let well = (200..300).contains(&res.status) && res.fault.is_none();
+        server
+            .told
+            .count(if well { Outcome::Answered } else { Outcome::Failed });
+        if well && is_stream(&res) {
+            let Some(place) = self.places.take() else {
+                return stream::no_place(call.id());
+            };
+            let telling = Telling::new(server.clone(), call.id(), call.era);
+            let telling = match crossing {
+                Crossing::None => telling,
+                Crossing::Down(cancel) => telling.bridged(call.message.method(), cancel),
+                Crossing::Up(session, body) => {
+                    let talk = self.conversation(server, session, body, call, cx);
+                    return talk.answer(res, self.keep_alive, place);
+                }
+            };
+            res.headers.remove_known(Known::ContentLength);
+            res.body = stream::passed(res.body.take(), telling, self.keep_alive, place);
+            return res;
+        }
+        let same = matches!(crossing, Crossing::None);
+        if well && (res.body.is_empty() || (same && server.naming.is_plain() && is_json(&res))) {
+            return res;
+        }
+        match read(&mut res, server).await {
+            Ok(body) => {
+                res.headers.remove_known(Known::ContentLength);
+                // In the first era 404 would say that the session with all servers is gone, and what is told by a status of the
+                // second one is told by the message.
+                if call.era == Era::Legacy && (res.status == 404 || !same) {
+                    res.status = 200;
+                }
+                self.crossed(server, res, body, crossing, call, cx)
+            }
+            Err(failure) => answer::server_failed(server, call.id(), &failure, cx),
+        }
+    }
+
+    /// A whole answer, as a client of another era takes it.
+    fn crossed(
+        self: &Arc<Federation>,
+        server: &Arc<Server>,
+        mut res: Response,
+        body: Bytes,
+        crossing: Crossing,
+        call: &Call<'_>,
+        cx: &Exchange,
+    ) -> Response {
+        res.body = Body::from(match crossing {
+            Crossing::None => body,
+            Crossing::Down(cancel) => {
+                cancel.answered();
+                let id = call.id().unwrap_or("null");
+                match bridge::modern_answer(&body, id, call.message.method()) {
+                    Ok(body) => {
+                        let code = json::parse(&body)
+                            .ok()
+                            .and_then(|root| root.get("error")?.get("code")?.raw().parse().ok());
+                        res.status = answer::status(Era::Modern, code.unwrap_or_default());
+                        body.into()
+                    }
+                    Err(error) => {
+                        let failure = Failure::Unreadable(error.to_string());
+                        return answer::server_failed(server, call.id(), &failure, cx);
+                    }
+                }
+            }
+            Crossing::Up(session, asked) if Questions::read(&body).is_some() => {
+                let Some(place) = self.places.take() else {
+                    return stream::no_place(call.id());
+                };
+                res.body = Body::from(body);
+                let talk = self.conversation(server, session, asked, call, cx);
+                return talk.answer(res, self.keep_alive, place);
+            }
+            Crossing::Up(..) => body,
+        });
+        res
+    }
+
+    fn conversation(
+        self: &Arc<Federation>,
+        server: &Arc<Server>,
+        session: Session,
+        body: Bytes,
+        call: &Call<'_>,
+        cx: &Exchange,
+    ) -> Conversation {
+        let of = Stream::Answer(call.id().unwrap_or("0").into());
+        Conversation {
+            federation: self.clone(),
+            server: server.clone(),
+            session,
+            head: call.head.clone_head(),
+            body,
+            telling: Telling::new(server.clone(), call.id(), call.era).conversing(),
+            out: Out::new(EventId::new(of)),
+            exchange: cx.side(),
+        }
+    }
+}
+
+/// The message in an answer that is none of a stream, whatever its status.
+async fn read(res: &mut Response, server: &Server) -> Result<Bytes, Failure> {
+    if let Some(fault) = &res.fault {
+        return Err(Failure::Broken(fault.to_string()));
+    }
+    let body = res.body.collect(MAX_MCP_ANSWER as u64).await;
+    let body = body.map_err(|fault| Failure::Broken(fault.to_string()))?;
+    let is_message = json::parse(&body).is_ok_and(|root| root.get("jsonrpc").is_some());
+    if !is_message {
+        return Err(ask::status_or(res.status, "it is no message"));
+    }
+    let passed = outward::message(&body, &server.name, &server.naming);
+    let passed = passed.map_err(|error| Failure::Unreadable(error.to_string()))?;
+    Ok(passed.doc.map_or(body, Into::into))
+}

@@ -1,0 +1,76 @@
+//! A message on its way to one server, which may speak another era than its client.
+
+use super::Federation;
+use super::ask::Failure;
+use super::cross::{Cancel, is_modern};
+use super::post::Call;
+use super::server::Server;
+use bytes::Bytes;
+use std::sync::Arc;
+use trilithon_flow::{Exchange, Method, Response};
+use trilithon_mcp::error::METHOD_NOT_FOUND;
+use trilithon_mcp::{List, Session, header};
+
+/// Which eras a message and its answer go between.
+pub enum Crossing {
+    /// Both are of one.
+    None,
+    /// The client is of the second, the server of the first.
+    Down(Box<Cancel>),
+    /// The client is of the first, the server of the second; the message may have to be sent again.
+    Up(Session, Bytes),
+}
+
+impl Federation {
+    /// Sends a message to a server, in which what it names is `renamed` if it is called otherwise there.
+    ///
+    /// # Errors
+    /// It cannot be sent; [`Failure::Error`] for a method that the client's era does not have.
+    pub async fn send(
+        &self,
+        server: &Arc<Server>,
+        renamed: Option<&str>,
+        body: Bytes,
+        call: &Call<'_>,
+        session: Option<&Session>,
+        cx: &mut Exchange,
+    ) -> Result<(Response, Crossing), Failure> {
+        if let Some(session) = session {
+            let (leg, res) = self.deliver(session, server, call.head, body.clone(), cx).await?;
+            return Ok(match is_modern(&leg) {
+                true => (res, Crossing::Up(session.clone(), body)),
+                false => (res, Crossing::None),
+            });
+        }
+        if let Some(bridge) = self.bridge(server, call.head, cx).await? {
+            if !crosses(call.message.method()) {
+                // The server may have it, but no client of the second era does.
+                return Err(Failure::Error(METHOD_NOT_FOUND, String::new()));
+            }
+            let leg = self.leg(&bridge.session, server, None, call.head, cx).await?;
+            // The client may leave from now on.
+            let cancel = Box::new(Cancel::new(server, leg, call.head, bridge.number, cx));
+            let body = bridge.renumbered(&body).into();
+            let (_, res) = self.deliver(&bridge.session, server, call.head, body, cx).await?;
+            return Ok((res, Crossing::Down(cancel)));
+        }
+        let mut req = server.request(call.head, Method::Post, body);
+        if let Some(name) = renamed
+            && req.headers.contains(header::NAME)
+        {
+            req.headers.set(header::NAME, &*header::encode(name));
+        }
+        Ok((server.backend.call(req, cx).await, Crossing::None))
+    }
+}
+
+/// Whether both eras have a method.
+fn crosses(method: &str) -> bool {
+    let calls = [
+        "tools/call",
+        "prompts/get",
+        "resources/read",
+        "completion/complete",
+    ];
+    calls.contains(&method) || List::of(method).is_some()
+}
