@@ -1,7 +1,9 @@
 //! Several servers of tools as one: what is listed, who is asked, and whose session it is.
 
+mod away;
 mod client;
 mod eras;
+mod lost;
 mod tools;
 mod unrest;
 

@@ -2,6 +2,7 @@
 
 use super::ask::Failure;
 use super::server::Server;
+use std::sync::Arc;
 use trilithon_flow::{Exchange, Known, Response};
 use trilithon_mcp::error::{
     self as code, HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND,
@@ -57,18 +58,45 @@ pub fn method_not_found(era: Era, id: Option<&str>, method: &str) -> Response {
     error(era, id, METHOD_NOT_FOUND, &format!("Method not found: {method}"))
 }
 
-/// No server has answered what all were asked: what they agree on, or else that none did.
-pub fn all_failed(era: Era, id: Option<&str>, failures: &[Failure], what: &str) -> Response {
-    match failures {
-        [Failure::Error(code, message), rest @ ..]
-            if rest
-                .iter()
-                .all(|f| matches!(f, Failure::Error(other, _) if other == code)) =>
-        {
-            error(era, id, *code, message)
-        }
-        _ => error(era, id, INTERNAL_ERROR, what),
+/// No server has answered what all were asked: what they agree on, or what the client can do about it; else that none did, with
+/// the status `otherwise`.
+pub fn all_failed(
+    era: Era,
+    id: Option<&str>,
+    failures: &[(&Arc<Server>, Failure)],
+    what: &str,
+    otherwise: u16,
+) -> Response {
+    if let [(_, Failure::Error(code, message)), rest @ ..] = failures
+        && rest
+            .iter()
+            .all(|(_, f)| matches!(f, Failure::Error(other, _) if other == code))
+    {
+        return error(era, id, *code, message);
     }
+    let refusal = failures.iter().find_map(|(server, failure)| {
+        let body = server_failed_body(server, id, failure);
+        refusal(server, failure, body)
+    });
+    refusal.unwrap_or_else(|| match failures {
+        [(server, failure)] => json(otherwise, server_failed_body(server, id, failure)),
+        _ => failed(otherwise, id, INTERNAL_ERROR, what),
+    })
+}
+
+/// That a server does not let the client in, for a client whose own credentials it was shown: it can get others. Whoever shows a
+/// server the gateway's can do nothing, and is not told to.
+fn refusal(server: &Server, failure: &Failure, body: Vec<u8>) -> Option<Response> {
+    let Failure::Refused(status, challenge) = failure else {
+        return None;
+    };
+    server.passes_authorization().then(|| {
+        let mut res = json(*status, body);
+        if let Some(challenge) = challenge {
+            res.headers.append("WWW-Authenticate", &**challenge);
+        }
+        res
+    })
 }
 
 /// The client is to open another session.
@@ -85,7 +113,8 @@ pub fn server_failed(server: &Server, id: Option<&str>, failure: &Failure, cx: &
     if *failure == Failure::Ended {
         return no_session(id);
     }
-    json(200, server_failed_body(server, id, failure))
+    let body = server_failed_body(server, id, failure);
+    refusal(server, failure, body.clone()).unwrap_or_else(|| json(200, body))
 }
 
 /// The same as a message. What exactly failed is for the log: it may name addresses.

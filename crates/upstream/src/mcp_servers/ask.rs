@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use std::fmt;
 use trilithon_flow::limits::MAX_MCP_ANSWER;
-use trilithon_flow::{Body, Known, Response};
+use trilithon_flow::{Body, Fault, FaultKind, Known, Response};
 use trilithon_wire::json;
 use trilithon_wire::sse::Frames;
 
@@ -12,6 +12,8 @@ use trilithon_wire::sse::Frames;
 pub enum Failure {
     /// It answered with this status, and no message.
     Status(u16),
+    /// It does not let the caller in: the status, and what it says of how to get in (`WWW-Authenticate`).
+    Refused(u16, Option<Box<str>>),
     /// It could not be reached, or broke off.
     Broken(String),
     /// What it said is no answer.
@@ -19,6 +21,8 @@ pub enum Failure {
     /// It answered with an error: code and message.
     Error(i64, String),
     TooLate,
+    /// It was not asked, since it has not answered lately.
+    Away,
     /// The session has ended.
     Ended,
 }
@@ -29,7 +33,28 @@ impl Failure {
         match self {
             Failure::Error(..) => true,
             Failure::Status(status) => matches!(status, 400 | 405 | 406 | 501),
-            Failure::Unreadable(_) | Failure::Broken(_) | Failure::TooLate | Failure::Ended => false,
+            Failure::Refused(..)
+            | Failure::Unreadable(_)
+            | Failure::Broken(_)
+            | Failure::TooLate
+            | Failure::Away
+            | Failure::Ended => false,
+        }
+    }
+
+    /// Whether it says that the server is not there, and nothing of what it was asked.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Failure::Broken(_) | Failure::TooLate | Failure::Status(502..=504)
+        )
+    }
+
+    /// Why the exchange with a server failed.
+    pub fn of(fault: &Fault) -> Failure {
+        match fault.kind {
+            FaultKind::TooLarge => Failure::Unreadable(fault.to_string()),
+            _ => Failure::Broken(fault.to_string()),
         }
     }
 }
@@ -37,11 +62,14 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Status(status) => write!(f, "it answered with status {status}"),
+            Failure::Status(status) | Failure::Refused(status, _) => {
+                write!(f, "it answered with status {status}")
+            }
             Failure::Broken(why) => f.write_str(why),
             Failure::Unreadable(why) => write!(f, "its answer cannot be read: {why}"),
             Failure::Error(code, message) => write!(f, "it answered with error {code}: {message}"),
             Failure::TooLate => f.write_str("it did not answer in time"),
+            Failure::Away => f.write_str("it has not answered lately, and was not asked"),
             Failure::Ended => f.write_str("the session has ended"),
         }
     }
@@ -53,16 +81,19 @@ impl fmt::Display for Failure {
 /// There is none, or it is an error.
 pub async fn answer(res: &mut Response) -> Result<Bytes, Failure> {
     if let Some(fault) = &res.fault {
-        return Err(Failure::Broken(fault.to_string()));
+        return Err(Failure::of(fault));
     }
     let doc = if is_stream(res) {
         from_stream(&mut res.body).await?
     } else {
         let collected = res.body.collect(MAX_MCP_ANSWER as u64).await;
-        collected.map_err(|fault| Failure::Broken(fault.to_string()))?
+        collected.map_err(|fault| Failure::of(&fault))?
     };
     // Who may not ask learns nothing of what the server can.
-    if matches!(res.status, 401 | 403 | 407 | 421 | 429) {
+    if let Some(refused) = refused(res) {
+        return Err(refused);
+    }
+    if matches!(res.status, 407 | 421 | 429) {
         return Err(Failure::Status(res.status));
     }
     match json::parse(&doc) {
@@ -83,6 +114,12 @@ pub async fn answer(res: &mut Response) -> Result<Bytes, Failure> {
     }
 }
 
+/// That a server does not let the caller in, if it does not.
+pub fn refused(res: &Response) -> Option<Failure> {
+    let challenge = || res.headers.get_str("WWW-Authenticate").map(Into::into);
+    matches!(res.status, 401 | 403).then(|| Failure::Refused(res.status, challenge()))
+}
+
 /// What a status says of a body that is no message.
 pub fn status_or(status: u16, why: &str) -> Failure {
     match status {
@@ -96,7 +133,7 @@ async fn from_stream(body: &mut Body) -> Result<Bytes, Failure> {
     let mut held: Vec<u8> = Vec::new();
     loop {
         let chunk = body.chunk().await.transpose();
-        let chunk = chunk.map_err(|fault| Failure::Broken(fault.to_string()))?;
+        let chunk = chunk.map_err(|fault| Failure::of(&fault))?;
         let ended = chunk.is_none();
         held.extend_from_slice(&chunk.unwrap_or_default());
         loop {

@@ -8,7 +8,7 @@ use super::server::Server;
 use super::{Federation, answer};
 use bytes::Bytes;
 use std::sync::Arc;
-use trilithon_flow::{Exchange, Response};
+use trilithon_flow::{Exchange, Request, Response};
 use trilithon_mcp::{Session, inward};
 use trilithon_wire::json;
 
@@ -24,7 +24,7 @@ impl Federation {
         let leg = server.and_then(|server| Some((server, self.leg_at_hand(session, server)?)));
         match leg {
             Some((_, leg)) if is_modern(&leg) => self.answered(&body, session),
-            Some((server, _)) => self.say(server, body.into(), call, session, cx).await,
+            Some((server, _)) => self.say(server, body.into(), call.head, session, cx).await,
             None => {}
         }
         answer::accepted()
@@ -43,26 +43,51 @@ impl Federation {
     }
 
     /// A notification: it is for all servers that the session was opened with.
-    pub async fn tell_all(&self, call: &Call<'_>, session: &Session, cx: &mut Exchange) -> Response {
+    pub async fn tell_all(
+        self: &Arc<Federation>,
+        call: &Call<'_>,
+        session: &Session,
+        cx: &mut Exchange,
+    ) -> Response {
         // Servers of the second era are told nothing but by requests.
         let is_told = |server: &&Arc<Server>| {
             let leg = self.leg_at_hand(session, server);
             leg.is_some_and(|leg| !is_modern(&leg))
         };
         let open = self.servers.iter().filter(is_told);
+        let away = self.away();
         let told = open.map(|server| {
             let mut side = cx.side();
+            // Nobody waits for one that is away.
+            let is_beside = away.iter().any(|other| Arc::ptr_eq(other, server));
             async move {
-                self.say(server, call.body.clone(), call, session, &mut side)
-                    .await
+                if is_beside {
+                    return self.say_beside(server, call, session, side);
+                }
+                self.say(server, call.body.clone(), call.head, session, &mut side)
+                    .await;
             }
         });
         all(told.collect::<Vec<_>>()).await;
         answer::accepted()
     }
 
-    async fn say(&self, server: &Server, body: Bytes, call: &Call<'_>, session: &Session, cx: &mut Exchange) {
-        let saying = self.deliver(session, server, call.head, body, cx);
+    fn say_beside(
+        self: &Arc<Federation>,
+        server: &Arc<Server>,
+        call: &Call<'_>,
+        session: &Session,
+        mut cx: Exchange,
+    ) {
+        let (federation, server, session) = (self.clone(), server.clone(), session.clone());
+        let (head, body) = (call.head.clone_head(), call.body.clone());
+        tokio::task::spawn_local(async move {
+            federation.say(&server, body, &head, &session, &mut cx).await;
+        });
+    }
+
+    async fn say(&self, server: &Server, body: Bytes, head: &Request, session: &Session, cx: &mut Exchange) {
+        let saying = self.deliver(session, server, head, body, cx);
         let failure = match tokio::time::timeout(self.timeout, saying).await {
             Ok(Ok((_, res))) if (200..300).contains(&res.status) => return,
             Ok(Ok((_, res))) => Failure::Status(res.status),
@@ -74,7 +99,7 @@ impl Federation {
 
     /// `logging/setLevel`: for all servers; those that do not log are not asked to.
     pub async fn set_level(
-        &self,
+        self: &Arc<Federation>,
         call: &Call<'_>,
         id: &str,
         session: &Session,
@@ -85,22 +110,40 @@ impl Federation {
             let leg = self.leg_at_hand(session, server);
             leg.is_some_and(|leg| is_modern(&leg))
         };
-        let some_are = self.servers.iter().any(|server| is_modern(server));
-        if let Some(level) = level.filter(|level| some_are && level.text().is_some()) {
-            self.table.entry(&session.number).set_level(level.raw());
+        // Nobody waits for one that is away: it is told beside, or in its next session.
+        let beside = self.away();
+        for server in beside.iter().filter(|server| !is_modern(server)) {
+            self.ask_beside(
+                None,
+                server,
+                Some(session),
+                call.head,
+                call.body.clone(),
+                cx.side(),
+            );
         }
-        let body = |server: &Server| (!is_modern(server)).then(|| call.body.clone());
+        let is_beside = |server: &Arc<Server>| beside.iter().any(|other| Arc::ptr_eq(other, server));
+        let body = |server: &Arc<Server>| {
+            let is_asked = !is_modern(server) && !is_beside(server);
+            is_asked.then(|| call.body.clone())
+        };
         let answers = self.ask_all(call, Some(session), body, cx).await;
-        if answers.is_empty() {
-            return answer::json(200, format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#));
-        }
+        // Those of the second era are told with each message.
+        let empty = || format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#).into();
+        let mut taken: Option<Bytes> = (answers.len() < self.servers.len()).then(empty);
         let mut failures = Vec::new();
-        for (_, answer) in answers {
+        for (server, answer) in answers {
             match answer {
-                Ok(doc) => return answer::json(200, doc),
-                Err(failure) => failures.push(failure),
+                Ok(doc) => taken = Some(doc),
+                Err(failure) => failures.push((server, failure)),
             }
         }
-        answer::all_failed(call.era, Some(id), &failures, "no server took the level")
+        if let Some(doc) = taken {
+            if let Some(level) = level.filter(|level| level.text().is_some()) {
+                self.table.entry(&session.number).set_level(level.raw());
+            }
+            return answer::json(200, doc);
+        }
+        answer::all_failed(call.era, Some(id), &failures, "no server took the level", 200)
     }
 }

@@ -2,21 +2,29 @@
 //! made one.
 
 use super::all::all;
+use super::ask::Failure;
 use super::post::Call;
+use super::presence::{Look, Turn};
 use super::resume::{now, principal};
+use super::server::Server;
 use super::{Federation, answer};
 use aws_lc_rs::rand;
-use trilithon_flow::{Exchange, Response};
-use trilithon_mcp::error::{INTERNAL_ERROR, INVALID_PARAMS};
+use bytes::Bytes;
+use std::sync::Arc;
+use trilithon_flow::{Exchange, Request, Response};
+use trilithon_mcp::error::INVALID_PARAMS;
 use trilithon_mcp::merge::{self, Hello};
-use trilithon_mcp::{Era, Message, Session, header};
+use trilithon_mcp::{Era, Leg, Message, Session, header};
+
+/// The session that a server gave, and what it said of itself.
+type Opened = Result<(Leg, Bytes), Failure>;
 
 /// Bytes of the client's parameters that an id has room for.
 const MAX_HELLO: usize = 1536;
 
 impl Federation {
     /// `initialize`. A server that does not answer is opened when it is first needed; until then what it said last counts.
-    pub async fn initialize(&self, call: &Call<'_>, cx: &mut Exchange) -> Response {
+    pub async fn initialize(self: &Arc<Federation>, call: &Call<'_>, cx: &mut Exchange) -> Response {
         let Some(id) = call.id() else {
             return answer::accepted();
         };
@@ -24,14 +32,15 @@ impl Federation {
             let message = "`params` of `initialize` are missing or too large";
             return answer::failed(200, Some(id), INVALID_PARAMS, message);
         };
-        let opening = self.servers.iter().map(|server| {
-            let mut side = cx.side();
-            let hello = &hello;
-            async move { self.open(server, hello, call.head, &mut side).await }
-        });
-        let opened = all(opening.collect::<Vec<_>>()).await;
+        let mut session = Session {
+            number: number(),
+            principal: principal(cx),
+            created: now(),
+            hello,
+            legs: Vec::new(),
+        };
         let (mut legs, mut said, mut failures) = (Vec::new(), Vec::new(), Vec::new());
-        for (server, opened) in self.servers.iter().zip(opened) {
+        for (server, opened) in self.open_all(&session, call.head, cx).await {
             match opened {
                 Ok((leg, doc)) => {
                     legs.push(leg);
@@ -39,25 +48,15 @@ impl Federation {
                     said.extend(Hello::read(&server.name, &doc));
                 }
                 Err(failure) => {
-                    tracing::warn!(server = &*server.name, %failure, "a server of tools opens no session");
                     said.extend(server.said.get().and_then(|doc| Hello::read(&server.name, &doc)));
                     failures.push((server, failure));
                 }
             }
         }
         if legs.is_empty() {
-            return match &failures[..] {
-                [(server, failure)] => answer::server_failed(server, Some(id), failure, cx),
-                _ => answer::failed(200, Some(id), INTERNAL_ERROR, "no server opens a session"),
-            };
+            return answer::all_failed(call.era, Some(id), &failures, "no server opens a session", 502);
         }
-        let mut session = Session {
-            number: number(),
-            principal: principal(cx),
-            created: now(),
-            hello,
-            legs: legs.clone(),
-        };
+        session.legs.clone_from(&legs);
         let sealed = session.seal(&self.seal, &self.name);
         if session.legs.is_empty() {
             let entry = self.table.entry(&session.number);
@@ -68,6 +67,53 @@ impl Federation {
         let mut res = answer::json(200, merge::initialize(id, &said, self.speaker()));
         res.headers.append(header::SESSION_ID, sealed);
         res
+    }
+
+    /// Opens sessions with all servers at once; with one that is away it is opened beside, if it is time to look after it.
+    async fn open_all<'f>(
+        self: &'f Arc<Federation>,
+        session: &Session,
+        head: &Request,
+        cx: &mut Exchange,
+    ) -> Vec<(&'f Arc<Server>, Opened)> {
+        let opening = self.turns().into_iter().map(|(server, turn)| {
+            let mut side = cx.side();
+            async move {
+                let opened = match turn {
+                    Turn::Ask => self.open(server, &session.hello, head, &mut side).await,
+                    Turn::Look(look) => {
+                        self.open_beside(look, server, session, head, side);
+                        Err(Failure::Away)
+                    }
+                    Turn::Leave => Err(Failure::Away),
+                };
+                match &opened {
+                    // Of a server that is away it was told once.
+                    Ok(_) | Err(Failure::Away) => {}
+                    Err(failure) => {
+                        tracing::warn!(server = &*server.name, %failure, "a server of tools opens no session");
+                    }
+                }
+                (server, opened)
+            }
+        });
+        all(opening.collect::<Vec<_>>()).await
+    }
+
+    fn open_beside(
+        self: &Arc<Federation>,
+        look: Look,
+        server: &Arc<Server>,
+        session: &Session,
+        head: &Request,
+        cx: Exchange,
+    ) {
+        let (federation, server) = (self.clone(), server.clone());
+        let (session, head) = (session.clone(), head.clone_head());
+        tokio::task::spawn_local(async move {
+            let _look = look;
+            drop(federation.leg(&session, &server, None, &head, &cx).await);
+        });
     }
 }
 

@@ -49,6 +49,9 @@ impl Federation {
         }
         let (leg, doc) = self.open(server, &session.hello, head, &mut cx.side()).await?;
         server.said.set(doc);
+        // Before anybody says anything else in it.
+        self.say_again(server, &leg, &entry, &slot, head, &mut cx.side())
+            .await;
         slot.set(leg.clone());
         if lost.is_some() {
             server.told.count(Outcome::Reopened);
@@ -82,6 +85,7 @@ impl Federation {
         };
         let opened = tokio::time::timeout(self.timeout, opening).await;
         let opened = opened.unwrap_or(Err(Failure::TooLate));
+        server.note(opened.as_ref().err());
         server.told.count(if opened.is_ok() {
             Outcome::Answered
         } else {

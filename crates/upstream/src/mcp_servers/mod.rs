@@ -8,6 +8,7 @@
 mod all;
 mod answer;
 mod ask;
+mod ask_all;
 mod broadcast;
 mod build;
 mod converse;
@@ -19,7 +20,10 @@ mod list;
 mod listen;
 mod pass_on;
 mod post;
+mod presence;
+mod remember;
 mod resume;
+mod room;
 mod route;
 mod send;
 mod server;

@@ -27,7 +27,15 @@ impl Federation {
         cx: &mut Exchange,
     ) -> Response {
         res.headers.remove(header::SESSION_ID);
+        let is_theirs = server.passes_authorization();
+        if !is_theirs {
+            // It is about the gateway's credentials, which the client cannot better.
+            res.headers.remove("WWW-Authenticate");
+        }
         let well = (200..300).contains(&res.status) && res.fault.is_none();
+        if well {
+            server.presence.answered();
+        }
         server
             .told
             .count(if well { Outcome::Answered } else { Outcome::Failed });
@@ -57,7 +65,9 @@ impl Federation {
                 res.headers.remove_known(Known::ContentLength);
                 // In the first era 404 would say that the session with all servers is gone, and what is told by a status of the
                 // second one is told by the message.
-                if call.era == Era::Legacy && (res.status == 404 || !same) {
+                if (call.era == Era::Legacy && (res.status == 404 || !same))
+                    || (res.status == 401 && !is_theirs)
+                {
                     res.status = 200;
                 }
                 self.crossed(server, res, body, crossing, call, cx)
@@ -139,7 +149,8 @@ async fn read(res: &mut Response, server: &Server) -> Result<Bytes, Failure> {
     let body = body.map_err(|fault| Failure::Broken(fault.to_string()))?;
     let is_message = json::parse(&body).is_ok_and(|root| root.get("jsonrpc").is_some());
     if !is_message {
-        return Err(ask::status_or(res.status, "it is no message"));
+        let status = || ask::status_or(res.status, "it is no message");
+        return Err(ask::refused(res).unwrap_or_else(status));
     }
     let passed = outward::message(&body, &server.name, &server.naming);
     let passed = passed.map_err(|error| Failure::Unreadable(error.to_string()))?;

@@ -58,7 +58,12 @@ impl Federation {
             .send(server, inner.as_ref().map(|(i, _)| &**i), body, call, session, cx)
             .await;
         match sent {
-            Ok((res, crossing)) => self.pass_on(server, res, crossing, call, cx).await,
+            Ok((res, crossing)) => {
+                if let Some(session) = session.filter(|_| (200..300).contains(&res.status)) {
+                    self.remember(session, server, &call.message);
+                }
+                self.pass_on(server, res, crossing, call, cx).await
+            }
             Err(Failure::Error(METHOD_NOT_FOUND, _)) => {
                 answer::method_not_found(call.era, call.id(), call.message.method())
             }

@@ -1,5 +1,7 @@
 //! One server, and requests to it.
 
+use super::ask::Failure;
+use super::presence::Presence;
 use super::told::Told;
 use crate::service::Backend;
 use bytes::Bytes;
@@ -22,6 +24,8 @@ pub struct Server {
     /// What it speaks, if that is written.
     era: Option<Era>,
     pub told: Told,
+    /// Whether it answers. Kept over reloads.
+    pub presence: Arc<Presence>,
     /// What it said of itself last, for when it is down. Kept over reloads.
     pub said: Arc<Said>,
 }
@@ -68,6 +72,7 @@ impl Server {
         backend: Arc<dyn Backend>,
         keep: &Keep,
     ) -> Server {
+        let kept = format!("{service} {}", config.name);
         Server {
             name: config.name.as_str().into(),
             naming,
@@ -80,11 +85,8 @@ impl Server {
                 _ => None,
             },
             told: Told::of(service, &config.name),
-            said: keep.get(
-                &format!("{service} {}", config.name),
-                &config.service,
-                Said::default,
-            ),
+            presence: keep.get(&kept, &config.service, || Presence::new(service, &config.name)),
+            said: keep.get(&kept, &config.service, Said::default),
         }
     }
 
@@ -94,6 +96,20 @@ impl Server {
             Some(written) => Some(written == Era::Modern),
             None => self.said.is_modern(),
         }
+    }
+
+    /// Takes note of how asking it went: that it is there or not.
+    pub fn note(&self, failure: Option<&Failure>) {
+        match failure {
+            Some(failure) if failure.is_absence() => self.presence.failed(failure, Instant::now()),
+            Some(Failure::Ended | Failure::Away) => {}
+            _ => self.presence.answered(),
+        }
+    }
+
+    /// Whether it is shown the client's own credentials.
+    pub fn passes_authorization(&self) -> bool {
+        self.pass_authorization
     }
 
     /// Whether it is written that it speaks no other era.

@@ -2,6 +2,8 @@
 //! given, and that a session has ended. Bounded: what was not looked at for longest goes first, and is opened anew when it is
 //! needed.
 
+use super::remember::Subscriptions;
+use super::room::Room;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +14,27 @@ use trilithon_mcp::Leg;
 /// Sessions of each of the two generations.
 const MOST: usize = 32 * 1024;
 
+/// Bytes of addresses that all sessions remember together.
+const MOST_REMEMBERED: usize = 16 << 20;
+
 /// The number of a session.
 pub type Number = [u8; 16];
 
 /// Sessions by number; outlives reloads.
-#[derive(Default)]
-pub struct Table(Mutex<Generations>);
+pub struct Table {
+    sessions: Mutex<Generations>,
+    /// For what clients have servers remember.
+    room: Arc<Room>,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table {
+            sessions: Mutex::default(),
+            room: Arc::new(Room::new(MOST_REMEMBERED)),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Generations {
@@ -30,7 +47,8 @@ struct Generations {
 pub struct Entry {
     ended: AtomicBool,
     slots: Mutex<HashMap<Box<str>, Arc<Slot>>>,
-    /// What the client wants to be told (`logging/setLevel`), for servers that take it with each message.
+    /// What the client wants to be told (`logging/setLevel`): for servers that take it with each message, and for those that are
+    /// opened anew.
     level: Mutex<Option<Box<str>>>,
     /// What the client was asked, by number: where its answer goes.
     questions: Mutex<HashMap<u64, oneshot::Sender<Bytes>>>,
@@ -40,14 +58,20 @@ pub struct Entry {
 #[derive(Default)]
 pub struct Slot {
     leg: Mutex<Option<Leg>>,
+    pub subscriptions: Subscriptions,
     /// Held by who is opening one: the others wait for that.
     pub opening: tokio::sync::Mutex<()>,
 }
 
 impl Table {
+    /// Room for what clients have servers remember.
+    pub fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
     /// What is remembered of a session; `None` when there is nothing.
     pub fn find(&self, number: &Number) -> Option<Arc<Entry>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = all.young.get(number) {
             return Some(entry.clone());
         }
@@ -61,7 +85,7 @@ impl Table {
         if let Some(entry) = self.find(number) {
             return entry;
         }
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = all.young.get(number) {
             return entry.clone();
         }
@@ -155,7 +179,7 @@ mod tests {
             }
         }
         assert!(table.find(&number(1)).is_none(), "nobody looked");
-        let all = table.0.lock().unwrap();
+        let all = table.sessions.lock().unwrap();
         assert!(all.young.len() <= MOST && all.old.len() <= MOST);
     }
 

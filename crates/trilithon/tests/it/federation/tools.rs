@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use trilithon_testkit::{Answer, Seen, Upstream};
+use trilithon_testkit::{Answer, PATIENCE, Seen, Upstream, until};
 
 /// A server of tools: it keeps sessions, knows each one's client by name, and forgets them all when it is told to.
 #[derive(Clone)]
@@ -14,6 +14,7 @@ pub struct Tools {
     pub speaks: Speaks,
     pub sessions: Arc<Mutex<HashMap<String, String>>>,
     pub opened: Arc<AtomicUsize>,
+    hangs: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -34,6 +35,7 @@ impl Tools {
             speaks,
             sessions: Arc::default(),
             opened: Arc::default(),
+            hangs: Arc::default(),
         }
     }
 
@@ -46,11 +48,17 @@ impl Tools {
         self.sessions.lock().unwrap().clear();
     }
 
+    /// From now on it takes messages and answers none, until it does not hang any more.
+    pub fn hang(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::Relaxed);
+    }
+
     pub fn count(&self) -> usize {
         self.sessions.lock().unwrap().len()
     }
 
-    fn answer(&self, seen: &Seen) -> Answer {
+    pub fn answer(&self, seen: &Seen) -> Answer {
+        until(PATIENCE, || (!self.hangs.load(Ordering::Relaxed)).then_some(()));
         let session = seen.headers.get("Mcp-Session-Id").to_owned();
         if seen.method == "DELETE" {
             self.sessions.lock().unwrap().remove(&session);
@@ -119,6 +127,7 @@ impl Tools {
                 );
                 json!({"content": [{"type": "text", "text": said}, {"type": "resource_link", "uri": "note:1", "name": "n"}]})
             }
+            "logging/setLevel" | "resources/subscribe" | "resources/unsubscribe" => json!({}),
             "resources/read" => json!({"contents": [{"uri": params["uri"], "text": self.name}]}),
             _ => {
                 let error = json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "no"}});
