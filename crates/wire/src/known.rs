@@ -267,6 +267,12 @@ impl Known {
         self.is_connection_specific() || matches!(self, Known::ProxyAuthenticate | Known::ProxyAuthorization)
     }
 
+    /// Headers that say where a message ends and what becomes of its connection. They are never for somebody else to choose: not for who
+    /// configures a request of the gateway's own, nor for who fills one in.
+    pub const fn is_framing(self) -> bool {
+        self.is_connection_specific() || matches!(self, Known::ContentLength | Known::Expect)
+    }
+
     /// The headers by which a proxy tells the next one who the client is; deleted when an untrusted peer sends them.
     #[inline]
     pub const fn is_forwarding(self) -> bool {

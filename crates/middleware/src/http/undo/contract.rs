@@ -3,22 +3,10 @@
 use serde_json::{Map, Value};
 use trilithon_flow::limits::MAX_UNDO;
 use trilithon_flow::record::Name;
-use trilithon_flow::{BuildError, Method, Undo};
+use trilithon_flow::{BuildError, Known, Method, Undo};
 use trilithon_model::dynamic::http::{McpUndoCall, UndoRequest};
 use trilithon_policy::undo::{Missing, Mistake, Names, Root, Shape, Template, is_credential};
 use trilithon_wire::headers::is_token;
-
-/// Headers that are not a contract's to say: whose connection, framing and host a request has.
-const OWN: [&str; 8] = [
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "expect",
-];
 
 /// One contract.
 pub struct Contract {
@@ -71,7 +59,8 @@ impl Call {
                 return Err(wrong("is a credential, which the audit log must not hold")
                     .help("whoever undoes brings their own"));
             }
-            if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            let known = Known::of(name.as_bytes());
+            if known.is_framing() || known == Known::Host {
                 return Err(wrong("cannot be chosen"));
             }
             headers.push((name.clone(), template(value, names)?));
