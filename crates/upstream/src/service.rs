@@ -18,6 +18,10 @@ pub trait Backend: Service {
     fn server_status(&self) -> Vec<(String, bool)> {
         Vec::new()
     }
+    /// What its owner has to know of a service that works, but not as it is written.
+    fn warnings(&self) -> Vec<BuildError> {
+        Vec::new()
+    }
 }
 
 /// A service that another one leads to.

@@ -83,7 +83,10 @@ impl<'a> ServiceTable<'a> {
         self.trail.borrow_mut().pop();
         if let Some(entry) = self.report.borrow_mut().services.get_mut(name) {
             match &built {
-                Ok(backend) => entry.backend = Some(backend.clone()),
+                Ok(backend) => {
+                    backend.warnings().into_iter().for_each(|w| entry.warn(w));
+                    entry.backend = Some(backend.clone());
+                }
                 Err(error) => entry.disable(error.clone()),
             }
         }
@@ -263,5 +266,8 @@ impl Backend for Dressed {
     }
     fn server_status(&self) -> Vec<(String, bool)> {
         self.backend.server_status()
+    }
+    fn warnings(&self) -> Vec<BuildError> {
+        self.backend.warnings()
     }
 }

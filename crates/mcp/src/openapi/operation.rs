@@ -1,60 +1,22 @@
 //! Operations as tools.
 
+use super::body::{self, Form};
+use super::document::Document;
 use super::name::Names;
+use super::output::{self, with_definitions};
 use super::parameter::{Parameter, Place};
 use super::reference::follow;
-use super::schema::Schemas;
-use super::select::Selection;
-use super::{MAX_TOOL, MAX_TOOLS, Mistake, short};
+use super::schema::{Schemas, Side};
+use super::server::Servers;
+use super::tool::{Body, Tool};
+use super::{MAX_OUTPUT, MAX_TOOL, MAX_TOOLS, Mistake, Options, short};
 use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
 
 /// The methods that operations have, in the order in which they become tools.
 const METHODS: [&str; 8] = [
     "get", "head", "options", "post", "put", "patch", "delete", "trace",
 ];
-
-/// How a body is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// As JSON, under this type.
-    Json(String),
-    /// `application/x-www-form-urlencoded`.
-    Pairs,
-    /// As it is, under this type.
-    Text(String),
-}
-
-/// The body of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Body {
-    /// The argument that it is made of.
-    pub argument: String,
-    pub form: Form,
-}
-
-/// One operation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tool {
-    name: String,
-    pub(super) method: String,
-    /// The path as the document writes it: `/orders/{id}`.
-    pub(super) path: String,
-    pub(super) parameters: Vec<Parameter>,
-    pub(super) body: Option<Body>,
-    pub(super) schema: Value,
-    listed: String,
-}
-
-impl Tool {
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// As it is listed: a JSON object.
-    pub fn listed(&self) -> &str {
-        &self.listed
-    }
-}
 
 /// All that a document has.
 pub struct Operations {
@@ -67,22 +29,21 @@ impl Operations {
     ///
     /// # Errors
     /// There are no paths, or too many operations.
-    pub fn of(document: &Value, selection: &Selection) -> Result<Operations, Mistake> {
-        let paths = document["paths"].as_object();
+    pub fn of(document: &Document<'_>, options: &Options) -> Result<Operations, Mistake> {
+        let paths = document.paths();
         let paths = paths.ok_or_else(|| Mistake::new(&["paths"], "`paths` is missing"))?;
-        let mut found = Operations {
-            tools: Vec::new(),
-            left_out: Vec::new(),
-        };
+        let mut reader = Reader::new(document, options)?;
         let mut names = Names::default();
-        for (path, item) in paths.iter().filter(|(path, _)| path.starts_with('/')) {
-            let item = follow(document, item)
+        let (mut tools, mut left_out) = (Vec::new(), Vec::new());
+        for path in paths.iter().filter(|path| path.starts_with('/')) {
+            let item = document.path(path);
+            let item = follow(document, &item)
                 .ok_or_else(|| Mistake::new(&["paths", path], "its `$ref` leads nowhere in this document"))?;
             for method in METHODS {
                 let Some(operation) = item.get(method) else {
                     continue;
                 };
-                if !selection.wants(path, method, operation) {
+                if !options.selection.wants(path, method, operation) {
                     continue;
                 }
                 if !operation.is_object() {
@@ -91,105 +52,94 @@ impl Operations {
                         "an operation is an object",
                     ));
                 }
-                if found.tools.len() + found.left_out.len() >= MAX_TOOLS {
+                if tools.len() + left_out.len() >= MAX_TOOLS {
                     let message =
                         format!("more than {MAX_TOOLS} operations become tools; choose some by `operations`");
                     return Err(Mistake::new(&["paths", path, method], message));
                 }
-                // It has its name whether it becomes a tool or not: names stay when a document grows.
-                let name = names.of(operation["operationId"].as_str(), method, path);
-                let source = Source {
-                    document,
+                let at = At {
+                    // It has its name whether it becomes a tool or not: names stay when a document grows.
+                    name: &names.of(operation["operationId"].as_str(), method, path),
                     path,
                     method,
                     item,
                     operation,
                 };
-                match source.tool(&name, false).or_else(|_| source.tool(&name, true)) {
-                    Ok(tool) => found.tools.push(tool),
+                match reader.tool(&at) {
+                    Ok(tool) => tools.push(tool),
                     Err(why) => {
                         let method = method.to_ascii_uppercase();
-                        found
-                            .left_out
-                            .push(format!("{method} {path} becomes no tool: {why}"));
+                        left_out.push(format!("{method} {path} becomes no tool: {why}"));
                     }
                 }
             }
         }
-        Ok(found)
+        Ok(Operations { tools, left_out })
     }
 }
 
-/// Where an operation stands.
-struct Source<'d> {
-    document: &'d Value,
-    path: &'d str,
-    method: &'d str,
+/// One operation, and where it stands.
+struct At<'a> {
+    name: &'a str,
+    path: &'a str,
+    method: &'a str,
     /// What stands at the path.
-    item: &'d Value,
-    operation: &'d Value,
+    item: &'a Value,
+    operation: &'a Value,
 }
 
-impl Source<'_> {
-    /// The tool; without what explains its schemas where it `is_brief`.
-    fn tool(&self, name: &str, is_brief: bool) -> Result<Tool, String> {
-        let Source {
+/// What makes tools of operations.
+struct Reader<'d> {
+    document: &'d Document<'d>,
+    servers: Servers,
+    /// Parameters that are nobody's arguments: the gateway sends them, or they say who is asking.
+    credentials: Vec<(Option<Place>, String)>,
+    /// With what explains, and without.
+    requests: [Schemas<'d>; 2],
+    answers: [Schemas<'d>; 2],
+}
+
+/// What goes into a tool.
+struct Arguments {
+    parameters: Vec<Parameter>,
+    body: Option<Body>,
+    /// The schema of all arguments, as JSON.
+    schema: String,
+}
+
+impl<'d> Reader<'d> {
+    fn new(document: &'d Document<'d>, options: &Options) -> Result<Reader<'d>, Mistake> {
+        let servers = Servers::of(document, options.base.as_deref());
+        let own = options
+            .headers
+            .iter()
+            .map(|name| (Some(Place::Header), name.clone()));
+        let keys = document
+            .components("securitySchemes")
+            .filter(|scheme| scheme["type"] == "apiKey");
+        let keys =
+            keys.filter_map(|scheme| Some((Place::of(&scheme["in"]), scheme["name"].as_str()?.to_owned())));
+        let schemas = |side| [false, true].map(|is_brief| Schemas::new(document, side, is_brief));
+        Ok(Reader {
             document,
-            path,
-            method,
-            item,
-            operation,
-        } = *self;
-        let mut schemas = Schemas::new(document, is_brief);
-        let mut properties = Map::new();
-        let mut required = Vec::new();
-        let mut parameters = Vec::new();
-        for value in merged(document, item, operation)? {
-            let Some(mut parameter) = Parameter::read(value)? else {
-                continue;
-            };
-            parameter.argument = argument(&parameter, &properties);
-            let mut schema = schemas.convert(schema_of(value))?;
-            describe(&mut schema, value);
-            if value["required"] == true || parameter.place == Place::Path {
-                required.push(parameter.argument.clone());
-            }
-            properties.insert(parameter.argument.clone(), schema);
-            parameters.push(parameter);
+            servers: servers.map_err(|why| Mistake::new(&["servers"], why))?,
+            credentials: own.chain(keys).collect(),
+            requests: schemas(Side::Request),
+            answers: schemas(Side::Answer),
+        })
+    }
+
+    fn tool(&mut self, at: &At<'_>) -> Result<Tool, String> {
+        let base = self.servers.base(at.item, at.operation)?;
+        let first = self.arguments(at, 0);
+        let arguments = first.or_else(|_| self.arguments(at, 1))?;
+        let mut results = self.answers.iter_mut();
+        let result =
+            results.find_map(|schemas| output::schema(schemas, self.document, at.operation, MAX_OUTPUT));
+        let mut listed = listed(at, &arguments.schema, result.as_deref());
+        if listed.len() > MAX_TOOL && result.is_some() {
+            listed = self::listed(at, &arguments.schema, None);
         }
-        check_path(path, &parameters)?;
-        let body = match operation.get("requestBody") {
-            None => None,
-            Some(body) => {
-                let body =
-                    follow(document, body).ok_or("the `$ref` of its body leads nowhere in this document")?;
-                let (form, schema) = form(body)?;
-                let argument = if properties.contains_key("body") {
-                    "request_body"
-                } else {
-                    "body"
-                };
-                let mut schema = schemas.convert(schema)?;
-                describe(&mut schema, body);
-                if body["required"] == true {
-                    required.push(argument.to_owned());
-                }
-                properties.insert(argument.to_owned(), schema);
-                Some(Body {
-                    argument: argument.to_owned(),
-                    form,
-                })
-            }
-        };
-        let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
-        if !required.is_empty() {
-            schema["required"] = json!(required);
-        }
-        let defs = schemas.into_defs();
-        if !defs.is_empty() {
-            schema["$defs"] = Value::Object(defs);
-        }
-        let listed = listed(name, method, path, operation, &schema);
         if listed.len() > MAX_TOOL {
             return Err(format!(
                 "its tool would have {} bytes, and {MAX_TOOL} are the most",
@@ -197,19 +147,102 @@ impl Source<'_> {
             ));
         }
         Ok(Tool {
-            name: name.to_owned(),
-            method: method.to_ascii_uppercase(),
-            path: path.to_owned(),
-            parameters,
-            body,
-            schema,
+            name: at.name.to_owned(),
+            method: at.method.to_ascii_uppercase(),
+            path: format!("{base}{}", at.path),
+            parameters: arguments.parameters,
+            body: arguments.body,
             listed,
+            tree: OnceLock::new(),
+        })
+    }
+
+    /// The arguments, with one of the two kinds of schemas.
+    fn arguments(&mut self, at: &At<'_>, kind: usize) -> Result<Arguments, String> {
+        let document = self.document;
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        let mut parameters = Vec::new();
+        let mut needs = Vec::new();
+        for value in merged(document, at.item, at.operation)? {
+            let Some(mut parameter) = Parameter::read(value)? else {
+                continue;
+            };
+            if self.is_credential(&parameter) {
+                continue;
+            }
+            parameter.argument = argument(&parameter, &properties);
+            let converted = self.requests[kind].convert(schema_of(value))?;
+            if value["required"] == true || parameter.place == Place::Path {
+                required.push(parameter.argument.clone());
+            }
+            properties.insert(
+                parameter.argument.clone(),
+                described(converted.schema, value, kind),
+            );
+            needs.extend(converted.needs);
+            parameters.push(parameter);
+        }
+        check_path(at.path, &parameters)?;
+        let mut body = None;
+        if let Some(value) = at.operation.get("requestBody") {
+            let value =
+                follow(document, value).ok_or("the `$ref` of its body leads nowhere in this document")?;
+            let (form, schema) = Form::read(document, value)?;
+            let argument = match properties.contains_key("body") {
+                true => "request_body",
+                false => "body",
+            };
+            let schema = match schema {
+                body::Schema::Own(schema) => schema,
+                body::Schema::Written(schema) => {
+                    let converted = self.requests[kind].convert(schema)?;
+                    needs.extend(converted.needs);
+                    converted.schema
+                }
+            };
+            if value["required"] == true {
+                required.push(argument.to_owned());
+            }
+            properties.insert(argument.to_owned(), described(schema, value, kind));
+            body = Some(Body {
+                argument: argument.to_owned(),
+                form,
+            });
+        }
+        let mut schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
+        if !required.is_empty() {
+            schema["required"] = json!(required);
+        }
+        let definitions = self.requests[kind].definitions(&needs, MAX_TOOL)?;
+        let schema = with_definitions(&schema, &definitions);
+        match schema.len() > MAX_TOOL {
+            true => Err(format!("its schemas have more than {MAX_TOOL} bytes")),
+            false => Ok(Arguments {
+                parameters,
+                body,
+                schema,
+            }),
+        }
+    }
+
+    fn is_credential(&self, parameter: &Parameter) -> bool {
+        self.credentials.iter().any(|(place, name)| {
+            *place == Some(parameter.place)
+                && match parameter.place {
+                    Place::Header => parameter.name.eq_ignore_ascii_case(name),
+                    _ => parameter.name == *name,
+                }
         })
     }
 }
 
 /// The parameters of path and operation; the operation's take the place of the path's.
-fn merged<'d>(document: &'d Value, item: &'d Value, operation: &'d Value) -> Result<Vec<&'d Value>, String> {
+fn merged<'d>(
+    document: &'d Document<'_>,
+    item: &'d Value,
+    operation: &'d Value,
+) -> Result<Vec<&'d Value>, String> {
     let mut all: Vec<&Value> = Vec::new();
     for list in [&item["parameters"], &operation["parameters"]] {
         for value in list.as_array().into_iter().flatten() {
@@ -247,12 +280,18 @@ fn schema_of(parameter: &Value) -> &Value {
     content.map_or(&parameter["schema"], |content| &content["schema"])
 }
 
-/// Says of a schema what is said of what it is for.
-fn describe(schema: &mut Value, of: &Value) {
-    let (Some(schema), Some(text)) = (schema.as_object_mut(), of["description"].as_str()) else {
-        return;
+/// A schema with what is said of what it is for. `kind` is that of [`Reader::arguments`].
+fn described(mut schema: Value, of: &Value, kind: usize) -> Value {
+    let Some(members) = schema.as_object_mut() else {
+        return schema;
     };
-    schema.entry("description").or_insert_with(|| short(text).into());
+    if let Some(text) = of["description"].as_str().filter(|_| kind == 0) {
+        members.entry("description").or_insert_with(|| short(text).into());
+    }
+    if of["deprecated"] == true {
+        members.insert("deprecated".to_owned(), true.into());
+    }
+    schema
 }
 
 /// Every place in the path has its parameter, and each of those its place.
@@ -280,53 +319,39 @@ fn check_path(path: &str, parameters: &[Parameter]) -> Result<(), String> {
     }
 }
 
-/// How a body is written, and its schema: JSON before a form before text.
-fn form(body: &Value) -> Result<(Form, &Value), String> {
-    let content = body["content"].as_object().ok_or("its body has no `content`")?;
-    let kind = |name: &String| {
-        name.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-    };
-    let find = |is: &dyn Fn(&str) -> bool| content.iter().find(|(name, _)| is(&kind(name)));
-    let is_json = |kind: &str| kind == "application/json" || kind.ends_with("+json") || kind == "*/*";
-    if let Some((name, media)) = find(&is_json) {
-        let name = if name == "*/*" { "application/json" } else { name };
-        return Ok((Form::Json(name.to_owned()), &media["schema"]));
-    }
-    if let Some((_, media)) = find(&|kind| kind == "application/x-www-form-urlencoded") {
-        return Ok((Form::Pairs, &media["schema"]));
-    }
-    if let Some((name, media)) = find(&|kind| kind.starts_with("text/")) {
-        return Ok((Form::Text(name.clone()), &media["schema"]));
-    }
-    let names: Vec<&str> = content.keys().map(String::as_str).collect();
-    Err(format!("a body of type `{}` is not built", names.join("`, `")))
-}
-
-/// A tool as it is listed.
-fn listed(name: &str, method: &str, path: &str, operation: &Value, schema: &Value) -> String {
+/// A tool as it is listed, with its schemas as JSON.
+fn listed(at: &At<'_>, arguments: &str, result: Option<&str>) -> String {
     let text = |member: &str| {
-        operation[member]
+        at.operation[member]
             .as_str()
             .map(short)
             .filter(|text| !text.is_empty())
     };
     let (summary, description) = (text("summary"), text("description"));
-    let place = format!("{} {path}", method.to_ascii_uppercase());
-    let mut tool = json!({"name": name});
+    let place = format!("{} {}", at.method.to_ascii_uppercase(), at.path);
+    let mut said = description.or(summary).map_or(place, str::to_owned);
+    if at.operation["deprecated"] == true {
+        said = format!("Deprecated. {said}");
+    }
+    let mut tool = json!({"name": at.name, "description": said, "annotations": hints(at.method)});
     if let Some(summary) = summary {
         tool["title"] = summary.into();
     }
-    tool["description"] = description.or(summary).map_or(place, str::to_owned).into();
-    tool["inputSchema"] = schema.clone();
-    let reads = matches!(method, "get" | "head" | "options");
-    tool["annotations"] = json!({
-        "readOnlyHint": reads,
-        "destructiveHint": method == "delete",
-        "idempotentHint": reads || matches!(method, "put" | "delete"),
-    });
-    tool.to_string()
+    let head = tool.to_string();
+    let head = head.strip_suffix('}').unwrap_or(&head);
+    let result = result.map_or_else(String::new, |schema| format!(",\"outputSchema\":{schema}"));
+    format!("{head},\"inputSchema\":{arguments}{result}}}")
+}
+
+/// What a method says of what it does (RFC 9110, section 9.2). What POST does nobody knows; clients then think the worst.
+fn hints(method: &str) -> Value {
+    match method {
+        "get" | "head" | "options" | "trace" => {
+            json!({"readOnlyHint": true, "destructiveHint": false, "idempotentHint": true})
+        }
+        "post" => json!({"readOnlyHint": false}),
+        method => {
+            json!({"readOnlyHint": false, "destructiveHint": true, "idempotentHint": method != "patch"})
+        }
+    }
 }

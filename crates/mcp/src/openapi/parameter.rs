@@ -1,6 +1,7 @@
 //! Parameters of an operation: where they go, and how their values are written there.
 
 use serde_json::Value;
+use trilithon_flow::Known;
 use trilithon_flow::target::escape_component;
 
 /// Where a parameter goes.
@@ -12,21 +13,61 @@ pub enum Place {
     Cookie,
 }
 
+impl Place {
+    /// What `in` says.
+    pub fn of(written: &Value) -> Option<Place> {
+        Some(match written.as_str()? {
+            "path" => Place::Path,
+            "query" => Place::Query,
+            "header" => Place::Header,
+            "cookie" => Place::Cookie,
+            _ => return None,
+        })
+    }
+}
+
 /// How a list or an object is written (OpenAPI 3.1, section 4.8.12.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// One after the other, with commas: `simple`, and `form` that is not exploded.
     Commas,
+    /// `simple`, exploded: the same, but `key=value`.
+    Equals,
     /// The same with spaces.
     Spaces,
     /// The same with bars.
     Bars,
     /// `form`: name and value again for each.
     Again,
-    /// `deepObject`: `name[key]=value`.
+    /// `deepObject`: `name[key]=value`, at any depth.
     Deep,
+    /// `label`: a dot in front, and between them where it is exploded.
+    Label { explode: bool },
+    /// `matrix`: `;name=value`, again for each where it is exploded.
+    Matrix { explode: bool },
     /// `content`: as JSON.
     Json,
+}
+
+impl Style {
+    /// The style of this name in this place; `None` where there is no such style.
+    pub fn of(place: Place, written: Option<&str>, explode: Option<bool>) -> Option<Style> {
+        let is_simple = matches!(place, Place::Path | Place::Header);
+        let written = written.unwrap_or(if is_simple { "simple" } else { "form" });
+        let explode = explode.unwrap_or(written == "form");
+        Some(match (place, written) {
+            (Place::Path | Place::Header, "simple") if explode => Style::Equals,
+            (Place::Path | Place::Header, "simple") => Style::Commas,
+            (Place::Path, "label") => Style::Label { explode },
+            (Place::Path, "matrix") => Style::Matrix { explode },
+            (Place::Query, "form" | "spaceDelimited" | "pipeDelimited") if explode => Style::Again,
+            (Place::Query | Place::Cookie, "form") => Style::Commas,
+            (Place::Query, "spaceDelimited") => Style::Spaces,
+            (Place::Query, "pipeDelimited") => Style::Bars,
+            (Place::Query, "deepObject") => Style::Deep,
+            _ => return None,
+        })
+    }
 }
 
 /// One parameter.
@@ -40,22 +81,16 @@ pub struct Parameter {
     pub style: Style,
 }
 
-/// Headers that OpenAPI takes out of the parameters, and those that are not a caller's to say.
-const NOT_HERE: [&str; 13] = [
-    "accept",
-    "content-type",
-    "authorization",
-    "host",
-    "connection",
-    "content-length",
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "expect",
-    "proxy-authorization",
-    "cookie",
-];
+/// Headers that are no parameters: those that OpenAPI takes out of them (section 4.8.12.1), and those that are not a caller's to say.
+fn is_no_parameter(header: &str) -> bool {
+    let known = Known::of(header.as_bytes());
+    known.is_framing()
+        || known.is_hop_by_hop()
+        || matches!(
+            known,
+            Known::Accept | Known::ContentType | Known::Authorization | Known::Host | Known::Cookie
+        )
+}
 
 impl Parameter {
     /// Reads a parameter; `Ok(None)` for a header that is not among them.
@@ -65,44 +100,28 @@ impl Parameter {
     pub fn read(value: &Value) -> Result<Option<Parameter>, String> {
         let text = |name: &str| value[name].as_str().unwrap_or_default();
         let name = text("name").to_owned();
-        let place = match text("in") {
-            "path" => Place::Path,
-            "query" => Place::Query,
-            "header" => Place::Header,
-            "cookie" => Place::Cookie,
-            other => return Err(format!("parameter `{name}` is in `{other}`")),
-        };
+        let place = Place::of(&value["in"]);
+        let place = place.ok_or_else(|| format!("parameter `{name}` is in `{}`", text("in")))?;
         if name.is_empty() {
             return Err("a parameter has no name".to_owned());
         }
         if place == Place::Header {
-            if NOT_HERE.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+            if is_no_parameter(&name) {
                 return Ok(None);
             }
             if !name.bytes().all(trilithon_wire::headers::is_token) {
                 return Err(format!("parameter `{name}` is no name of a header"));
             }
         }
-        let style = match place {
-            Place::Path | Place::Header => "simple",
-            Place::Query | Place::Cookie => "form",
-        };
-        let written = value["style"].as_str().unwrap_or(style);
-        let explode = value["explode"].as_bool().unwrap_or(written == "form");
-        let style = match (place, written, explode) {
-            _ if value.get("content").is_some() => Style::Json,
-            (Place::Path | Place::Header, "simple", _) | (Place::Query | Place::Cookie, "form", false) => {
-                Style::Commas
-            }
-            (Place::Query, "form", true) => Style::Again,
-            (Place::Cookie, "form", true) => Style::Commas,
-            (Place::Query, "spaceDelimited", _) => Style::Spaces,
-            (Place::Query, "pipeDelimited", _) => Style::Bars,
-            (Place::Query, "deepObject", _) => Style::Deep,
-            _ => {
-                return Err(format!(
-                    "parameter `{name}` has style `{written}`, which is not built"
-                ));
+        let style = match value.get("content") {
+            Some(_) => Style::Json,
+            None => {
+                Style::of(place, value["style"].as_str(), value["explode"].as_bool()).ok_or_else(|| {
+                    format!(
+                        "parameter `{name}` has style `{}`, which is none there",
+                        text("style")
+                    )
+                })?
             }
         };
         Ok(Some(Parameter {
@@ -134,37 +153,53 @@ impl Parameter {
                     .iter()
                     .for_each(|(name, value)| pair(name, &escape_component(&plain(value))));
             }
-            (Style::Deep, Value::Object(members)) => members.iter().for_each(|(name, value)| {
-                pair(
-                    &format!("{}[{name}]", self.name),
-                    &escape_component(&plain(value)),
-                );
-            }),
+            (Style::Deep, value) => deep(&self.name, value, &mut pair),
             _ => pair(&self.name, &self.joined(value, &escape_component)),
         }
     }
 
     /// The value as one text; each part as `write` writes it.
     pub fn joined(&self, value: &Value, write: &dyn Fn(&str) -> String) -> String {
-        if self.style == Style::Json {
-            return write(&value.to_string());
-        }
-        let between = match self.style {
-            Style::Spaces => write(" "),
-            Style::Bars => write("|"),
-            _ => ",".to_owned(),
+        let name = write(&self.name);
+        let again = format!(";{name}=");
+        let (before, between, is_equal) = match self.style {
+            Style::Json => return write(&value.to_string()),
+            Style::Spaces => (String::new(), write(" "), false),
+            Style::Bars => (String::new(), write("|"), false),
+            Style::Equals => (String::new(), ",".to_owned(), true),
+            Style::Label { explode: true } => (".".to_owned(), ".".to_owned(), true),
+            Style::Label { explode: false } => (".".to_owned(), ",".to_owned(), false),
+            Style::Matrix { explode: true } if value.is_object() => (";".to_owned(), ";".to_owned(), true),
+            Style::Matrix { explode: true } => (again.clone(), again, false),
+            Style::Matrix { explode: false } => (again, ",".to_owned(), false),
+            Style::Commas | Style::Again | Style::Deep => (String::new(), ",".to_owned(), false),
         };
         let parts: Vec<String> = match value {
             Value::Array(items) => items.iter().map(|item| write(&plain(item))).collect(),
             Value::Object(members) => {
+                let sign = if is_equal { "=" } else { &between };
                 let parts = members.iter();
                 parts
-                    .flat_map(|(name, value)| [write(name), write(&plain(value))])
+                    .map(|(name, value)| format!("{}{sign}{}", write(name), write(&plain(value))))
                     .collect()
             }
             single => vec![write(&plain(single))],
         };
-        parts.join(&between)
+        format!("{before}{}", parts.join(&between))
+    }
+}
+
+/// `name[key]=value` for all that is in a value; lists have numbers for keys.
+fn deep(name: &str, value: &Value, pair: &mut dyn FnMut(&str, &str)) {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .for_each(|(key, value)| deep(&format!("{name}[{key}]"), value, pair)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(i, value)| deep(&format!("{name}[{i}]"), value, pair)),
+        single => pair(name, &escape_component(&plain(single))),
     }
 }
 
@@ -208,8 +243,38 @@ mod tests {
             json!({"r": 1, "g": 2}),
             "c%5Br%5D=1&c%5Bg%5D=2",
         );
+        query(
+            named("deepObject", true),
+            json!({"at": {"gte": 1}, "in": ["a", "b"]}),
+            "c%5Bat%5D%5Bgte%5D=1&c%5Bin%5D%5B0%5D=a&c%5Bin%5D%5B1%5D=b",
+        );
+        query(named("pipeDelimited", true), json!(["x", "y"]), "c=x&c=y");
         let json_content = json!({"name": "c", "in": "query", "content": {"application/json": {}}});
         query(json_content, json!({"a": [1]}), "c=%7B%22a%22%3A%5B1%5D%7D");
+    }
+
+    #[test]
+    fn styles_of_paths() {
+        let check = |style: &str, explode: bool, list: &str, object: &str| {
+            let said = json!({"name": "c", "in": "path", "style": style, "explode": explode});
+            let parameter = Parameter::read(&said).expect("it is one").expect("it counts");
+            assert_eq!(
+                parameter.joined(&json!(["x", "y/z"]), &escape_component),
+                list,
+                "{said}"
+            );
+            assert_eq!(
+                parameter.joined(&json!({"r": 1, "g": 2}), &escape_component),
+                object,
+                "{said}"
+            );
+        };
+        check("simple", false, "x,y%2Fz", "r,1,g,2");
+        check("simple", true, "x,y%2Fz", "r=1,g=2");
+        check("label", false, ".x,y%2Fz", ".r,1,g,2");
+        check("label", true, ".x.y%2Fz", ".r=1.g=2");
+        check("matrix", false, ";c=x,y%2Fz", ";c=r,1,g,2");
+        check("matrix", true, ";c=x;c=y%2Fz", ";r=1;g=2");
     }
 
     #[test]
@@ -219,8 +284,8 @@ mod tests {
             assert!(error.contains(want), "{error}");
         };
         check(
-            json!({"name": "a", "in": "path", "style": "matrix"}),
-            "style `matrix`",
+            json!({"name": "a", "in": "path", "style": "deepObject"}),
+            "style `deepObject`",
         );
         check(json!({"name": "a", "in": "body"}), "in `body`");
         check(json!({"in": "query"}), "no name");

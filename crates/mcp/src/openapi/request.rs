@@ -1,7 +1,7 @@
 //! A call of a tool as the request that the API is sent.
 
-use super::operation::{Form, Tool};
-use super::parameter::{Parameter, Place, Style};
+use super::parameter::{Parameter, Place};
+use super::tool::Tool;
 use super::validate::validate;
 use serde_json::{Map, Value};
 use trilithon_flow::target::escape_component;
@@ -21,15 +21,15 @@ pub struct Asked {
 }
 
 impl Tool {
-    /// The request for these arguments; `base` stands before the path.
+    /// The request for these arguments.
     ///
     /// # Errors
     /// What does not fit, for the model to read.
-    pub fn request(&self, base: &str, arguments: &Map<String, Value>) -> Result<Asked, String> {
-        validate(&self.schema, &Value::Object(arguments.clone()))?;
+    pub fn request(&self, arguments: &Map<String, Value>) -> Result<Asked, String> {
+        validate(self.input(), &Value::Object(arguments.clone()))?;
         let mut asked = Asked {
             method: self.method.clone(),
-            target: format!("{base}{}", self.path(arguments)?),
+            target: self.target(arguments)?,
             ..Asked::default()
         };
         let given = |place: Place| {
@@ -75,13 +75,13 @@ impl Tool {
             .as_ref()
             .and_then(|b| Some((b, arguments.get(&b.argument)?)))
         {
-            asked.body = Some(written(&body.form, value)?);
+            asked.body = Some(body.form.write(value)?);
         }
         Ok(asked)
     }
 
     /// The path with its parameters. Each fills one segment, so that it leads to no other operation.
-    fn path(&self, arguments: &Map<String, Value>) -> Result<String, String> {
+    fn target(&self, arguments: &Map<String, Value>) -> Result<String, String> {
         let mut path = String::new();
         let mut rest = self.path.as_str();
         while let Some((before, after)) = rest.split_once('{') {
@@ -100,32 +100,10 @@ impl Tool {
             path.push_str(&text);
         }
         path.push_str(rest);
-        Ok(path)
-    }
-}
-
-fn written(form: &Form, value: &Value) -> Result<(String, Vec<u8>), String> {
-    match (form, value) {
-        (Form::Json(kind), value) => Ok((kind.clone(), value.to_string().into_bytes())),
-        (Form::Text(kind), Value::String(text)) => Ok((kind.clone(), text.clone().into_bytes())),
-        (Form::Pairs, Value::Object(members)) => {
-            let mut pairs = String::new();
-            for (name, value) in members {
-                let parameter = Parameter {
-                    name: name.clone(),
-                    argument: name.clone(),
-                    place: Place::Query,
-                    style: if value.is_object() {
-                        Style::Json
-                    } else {
-                        Style::Again
-                    },
-                };
-                parameter.add_pairs(value, &mut pairs);
-            }
-            Ok(("application/x-www-form-urlencoded".to_owned(), pairs.into_bytes()))
+        // Several values in one segment can be what none of them is.
+        match path.split('/').any(|segment| matches!(segment, "." | "..")) {
+            true => Err("the arguments make a path that leads elsewhere".to_owned()),
+            false => Ok(path),
         }
-        (Form::Text(_), _) => Err("the body is no string".to_owned()),
-        (Form::Pairs, _) => Err("the body is no object".to_owned()),
     }
 }

@@ -1,5 +1,6 @@
 //! What an API answered, as a tool's result.
 
+use super::output::fitting;
 use crate::Era;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,10 +17,12 @@ pub struct Answer<'a> {
     pub body: &'a [u8],
     /// What was asked: names what comes as bytes.
     pub target: &'a str,
+    /// What a structured result has to fit, where the tool says so.
+    pub schema: Option<&'a Value>,
 }
 
-/// The result: text and, for a JSON object, the object; pictures and sounds as such; other bytes as a resource. `isError` for 4xx and
-/// 5xx.
+/// The result: text and, for a JSON object, the object, or what of it fits the tool's schema; pictures and sounds as such; other bytes
+/// as a resource. `isError` for 4xx and 5xx.
 pub fn result(era: Era, answer: &Answer<'_>) -> Value {
     let failed = answer.status >= 400;
     let kind = answer
@@ -49,6 +52,9 @@ pub fn result(era: Era, answer: &Answer<'_>) -> Value {
     };
     if failed {
         result["isError"] = true.into();
+    } else if answer.schema.is_some() && result.get("structuredContent").is_none() {
+        // A tool that says what its results are has to give one; none of its members is asked for.
+        result["structuredContent"] = json!({});
     }
     if era == Era::Modern {
         result["resultType"] = "complete".into();
@@ -68,7 +74,10 @@ fn of_text(answer: &Answer<'_>, text: &str, failed: bool) -> Value {
         .ok()
         .filter(Value::is_object);
     if let Some(object) = object {
-        result["structuredContent"] = object;
+        result["structuredContent"] = match answer.schema {
+            Some(schema) => fitting(schema, object),
+            None => object,
+        };
     }
     result
 }
@@ -84,8 +93,34 @@ mod tests {
             kind,
             body,
             target: "/pets/7",
+            schema: None,
         };
         assert_eq!(result(Era::Legacy, &answer), want);
+    }
+
+    #[test]
+    fn results_of_tools_that_say_what_they_are() {
+        let schema = json!({"type": "object", "properties": {"id": {"type": "integer"}}});
+        let check = |status: u16, body: &str, want: Option<Value>| {
+            let answer = Answer {
+                status,
+                kind: "application/json",
+                body: body.as_bytes(),
+                schema: Some(&schema),
+                ..Answer::default()
+            };
+            assert_eq!(
+                result(Era::Legacy, &answer).get("structuredContent"),
+                want.as_ref(),
+                "{body}"
+            );
+        };
+        check(200, r#"{"id":7,"more":1}"#, Some(json!({"id": 7, "more": 1})));
+        check(200, r#"{"id":"7","more":1}"#, Some(json!({"more": 1})));
+        check(200, "[7]", Some(json!({})));
+        check(204, "", Some(json!({})));
+        check(404, r#"{"id":"none"}"#, Some(json!({})));
+        check(404, "no", None);
     }
 
     #[test]

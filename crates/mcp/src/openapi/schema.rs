@@ -1,202 +1,351 @@
 //! Schemas of a document as JSON Schema 2020-12, which tools have. A reference stays one: what it leads to comes along in `$defs`, once,
-//! so that circles do no harm.
+//! so that circles do no harm. Each is converted once for all tools that need it.
 
-use super::reference::find;
+use super::circle::{About, closes};
+use super::document::Document;
+use super::keyword::{Kind, is_bytes, types};
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Levels of one schema.
 const MAX_DEPTH: usize = 48;
-/// Schemas of one tool, all levels of all of them.
+/// Schemas in one definition, all levels of it.
 const MAX_NODES: usize = 20_000;
+/// Characters of a definition's name.
+const MAX_NAME: usize = 100;
 
-/// The schemas of one tool.
+/// What schemas are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What a caller writes: all that the document asks for. Properties that only answers have are left out.
+    Request,
+    /// What the API answers: how it is built, nothing that is more than that, and `null` wherever it likes.
+    Answer,
+}
+
+impl Side {
+    /// Whether only the other side has a property.
+    fn hides(self, schema: &Value) -> bool {
+        let word = match self {
+            Side::Request => "readOnly",
+            Side::Answer => "writeOnly",
+        };
+        schema[word] == true
+    }
+}
+
+/// The schemas of a document, for one side of its tools.
 pub struct Schemas<'d> {
-    document: &'d Value,
-    /// The dialect of OpenAPI 3.0, which has some words of its own.
-    is_old: bool,
+    document: &'d Document<'d>,
+    side: Side,
     /// Without what explains: for tools that would be too large with it.
     is_brief: bool,
-    /// References, by the name that they have in `$defs`.
-    names: HashMap<&'d str, String>,
-    waiting: Vec<&'d str>,
-    defs: Map<String, Value>,
+    /// The dialect of OpenAPI 3.0, which has some words of its own.
+    is_old: bool,
+    by_reference: HashMap<String, usize>,
+    taken: HashSet<String>,
+    definitions: Vec<Definition>,
+}
+
+/// What a reference leads to.
+struct Definition {
+    reference: String,
+    name: String,
+    made: Option<Result<Made, String>>,
+}
+
+#[derive(Clone)]
+struct Made {
+    /// The schema as JSON.
+    text: String,
+    needs: Vec<usize>,
+}
+
+/// A schema, and the definitions that it needs.
+#[derive(Default)]
+pub struct Converted {
+    pub schema: Value,
+    pub needs: Vec<usize>,
+}
+
+/// One schema on the way.
+struct Walk {
+    /// The definition that it is.
+    of: Option<usize>,
+    needs: Vec<usize>,
     nodes: usize,
 }
 
 impl<'d> Schemas<'d> {
-    pub fn new(document: &'d Value, is_brief: bool) -> Schemas<'d> {
+    pub fn new(document: &'d Document<'d>, side: Side, is_brief: bool) -> Schemas<'d> {
+        let version = document.member("openapi").as_str();
         Schemas {
             document,
-            is_old: document["openapi"].as_str().is_some_and(|v| v.starts_with("3.0")),
+            side,
             is_brief,
-            names: HashMap::new(),
-            waiting: Vec::new(),
-            defs: Map::new(),
-            nodes: 0,
+            is_old: version.is_some_and(|version| version.starts_with("3.0")),
+            by_reference: HashMap::new(),
+            taken: HashSet::new(),
+            definitions: Vec::new(),
         }
     }
 
     /// A schema as 2020-12.
     ///
     /// # Errors
-    /// A reference that leads nowhere or out of the document; schemas that are too deep or too many.
-    pub fn convert(&mut self, schema: &'d Value) -> Result<Value, String> {
-        let converted = self.one(schema, MAX_DEPTH)?;
-        while let Some(reference) = self.waiting.pop() {
-            let target = find(self.document, reference)
-                .ok_or_else(|| format!("`$ref` `{reference}` leads nowhere in this document"))?;
-            let definition = self.one(target, MAX_DEPTH)?;
-            if let Some(name) = self.names.get(reference) {
-                self.defs.insert(name.clone(), definition);
+    /// A reference that leads out of the document; schemas that are too deep or too many.
+    pub fn convert(&mut self, schema: &Value) -> Result<Converted, String> {
+        self.walk(schema, None)
+    }
+
+    fn walk(&mut self, schema: &Value, of: Option<usize>) -> Result<Converted, String> {
+        let mut walk = Walk {
+            of,
+            needs: Vec::new(),
+            nodes: 0,
+        };
+        let schema = self.one(schema, About::Itself, MAX_DEPTH, &mut walk)?;
+        Ok(Converted {
+            schema,
+            needs: walk.needs,
+        })
+    }
+
+    /// The definitions that are needed, with those that they need: a JSON object, empty for none.
+    ///
+    /// # Errors
+    /// They have more bytes than that; a reference that leads nowhere.
+    pub fn definitions(&mut self, needs: &[usize], most: usize) -> Result<String, String> {
+        let (mut found, mut waiting, mut length) = (BTreeSet::new(), needs.to_vec(), 0);
+        while let Some(at) = waiting.pop() {
+            if !found.insert(at) {
+                continue;
             }
+            let made = self.made(at)?;
+            length += made.text.len();
+            if length > most {
+                return Err(format!("its schemas have more than {most} bytes"));
+            }
+            waiting.extend(&made.needs);
         }
-        Ok(converted)
+        let mut all = String::new();
+        for at in found {
+            let definition = &self.definitions[at];
+            let Some(Ok(made)) = &definition.made else {
+                continue;
+            };
+            let between = if all.is_empty() { "" } else { "," };
+            all.push_str(&format!("{between}\"{}\":{}", definition.name, made.text));
+        }
+        Ok(format!("{{{all}}}"))
     }
 
-    /// What references led to.
-    pub fn into_defs(self) -> Map<String, Value> {
-        self.defs
+    fn made(&mut self, at: usize) -> Result<&Made, String> {
+        if self.definitions[at].made.is_none() {
+            let reference = &self.definitions[at].reference;
+            let made = match self.document.find(reference) {
+                None => Err(format!("`$ref` `{reference}` leads nowhere in this document")),
+                Some(target) => self.walk(target, Some(at)).map(|converted| Made {
+                    text: converted.schema.to_string(),
+                    needs: converted.needs,
+                }),
+            };
+            self.definitions[at].made = Some(made);
+        }
+        match &self.definitions[at].made {
+            Some(Ok(made)) => Ok(made),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("a schema was not made".to_owned()),
+        }
     }
 
-    fn one(&mut self, schema: &'d Value, depth: usize) -> Result<Value, String> {
-        self.nodes += 1;
-        if depth == 0 || self.nodes > MAX_NODES {
+    fn one(&mut self, schema: &Value, about: About, depth: usize, walk: &mut Walk) -> Result<Value, String> {
+        walk.nodes += 1;
+        if depth == 0 || walk.nodes > MAX_NODES {
             return Err("its schemas are too deep or too many".to_owned());
         }
         let Some(members) = schema.as_object() else {
             // `true` and `false` are schemas; what is none says nothing.
-            return Ok(match schema {
-                Value::Bool(_) => schema.clone(),
-                _ => json!({}),
-            });
+            let is_kept = schema.is_boolean() && self.side == Side::Request;
+            return Ok(if is_kept { schema.clone() } else { json!({}) });
         };
-        if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-            return Ok(json!({"$ref": format!("#/$defs/{}", self.name(reference)?)}));
-        }
         let mut out = Map::new();
+        if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+            if let Some(to) = self.reference(reference, about, walk)? {
+                out.insert("$ref".to_owned(), to.into());
+            }
+            // Until 3.1 nothing may stand beside a reference.
+            if self.is_old {
+                return Ok(Value::Object(out));
+            }
+        }
         for (word, value) in members {
-            let converted = match (word.as_str(), value) {
-                ("xml" | "discriminator" | "externalDocs" | "nullable" | "$schema" | "$id" | "$defs", _) => {
-                    continue;
-                }
-                ("description" | "title" | "example" | "examples", _) if self.is_brief => continue,
-                (word, _) if word.starts_with("x-") => continue,
-                ("example", value) => {
-                    out.insert("examples".to_owned(), json!([value]));
-                    continue;
-                }
-                ("properties", Value::Object(all)) => {
-                    self.all(all.iter().filter(|(_, schema)| !is_answer_only(schema)), depth)?
-                }
-                ("patternProperties" | "dependentSchemas", Value::Object(all)) => {
-                    self.all(all.iter(), depth)?
-                }
-                ("required", Value::Array(names)) => {
-                    let properties = members.get("properties");
-                    let asked = |name: &&Value| {
-                        let schema = name.as_str().and_then(|name| properties?.get(name));
-                        !schema.is_some_and(is_answer_only)
-                    };
-                    Value::Array(names.iter().filter(asked).cloned().collect())
-                }
-                ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(items)) => {
-                    let items = items.iter().map(|item| self.one(item, depth - 1));
-                    Value::Array(items.collect::<Result<_, _>>()?)
-                }
-                (
-                    "items"
-                    | "additionalProperties"
-                    | "not"
-                    | "if"
-                    | "then"
-                    | "else"
-                    | "contains"
-                    | "propertyNames",
-                    schema,
-                ) => self.one(schema, depth - 1)?,
-                (_, value) => value.clone(),
-            };
-            out.insert(word.clone(), converted);
+            if let Some(value) = self.behind(word, value, members, about, depth, walk)? {
+                put(&mut out, word, value);
+            }
+        }
+        if let Some(example) = members.get("example")
+            && !self.is_brief
+            && self.side == Side::Request
+        {
+            out.entry("examples").or_insert_with(|| json!([example]));
+        }
+        if is_bytes(members) {
+            out.remove("format");
+            if self.side == Side::Request {
+                out.insert("contentEncoding".to_owned(), "base64".into());
+            }
         }
         if self.is_old {
-            modern(members, &mut out);
+            out = modern(members, out);
+        }
+        if self.side == Side::Answer {
+            or_null(&mut out);
         }
         Ok(Value::Object(out))
     }
 
-    fn all(
+    /// What stands behind a word; `None` for a word that is left out.
+    fn behind(
         &mut self,
-        schemas: impl Iterator<Item = (&'d String, &'d Value)>,
+        word: &str,
+        value: &Value,
+        members: &Map<String, Value>,
+        about: About,
         depth: usize,
-    ) -> Result<Value, String> {
-        let mut out = Map::new();
-        for (name, schema) in schemas {
-            out.insert(name.clone(), self.one(schema, depth - 1)?);
+        walk: &mut Walk,
+    ) -> Result<Option<Value>, String> {
+        let is_answer = self.side == Side::Answer;
+        if (self.is_brief && Kind::explains(word)) || (is_answer && !Kind::builds(word)) {
+            return Ok(None);
         }
-        Ok(Value::Object(out))
+        let below = about.below(word);
+        Ok(match (Kind::of(word), value) {
+            (Some(Kind::Schema), Value::Bool(false)) if is_answer => None,
+            (Some(Kind::Schema), Value::Object(_) | Value::Bool(_)) => {
+                Some(self.one(value, below, depth - 1, walk)?)
+            }
+            (Some(Kind::Schemas), Value::Array(all)) if !all.is_empty() => {
+                let all = all.iter().map(|one| self.one(one, below, depth - 1, walk));
+                Some(Value::Array(all.collect::<Result<_, _>>()?))
+            }
+            (Some(Kind::Named), Value::Object(all)) => {
+                let mut out = Map::new();
+                let side = self.side;
+                for (name, schema) in all.iter().filter(|(_, schema)| !side.hides(schema)) {
+                    out.insert(name.clone(), self.one(schema, below, depth - 1, walk)?);
+                }
+                Some(Value::Object(out))
+            }
+            (Some(Kind::Names), Value::Array(names)) => {
+                let properties = members.get("properties");
+                let hidden = |name: &str| {
+                    properties
+                        .and_then(|all| all.get(name))
+                        .is_some_and(|schema| self.side.hides(schema))
+                };
+                let names = names
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .filter(|name| !hidden(name));
+                let names: BTreeSet<&str> = names.collect();
+                (!names.is_empty()).then(|| json!(names))
+            }
+            (Some(Kind::Type), value) => types(value),
+            (Some(Kind::Plain(shape)), value) => shape.fits(value).then(|| value.clone()),
+            _ => None,
+        })
     }
 
-    /// The name of what a reference leads to; met for the first time, it is waiting to be converted.
-    fn name(&mut self, reference: &'d str) -> Result<String, String> {
-        if let Some(name) = self.names.get(reference) {
-            return Ok(name.clone());
-        }
+    /// A reference as tools have it; `None` for one that closes a circle.
+    fn reference(
+        &mut self,
+        reference: &str,
+        about: About,
+        walk: &mut Walk,
+    ) -> Result<Option<String>, String> {
         if !reference.starts_with('#') {
             return Err(format!(
                 "`$ref` `{reference}` leads out of the document, and nothing is fetched"
             ));
         }
-        let last = reference.rsplit('/').next().unwrap_or_default();
-        let plain = |c: char| {
-            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') {
-                c
-            } else {
-                '_'
-            }
+        let from = walk.of.map(|at| &*self.definitions[at].reference);
+        if from.is_some_and(|from| closes(self.document, from, reference, about)) {
+            return Ok(None);
+        }
+        let at = match self.by_reference.get(reference) {
+            Some(at) => *at,
+            None => self.define(reference),
         };
-        let wanted: String = last.chars().map(plain).take(100).collect();
+        walk.needs.push(at);
+        Ok(Some(format!("#/$defs/{}", self.definitions[at].name)))
+    }
+
+    /// A place for what a reference leads to, under a name of its own.
+    fn define(&mut self, reference: &str) -> usize {
+        let last = reference.rsplit('/').next().unwrap_or_default();
+        let plain = |c: char| match c {
+            c if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') => c,
+            _ => '_',
+        };
+        let wanted: String = last.chars().map(plain).take(MAX_NAME).collect();
         let mut name = wanted.clone();
         let mut number = 1;
-        while self.names.values().any(|taken| *taken == name) {
+        while !self.taken.insert(name.clone()) {
             number += 1;
             name = format!("{wanted}_{number}");
         }
-        self.names.insert(reference, name.clone());
-        self.waiting.push(reference);
-        Ok(name)
+        self.by_reference
+            .insert(reference.to_owned(), self.definitions.len());
+        self.definitions.push(Definition {
+            reference: reference.to_owned(),
+            name,
+            made: None,
+        });
+        self.definitions.len() - 1
     }
 }
 
-/// A property that only answers have.
-fn is_answer_only(schema: &Value) -> bool {
-    schema["readOnly"] == true
+/// Adds a word. `oneOf` becomes `anyOf`: forms of real documents overlap, and several models take no `oneOf`.
+fn put(out: &mut Map<String, Value>, word: &str, value: Value) {
+    let word = if word == "oneOf" { "anyOf" } else { word };
+    if !out.contains_key(word) {
+        out.insert(word.to_owned(), value);
+        return;
+    }
+    if let Value::Array(all) = out.entry("allOf").or_insert_with(|| json!([])) {
+        all.push(json!({ word: value }));
+    }
 }
 
 /// The words that 3.0 has for what 2020-12 says otherwise.
-fn modern(members: &Map<String, Value>, out: &mut Map<String, Value>) {
+fn modern(members: &Map<String, Value>, mut out: Map<String, Value>) -> Map<String, Value> {
     for (exclusive, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
-        match members.get(exclusive) {
-            Some(Value::Bool(true)) => {
-                out.remove(exclusive);
-                if let Some(limit) = out.remove(bound) {
-                    out.insert(exclusive.to_owned(), limit);
-                }
-            }
-            Some(Value::Bool(false)) => drop(out.remove(exclusive)),
-            _ => {}
+        if members.get(exclusive) == Some(&Value::Bool(true))
+            && let Some(limit) = out.remove(bound)
+        {
+            out.insert(exclusive.to_owned(), limit);
         }
     }
     if members.get("nullable") != Some(&Value::Bool(true)) {
-        return;
+        return out;
     }
-    if let Some(Value::String(kind)) = out.get("type").cloned() {
-        out.insert("type".to_owned(), json!([kind, "null"]));
+    let is_open = !out.contains_key("type") && !out.is_empty();
+    or_null(&mut out);
+    match out.get_mut("enum") {
+        Some(Value::Array(values)) if !values.contains(&Value::Null) => values.push(Value::Null),
+        None if is_open => out = Map::from_iter([("anyOf".to_owned(), json!([out, {"type": "null"}]))]),
+        _ => {}
     }
-    if let Some(Value::Array(values)) = out.get_mut("enum")
-        && !values.contains(&Value::Null)
-    {
-        values.push(Value::Null);
+    out
+}
+
+/// Lets a value be `null` as well.
+fn or_null(out: &mut Map<String, Value>) {
+    match out.get_mut("type") {
+        Some(Value::Array(kinds)) if !kinds.contains(&"null".into()) => kinds.push("null".into()),
+        Some(kind @ Value::String(_)) if kind != "null" => *kind = json!([kind.clone(), "null"]),
+        _ => {}
     }
 }
 
@@ -204,77 +353,161 @@ fn modern(members: &Map<String, Value>, out: &mut Map<String, Value>) {
 mod tests {
     use super::*;
 
-    fn check(version: &str, schema: Value, want: Result<(Value, Value), &str>) {
-        let document = json!({"openapi": version, "components": {"schemas": {
+    /// The schema, and its definitions.
+    fn converted(side: Side, version: &str, schema: &Value) -> Result<(Value, Value), String> {
+        let text = json!({"openapi": version, "components": {"schemas": {
             "Pet": {"type": "object", "properties": {"id": {"type": "integer", "readOnly": true},
-                "name": {"type": "string"}, "parent": {"$ref": "#/components/schemas/Pet"}}, "required": ["id", "name"]},
+                "name": {"type": "string", "minLength": 1}, "secret": {"type": "string", "writeOnly": true},
+                "parent": {"$ref": "#/components/schemas/Pet"}}, "required": ["id", "name"]},
+            "Kind": {"oneOf": [{"$ref": "#/components/schemas/Cat"}], "discriminator": {"propertyName": "kind"}},
+            "Cat": {"allOf": [{"$ref": "#/components/schemas/Kind"}, {"type": "object"}]},
             "Old": {"$ref": "#/components/schemas/Nope"},
-        }}, "s": schema});
-        let mut schemas = Schemas::new(&document, false);
-        let got = schemas.convert(&document["s"]);
-        let got = got.map(|schema| (schema, Value::Object(schemas.into_defs())));
-        match want {
-            Ok(want) => assert_eq!(got, Ok(want)),
-            Err(part) => assert!(got.clone().is_err_and(|e| e.contains(part)), "{got:?}"),
-        }
+        }}})
+        .to_string();
+        let document = Document::read(&text).expect("JSON");
+        let mut schemas = Schemas::new(&document, side, false);
+        let Converted { schema, needs } = schemas.convert(schema)?;
+        let definitions = schemas.definitions(&needs, 10_000)?;
+        Ok((schema, serde_json::from_str(&definitions).expect("JSON")))
+    }
+
+    fn check(side: Side, version: &str, schema: Value, want: Value) {
+        assert_eq!(
+            converted(side, version, &schema).map(|(schema, _)| schema),
+            Ok(want),
+            "{schema}"
+        );
     }
 
     #[test]
     fn circles_come_along_once() {
-        let pet = json!({"type": "object", "properties": {"name": {"type": "string"},
-            "parent": {"$ref": "#/$defs/Pet"}}, "required": ["name"]});
         let pets =
             json!({"type": "array", "items": {"$ref": "#/components/schemas/Pet"}, "xml": {"name": "p"}});
-        check(
+        let pet = json!({"type": "object", "properties": {"name": {"type": "string", "minLength": 1},
+            "secret": {"type": "string", "writeOnly": true}, "parent": {"$ref": "#/$defs/Pet"}}, "required": ["name"]});
+        let want = json!({"type": "array", "items": {"$ref": "#/$defs/Pet"}});
+        assert_eq!(
+            converted(Side::Request, "3.1.0", &pets),
+            Ok((want, json!({"Pet": pet})))
+        );
+
+        let kind = json!({"$ref": "#/components/schemas/Kind"});
+        let want =
+            json!({"Kind": {"anyOf": [{"$ref": "#/$defs/Cat"}]}, "Cat": {"allOf": [{}, {"type": "object"}]}});
+        assert_eq!(
+            converted(Side::Request, "3.1.0", &kind).map(|(_, all)| all),
+            Ok(want)
+        );
+    }
+
+    #[test]
+    fn answers_are_described_loosely() {
+        let pet = json!({"type": ["object", "null"], "properties": {"id": {"type": ["integer", "null"]},
+            "name": {"type": ["string", "null"]}, "parent": {"$ref": "#/$defs/Pet"}}});
+        let got = converted(
+            Side::Answer,
             "3.1.0",
-            pets,
-            Ok((
-                json!({"type": "array", "items": {"$ref": "#/$defs/Pet"}}),
-                json!({"Pet": pet}),
-            )),
+            &json!({"$ref": "#/components/schemas/Pet"}),
+        );
+        assert_eq!(got.map(|(_, all)| all), Ok(json!({"Pet": pet})));
+        check(
+            Side::Answer,
+            "3.1.0",
+            json!({"enum": ["a"], "type": "string", "format": "date", "additionalProperties": false, "not": {}}),
+            json!({"type": ["string", "null"]}),
+        );
+        check(
+            Side::Answer,
+            "3.1.0",
+            json!({"properties": {"a": false}}),
+            json!({"properties": {"a": {}}}),
         );
     }
 
     #[test]
     fn words_of_3_0() {
-        let none = json!({});
         check(
+            Side::Request,
             "3.0.3",
             json!({"type": "string", "nullable": true, "enum": ["a"], "example": "a", "x-y": 1}),
-            Ok((
-                json!({"type": ["string", "null"], "enum": ["a", null], "examples": ["a"]}),
-                none.clone(),
-            )),
+            json!({"type": ["string", "null"], "enum": ["a", null], "examples": ["a"]}),
         );
         check(
+            Side::Request,
             "3.0.3",
             json!({"minimum": 1, "exclusiveMinimum": true, "maximum": 9, "exclusiveMaximum": false}),
-            Ok((json!({"exclusiveMinimum": 1, "maximum": 9}), none.clone())),
+            json!({"exclusiveMinimum": 1, "maximum": 9}),
         );
         check(
+            Side::Request,
+            "3.0.3",
+            json!({"allOf": [{"type": "object"}], "nullable": true}),
+            json!({"anyOf": [{"allOf": [{"type": "object"}]}, {"type": "null"}]}),
+        );
+        check(
+            Side::Request,
             "3.1.0",
             json!({"exclusiveMinimum": 1}),
-            Ok((json!({"exclusiveMinimum": 1}), none.clone())),
+            json!({"exclusiveMinimum": 1}),
         );
-        check("3.1.0", json!(true), Ok((json!(true), none)));
+        check(Side::Request, "3.1.0", json!(true), json!(true));
+    }
+
+    #[test]
+    fn what_stands_beside_a_reference() {
+        let schema = json!({"$ref": "#/components/schemas/Pet", "description": "A pet."});
+        check(
+            Side::Request,
+            "3.0.3",
+            schema.clone(),
+            json!({"$ref": "#/$defs/Pet"}),
+        );
+        check(
+            Side::Request,
+            "3.1.0",
+            schema,
+            json!({"$ref": "#/$defs/Pet", "description": "A pet."}),
+        );
+    }
+
+    #[test]
+    fn words_that_are_wrong_are_left_out() {
+        check(
+            Side::Request,
+            "3.0.3",
+            json!({"type": "date", "required": true, "enum": [], "minimum": "1", "maxLength": -1, "items": [{}], "allOf": [],
+                "properties": [], "description": 7, "exclusiveMinimum": true, "if": 7, "unknown": 1}),
+            json!({}),
+        );
+        check(
+            Side::Request,
+            "3.1.0",
+            json!({"oneOf": [{"type": "string"}], "anyOf": [{"type": "null"}]}),
+            json!({"anyOf": [{"type": "string"}], "allOf": [{"anyOf": [{"type": "null"}]}]}),
+        );
+        check(
+            Side::Request,
+            "3.0.3",
+            json!({"type": "string", "format": "binary"}),
+            json!({"type": "string", "contentEncoding": "base64"}),
+        );
     }
 
     #[test]
     fn what_cannot_be_followed() {
+        let check = |schema: Value, want: &str| {
+            let got = converted(Side::Request, "3.1.0", &schema);
+            assert!(got.as_ref().is_err_and(|error| error.contains(want)), "{got:?}");
+        };
         check(
-            "3.1.0",
             json!({"$ref": "https://other.test/pet.json"}),
-            Err("leads out of the document"),
+            "leads out of the document",
         );
-        check(
-            "3.1.0",
-            json!({"$ref": "#/components/schemas/Old"}),
-            Err("leads nowhere"),
-        );
+        check(json!({"$ref": "#/components/schemas/Old"}), "leads nowhere");
         let mut deep = json!({});
         for _ in 0..60 {
             deep = json!({"items": deep});
         }
-        check("3.1.0", deep, Err("too deep"));
+        check(deep, "too deep");
     }
 }

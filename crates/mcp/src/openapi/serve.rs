@@ -77,14 +77,16 @@ pub fn reply<'a>(api: &'a Api, message: &Message<'_>, headers: &Headers) -> Repl
         ("initialize", _) => initialized(api, &params),
         ("ping", Era::Legacy) => json!({}),
         ("server/discover", Era::Modern) => discovered(api),
-        ("tools/list", _) if params.contains_key("cursor") => {
-            return fail(
-                200,
-                INVALID_PARAMS,
-                "there is one page, and no cursor leads to another",
-            );
+        ("tools/list", era) => {
+            return match list(api, params.get("cursor"), &id, era) {
+                Some(list) => Reply::Message(200, list),
+                None => fail(
+                    200,
+                    INVALID_PARAMS,
+                    "the cursor leads nowhere: list from the beginning, the tools may be others by now",
+                ),
+            };
         }
-        ("tools/list", era) => return Reply::Message(200, list(api, &id, era)),
         ("tools/call", era) => return called(api, message, params, era, id),
         (method, era) => {
             let status = if era == Era::Modern { 404 } else { 200 };
@@ -162,18 +164,22 @@ fn discovered(api: &Api) -> Value {
     result
 }
 
-fn list(api: &Api, id: &str, era: Era) -> Vec<u8> {
+/// A page of the list; `None` for a cursor that is none of this list.
+fn list(api: &Api, cursor: Option<&Value>, id: &str, era: Era) -> Option<Vec<u8>> {
+    let page = api.pages.page(cursor)?;
     let hints = match era {
         Era::Legacy => String::new(),
         Era::Modern => {
             format!(",\"resultType\":\"complete\",\"ttlMs\":{KEEP_MS},\"cacheScope\":\"public\"")
         }
     };
-    format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"tools\":{}{hints}}}}}",
-        api.list
-    )
-    .into_bytes()
+    let next = page
+        .next
+        .map_or_else(String::new, |cursor| format!(",\"nextCursor\":\"{cursor}\""));
+    let tools: Vec<&str> = api.tools.get(page.tools)?.iter().map(Tool::listed).collect();
+    let tools = tools.join(",");
+    let text = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"tools\":[{tools}]{next}{hints}}}}}");
+    Some(text.into_bytes())
 }
 
 fn called<'a>(

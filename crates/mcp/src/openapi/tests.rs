@@ -11,24 +11,28 @@ fn document() -> Value {
         "servers": [{"url": "https://{region}.pets.test/v1/", "variables": {"region": {"default": "eu"}}}],
         "paths": {
             "/pets": {
-                "get": {"operationId": "listPets", "summary": "List pets", "tags": ["pets"], "parameters": [
+                "get": {"operationId": "listPets", "summary": "List pets", "tags": ["pets"], "deprecated": true, "parameters": [
                     {"name": "limit", "in": "query", "description": "How many.", "schema": {"type": "integer", "maximum": 100}},
                     {"name": "tags", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}},
                     {"name": "X-Trace", "in": "header", "schema": {"type": "string"}},
+                    {"name": "x-API-key", "in": "header", "required": true, "schema": {"type": "string"}},
+                    {"name": "token", "in": "query", "schema": {"type": "string"}},
                     {"name": "session", "in": "cookie", "schema": {"type": "string"}}]},
                 "post": {"operationId": "createPet", "description": "Adds one.",
                     "requestBody": {"$ref": "#/components/requestBodies/Pet"}},
             },
             "/pets/{id}": {
                 "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}],
-                "get": {"parameters": [{"name": "id", "in": "query", "schema": {"type": "string"}}]},
+                "get": {"parameters": [{"name": "id", "in": "query", "schema": {"type": "string"}}], "responses": {
+                    "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}}}},
                 "delete": {"operationId": "deletePet", "tags": ["admin"]},
             },
             "/login": {"post": {"operationId": "login", "requestBody": {"required": true, "content": {
                 "application/x-www-form-urlencoded": {"schema": {"type": "object", "properties": {"user": {"type": "string"}}}}}}}},
-            "/upload": {"post": {"operationId": "upload", "requestBody": {"content": {"multipart/form-data": {}}}}},
+            "/upload": {"post": {"operationId": "upload", "servers": [{"url": "https://uploads.test"}]}},
         },
         "components": {
+            "securitySchemes": {"query": {"type": "apiKey", "in": "query", "name": "token"}},
             "requestBodies": {"Pet": {"required": true, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}}},
             "schemas": {"Pet": {"type": "object", "required": ["id", "name"], "properties": {
                 "id": {"type": "integer", "readOnly": true}, "name": {"type": "string"},
@@ -37,8 +41,17 @@ fn document() -> Value {
     })
 }
 
+fn read(document: &Value, options: &Options) -> Result<Api, Mistake> {
+    let text = document.to_string();
+    Api::of(&Document::read(&text).expect("JSON"), options)
+}
+
 fn api() -> Api {
-    Api::of(&document(), None, &Selection::default()).expect("a document")
+    let options = Options {
+        headers: vec!["X-Api-Key".to_owned()],
+        ..Options::default()
+    };
+    read(&document(), &options).expect("a document")
 }
 
 #[test]
@@ -51,15 +64,16 @@ fn operations_become_tools() {
     );
     assert_eq!(
         api.left_out(),
-        ["POST /upload becomes no tool: a body of type `multipart/form-data` is not built"]
+        [
+            "POST /upload becomes no tool: it is at `uploads.test`, which is another server than the document's first"
+        ]
     );
-    assert_eq!(api.base(), "/v1");
     let tool =
         |name: &str| -> Value { serde_json::from_str(api.tool(name).expect(name).listed()).expect("JSON") };
     let list = tool("listPets");
     assert_eq!(
         (&list["title"], &list["description"]),
-        (&json!("List pets"), &json!("List pets"))
+        (&json!("List pets"), &json!("Deprecated. List pets"))
     );
     assert_eq!(
         list["annotations"],
@@ -70,6 +84,14 @@ fn operations_become_tools() {
         "How many."
     );
     assert_eq!(list["inputSchema"]["required"], Value::Null);
+    let arguments = list["inputSchema"]["properties"].as_object().expect("arguments");
+    let names: Vec<&String> = arguments.keys().collect();
+    assert_eq!(
+        names,
+        ["limit", "tags", "X-Trace", "session"],
+        "no credentials among them"
+    );
+    assert_eq!(list["outputSchema"], Value::Null);
     let create = tool("createPet");
     assert_eq!(create["inputSchema"]["required"], json!(["body"]));
     assert_eq!(
@@ -88,6 +110,12 @@ fn operations_become_tools() {
         read["inputSchema"]["properties"]["id_query"].is_object(),
         "{read}"
     );
+    assert_eq!(
+        read["outputSchema"],
+        json!({"type": "object", "properties": {"id": {"type": ["integer", "null"]}, "name": {"type": ["string", "null"]},
+            "mother": {"$ref": "#/$defs/Pet"}}, "$defs": {"Pet": {"type": ["object", "null"], "properties": {
+            "id": {"type": ["integer", "null"]}, "name": {"type": ["string", "null"]}, "mother": {"$ref": "#/$defs/Pet"}}}}})
+    );
 }
 
 #[test]
@@ -96,7 +124,7 @@ fn calls_become_requests() {
     let check = |name: &str, arguments: Value, want: Result<(&str, &str, Option<&str>), &str>| {
         let tool = api.tool(name).expect(name);
         let arguments = arguments.as_object().cloned().unwrap_or_default();
-        let got = tool.request(api.base(), &arguments);
+        let got = tool.request(&arguments);
         let got = got.as_ref().map(|asked| {
             let body = asked
                 .body
@@ -150,10 +178,10 @@ fn calls_become_requests() {
         Err("`X-Trace` holds characters that no header can have"),
     );
     check("createPet", json!({"body": {}}), Err("`body.name` is missing"));
-    let asked = api.tool("listPets").expect("it").request(
-        "",
-        json!({"X-Trace": "t", "session": "a;b"}).as_object().expect("it"),
-    );
+    let asked = api
+        .tool("listPets")
+        .expect("it")
+        .request(json!({"X-Trace": "t", "session": "a;b"}).as_object().expect("it"));
     let want = [
         ("X-Trace".to_owned(), "t".to_owned()),
         ("Cookie".to_owned(), "session=a%3Bb".to_owned()),
@@ -170,7 +198,7 @@ fn no_value_leads_to_another_path() {
         "{id}",
     ] {
         let arguments = json!({ "id": value });
-        let Ok(asked) = tool.request(api.base(), arguments.as_object().expect("an object")) else {
+        let Ok(asked) = tool.request(arguments.as_object().expect("an object")) else {
             continue;
         };
         let segments: Vec<&str> = asked.target.split('/').collect();
@@ -188,9 +216,7 @@ fn no_value_leads_to_another_path() {
 #[test]
 fn what_is_no_document() {
     let check = |document: Value, want: &str| {
-        let error = Api::of(&document, None, &Selection::default())
-            .err()
-            .expect("it is none");
+        let error = read(&document, &Options::default()).err().expect("it is none");
         assert!(error.message.contains(want), "{error:?}");
     };
     check(json!({}), "this is no OpenAPI document");
@@ -212,8 +238,55 @@ fn what_is_no_document() {
         .collect();
     check(
         json!({"openapi": "3.1.0", "paths": many}),
-        "more than 1000 operations",
+        "more than 10000 operations",
     );
+}
+
+#[test]
+fn a_long_list_has_pages() {
+    let text = "x".repeat(4_000);
+    let paths: serde_json::Map<String, Value> = (0..600)
+        .map(|i| {
+            (
+                format!("/{i}"),
+                json!({"get": {"operationId": format!("t{i}"), "description": text}}),
+            )
+        })
+        .collect();
+    let api = read(&json!({"openapi": "3.1.0", "paths": paths}), &Options::default()).expect("a document");
+    let ask = |cursor: Option<&Value>| {
+        let mut body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}});
+        if let Some(cursor) = cursor {
+            body["params"]["cursor"] = cursor.clone();
+        }
+        let body = body.to_string();
+        match reply(
+            &api,
+            &Message::read(body.as_bytes()).expect("a message"),
+            &Headers::new(),
+        ) {
+            Reply::Message(_, body) => serde_json::from_slice::<Value>(&body).expect("JSON"),
+            _ => panic!("no answer"),
+        }
+    };
+    let (mut names, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let answer = ask(cursor.as_ref());
+        let tools = answer["result"]["tools"].as_array().expect("tools").clone();
+        names.extend(
+            tools
+                .iter()
+                .map(|tool| tool["name"].as_str().expect("a name").to_owned()),
+        );
+        pages += 1;
+        match answer["result"].get("nextCursor") {
+            Some(next) => cursor = Some(next.clone()),
+            None => break,
+        }
+    }
+    let want: Vec<String> = (0..600).map(|i| format!("t{i}")).collect();
+    assert_eq!((pages, names), (3, want));
+    assert_eq!(ask(Some(&json!("x")))["error"]["code"], -32602);
 }
 
 /// The status and the message, or `None` for a call.

@@ -229,14 +229,34 @@ fn a_document_that_changes_is_read_again() {
     eventually("the new name", || {
         listed(&gateway, "bare.test").contains(&"lookAtPet".to_owned())
     });
+}
+
+#[test]
+fn a_document_that_breaks_leaves_the_tools_that_it_had() {
+    let gateway = start();
+    let state = || gateway.api("/api/http/services/pets@file").to_string();
     gateway.write("pets.yml", "openapi: 3.0.3\npaths:\n  /pets: {get: 7}\n");
-    let error = || gateway.api("/api/http/services/pets@file").to_string();
     eventually("the mistake with its place", || {
-        error().contains("pets.yml:3:16: an operation is an object")
+        state().contains("pets.yml:3:16: an operation is an object; the tools of the last document")
+    });
+    assert!(state().contains(r#""status":"warning""#), "{}", state());
+    assert_eq!(
+        listed(&gateway, "bare.test"),
+        ["createPet", "getPet", "deletePet"]
+    );
+    assert!(gateway.log().contains("the last document that made sense stay"));
+
+    let others = ROUTING.replace(
+        "document: '@DIR@/pets.yml'",
+        "document: '@DIR@/pets.yml', operations: {exclude: [{methods: [DELETE]}]}",
+    );
+    gateway.rewrite_routing(&others);
+    eventually("the choice of other tools, which no document has", || {
+        state().contains(r#""status":"disabled""#)
     });
     gateway.write("pets.yml", PETS);
-    eventually("the old name", || {
-        listed(&gateway, "bare.test").contains(&"getPet".to_owned())
+    eventually("the tools that are chosen", || {
+        listed(&gateway, "bare.test") == ["createPet", "getPet"]
     });
 }
 

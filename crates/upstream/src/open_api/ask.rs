@@ -3,7 +3,7 @@
 use super::OpenApi;
 use serde_json::Value;
 use trilithon_flow::{Body, Exchange, FaultKind, Headers, Known, Method, Request, Target, status};
-use trilithon_mcp::openapi::{Answer, Api, Call, result};
+use trilithon_mcp::openapi::{Answer, Call, result};
 
 /// Headers of the caller's request that go on: where it came to and from, and its place in a trace. Nothing of who is asking.
 const ROUTINE: [&str; 12] = [
@@ -30,19 +30,16 @@ pub struct Said {
 
 impl OpenApi {
     /// Makes the call.
-    pub async fn ask(&self, api: &Api, call: &Call<'_>, from: &Request, cx: &mut Exchange) -> Said {
+    pub async fn ask(&self, call: &Call<'_>, from: &Request, cx: &mut Exchange) -> Said {
         let failed = |why: &str| Said {
             message: call.refusal(why),
             failed: true,
         };
-        let asked = match call.tool.request(api.base(), &call.arguments) {
+        let asked = match call.tool.request(&call.arguments) {
             Ok(asked) => asked,
             Err(why) => return failed(&why),
         };
-        let mut headers = self.headers(from);
-        for (name, value) in &asked.headers {
-            headers.set(name, value);
-        }
+        let mut headers = self.headers(from, &asked.headers);
         let target = asked.target;
         let body = asked.body.map(|(kind, bytes)| {
             headers.set_known(Known::ContentType, kind);
@@ -75,6 +72,7 @@ impl OpenApi {
             kind: std::str::from_utf8(kind).unwrap_or_default(),
             body: &body,
             target: &target,
+            schema: call.tool.output(),
         };
         let result = result(call.era, &answer);
         Said {
@@ -83,19 +81,22 @@ impl OpenApi {
         }
     }
 
-    /// The headers of a call, before those of its arguments.
-    fn headers(&self, from: &Request) -> Headers {
+    /// The headers of a call: the caller's, those of its arguments, and the gateway's own, which nobody takes the place of.
+    fn headers(&self, from: &Request, arguments: &[(String, String)]) -> Headers {
         let mut headers = Headers::new();
         let passed = ROUTINE
             .iter()
             .copied()
             .chain(self.pass.iter().map(String::as_str));
-        for name in passed.filter(|name| !headers_of_framing(name)) {
+        for name in passed.filter(|name| !is_of_message(name)) {
             for value in from.headers.get_all(name.as_bytes()) {
                 headers.append(name, value);
             }
         }
         headers.set_known(Known::Accept, "application/json, */*;q=0.5");
+        for (name, value) in arguments {
+            headers.set(name, value);
+        }
         for (name, value) in &self.headers {
             headers.set(name, value.expose());
         }
@@ -104,17 +105,7 @@ impl OpenApi {
 }
 
 /// Headers that say how a message is written, which is never the caller's to say for another message.
-fn headers_of_framing(name: &str) -> bool {
-    const FRAMING: [&str; 9] = [
-        "connection",
-        "content-length",
-        "content-type",
-        "content-encoding",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "upgrade",
-        "expect",
-    ];
-    FRAMING.iter().any(|known| known.eq_ignore_ascii_case(name))
+fn is_of_message(name: &str) -> bool {
+    let known = Known::of(name.as_bytes());
+    known.is_framing() || matches!(known, Known::ContentType | Known::ContentEncoding)
 }

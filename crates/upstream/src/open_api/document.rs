@@ -1,14 +1,15 @@
 //! Reading the document: from its file, within its limit, with the line of what is wrong in it.
 
 use super::size;
-use serde_json::Value;
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use trilithon_flow::BuildError;
-use trilithon_mcp::openapi::{Api, Mistake, Selection};
+use trilithon_mcp::openapi::{Api, Criteria, Document, Options, Selection};
 use trilithon_model::dialect::{self, Dialect};
-use trilithon_model::dynamic::http::OpenApi as Config;
+use trilithon_model::dynamic::http::{OpenApi as Config, OpenApiCriteria};
 use trilithon_model::{Node, Problems, Source};
+use trilithon_wire::json;
 
 /// Whether the option holds the document itself and names no file.
 pub fn is_text(document: &str) -> bool {
@@ -67,25 +68,48 @@ fn too_large(what: &str, limit: u64) -> BuildError {
 ///
 /// # Errors
 /// It cannot be read, or is none: with file, line and column.
-pub fn compile(
-    config: &Config,
-    text: &str,
-    base: Option<&str>,
-    selection: &Selection,
-) -> Result<Api, BuildError> {
+pub fn compile(config: &Config, text: &str) -> Result<Api, BuildError> {
     let name = match is_text(&config.document) {
         true => "document",
         false => &config.document,
     };
-    let document = match text.trim_start().starts_with('{') {
-        true => serde_json::from_str(text).map_err(|e| {
-            let why = e.to_string();
-            let why = why.split(" at line ").next().unwrap_or_default();
-            BuildError::new(format!("{name}:{}:{}: {why}", e.line(), e.column()))
-        })?,
-        false => tree(name, text)?.to_json(),
+    let is_json = text.trim_start().starts_with('{');
+    let json = match is_json {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(tree(name, text)?.to_json().to_string()),
     };
-    Api::of(&document, base, selection).map_err(|mistake| placed(name, text, &document, &mistake))
+    let document = Document::read(&json)
+        .map_err(|error| BuildError::new(format!("{name}:{}: {}", place_in(text, error.at), error.what)))?;
+    let options = Options {
+        base: config.base_path.clone(),
+        selection: selection(config),
+        headers: config.headers.keys().cloned().collect(),
+    };
+    Api::of(&document, &options).map_err(|mistake| {
+        let place = match is_json {
+            true => place_of_name(text, &mistake.at).map(|place| format!("{name}:{place}")),
+            false => place_in_tree(name, text, &mistake.at),
+        };
+        let place = place.unwrap_or_else(|| name.to_owned());
+        BuildError::new(format!("{place}: {}", mistake.message))
+    })
+}
+
+fn selection(config: &Config) -> Selection {
+    let criteria = |all: &[OpenApiCriteria]| {
+        let one = |one: &OpenApiCriteria| Criteria {
+            operation_ids: one.operation_ids.clone(),
+            tags: one.tags.clone(),
+            paths: one.paths.clone(),
+            methods: one.methods.clone(),
+        };
+        all.iter().map(one).collect()
+    };
+    let operations = config.operations.clone().unwrap_or_default();
+    Selection {
+        include: criteria(&operations.include),
+        exclude: criteria(&operations.exclude),
+    }
 }
 
 /// The document with the place of each value.
@@ -98,19 +122,32 @@ fn tree(name: &str, text: &str) -> Result<Node, BuildError> {
     }
 }
 
-/// A mistake with its place. Only now is the place of each value looked for.
-fn placed(name: &str, text: &str, document: &Value, mistake: &Mistake) -> BuildError {
-    // What is missing has no place: the nearest that is there has.
-    let mut names: Vec<&str> = mistake.at.iter().map(String::as_str).collect();
-    while !names.is_empty()
-        && names
-            .iter()
-            .try_fold(document, |value, name| value.get(*name))
-            .is_none()
-    {
-        names.pop();
+/// Where these names lead to, or the nearest that is there: what is missing has no place.
+fn place_in_tree(name: &str, text: &str, at: &[String]) -> Option<String> {
+    let tree = tree(name, text).ok()?;
+    let names: Vec<&str> = at.iter().map(String::as_str).collect();
+    let nearest = (1..=names.len())
+        .rev()
+        .find_map(|count| tree.place(&names[..count]));
+    nearest.map(|span| span.to_string())
+}
+
+/// The same in JSON: line and column.
+fn place_of_name(text: &str, at: &[String]) -> Option<String> {
+    let mut value = json::parse(text.as_bytes()).ok()?;
+    let mut place = None;
+    for name in at {
+        let Some(below) = value.get(name) else { break };
+        place = Some(below.range().start);
+        value = below;
     }
-    let place = tree(name, text).ok().and_then(|tree| tree.place(&names));
-    let place = place.map_or_else(|| name.to_owned(), |span| span.to_string());
-    BuildError::new(format!("{place}: {}", mistake.message))
+    place.map(|at| place_in(text, at))
+}
+
+/// Line and column of a byte.
+fn place_in(text: &str, at: usize) -> String {
+    let before = &text.as_bytes()[..at.min(text.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+    format!("{line}:{column}")
 }

@@ -3,25 +3,29 @@
 
 mod ask;
 mod document;
+mod kept;
 
 use crate::service::{Backend, Child};
+use kept::{Kept, Tools};
+use std::hash::Hash;
 use std::sync::Arc;
 use trilithon_flow::limits::MAX_MCP_BODY;
 use trilithon_flow::{
     BuildError, Exchange, FaultKind, Keep, Known, Method, Reply, Request, Response, Service, SharedMcpCall,
 };
-use trilithon_mcp::openapi::{self, Api, Criteria, Selection};
+use trilithon_mcp::openapi;
 use trilithon_mcp::{Message, error};
 use trilithon_model::Secret;
-use trilithon_model::dynamic::http::{OpenApi as Config, OpenApiCriteria};
+use trilithon_model::dynamic::http::OpenApi as Config;
 use trilithon_wire::headers::is_token;
 
 pub use document::{file, is_text};
 
 /// An `openApi` service.
 pub struct OpenApi {
-    /// Kept over reloads that leave the document as it is.
-    api: Arc<Result<Api, BuildError>>,
+    tools: Tools,
+    /// Held so that the next snapshot finds it.
+    _kept: Arc<Kept>,
     child: Child,
     /// Sent with each call.
     headers: Vec<(String, Secret)>,
@@ -54,20 +58,11 @@ impl OpenApi {
         if let Some(base) = base.filter(|base| !base.is_empty() && !base.starts_with('/')) {
             return Err(BuildError::new(format!("`basePath` `{base}` does not begin with `/`")).at(base, 0));
         }
-        let text = document::read(config)?;
-        let api = keep.get(name, &(&text, config), || {
-            let api = document::compile(config, &text, base, &selection(config));
-            if let Ok(api) = &api {
-                let why = |why: &String| tracing::warn!(service = name, "{why}");
-                api.left_out().iter().for_each(why);
-            }
-            api
-        });
-        if let Err(error) = &*api {
-            return Err(error.clone());
-        }
+        let kept = keep.get(name, &identity(config), Kept::default);
+        let tools = kept.tools(name, config)?;
         Ok(OpenApi {
-            api,
+            tools,
+            _kept: kept,
             child,
             headers: config.headers.clone().into_iter().collect(),
             pass: config.pass_headers.clone(),
@@ -76,9 +71,7 @@ impl OpenApi {
     }
 
     async fn serve(&self, mut req: Request, cx: &mut Exchange) -> Response {
-        let Ok(api) = &*self.api else {
-            return Response::new(503);
-        };
+        let api = &*self.tools.api;
         if req.method != Method::Post || req.upgrade.is_some() {
             let mut res = refused(
                 405,
@@ -108,7 +101,7 @@ impl OpenApi {
             openapi::Reply::Taken => Response::bare(202, ""),
             openapi::Reply::Message(status, body) => json(status, body),
             openapi::Reply::Call(call) => {
-                let answer = self.ask(api, &call, &req, cx).await;
+                let answer = self.ask(&call, &req, cx).await;
                 if answer.failed {
                     tell(&told);
                 }
@@ -123,21 +116,15 @@ fn tell(call: &SharedMcpCall) {
     call.borrow_mut().error = Some("tool_error".into());
 }
 
-fn selection(config: &Config) -> Selection {
-    let criteria = |all: &[OpenApiCriteria]| {
-        let one = |one: &OpenApiCriteria| Criteria {
-            operation_ids: one.operation_ids.clone(),
-            tags: one.tags.clone(),
-            paths: one.paths.clone(),
-            methods: one.methods.clone(),
-        };
-        all.iter().map(one).collect()
-    };
-    let operations = config.operations.clone().unwrap_or_default();
-    Selection {
-        include: criteria(&operations.include),
-        exclude: criteria(&operations.exclude),
-    }
+/// What has to stay the same for tools of an earlier document to be those of this service.
+fn identity(config: &Config) -> impl Hash {
+    let headers: Vec<String> = config.headers.keys().cloned().collect();
+    (
+        config.document.clone(),
+        config.operations.clone(),
+        config.base_path.clone(),
+        headers,
+    )
 }
 
 /// A number of bytes.
@@ -171,6 +158,10 @@ impl Backend for OpenApi {
 
     fn status_refusal(&self) -> String {
         self.child.backend.status_refusal()
+    }
+
+    fn warnings(&self) -> Vec<BuildError> {
+        self.tools.stale.iter().cloned().collect()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::service::fake::{exchange, run};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use trilithon_flow::{Body, Keep};
-use trilithon_model::dynamic::http::OpenApiOperations;
+use trilithon_model::dynamic::http::{OpenApiCriteria, OpenApiOperations};
 use trilithon_testkit::Folder;
 
 const DOCUMENT: &str = "

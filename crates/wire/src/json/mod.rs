@@ -65,9 +65,9 @@ pub enum Fault {
     Surrogate,
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.what {
+        f.write_str(match self {
             Fault::End => "it ends too early",
             Fault::Unexpected => "unexpected character",
             Fault::Trailing => "something follows the value",
@@ -77,8 +77,13 @@ impl fmt::Display for Error {
             Fault::Twice => "a name is there twice",
             Fault::Number => "a number that is not the same to all readers; write it as a string",
             Fault::Surrogate => "half of a surrogate pair",
-        };
-        write!(f, "{what} at byte {}", self.at)
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.what, self.at)
     }
 }
 

@@ -11,7 +11,8 @@ use crate::secret::Secret;
 /// has its own middlewares. Rules for tools are those of the middleware `mcp` in front of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct OpenApi {
-    /// The document, in JSON or YAML: its file, which is read again when it changes, or the text itself. Required.
+    /// The document, in JSON or YAML: its file, or the text itself. A file is read again when it changes; while it makes no sense, the tools
+    /// that it had stay. Required.
     pub document: String,
     /// Name of the service that is the API. Required.
     pub service: String,
