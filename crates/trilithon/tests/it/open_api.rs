@@ -260,6 +260,130 @@ fn a_document_that_breaks_leaves_the_tools_that_it_had() {
     });
 }
 
+const FILES: &str = "\
+openapi: 3.1.0
+info: {title: Files, version: '1'}
+components: {securitySchemes: {key: {type: apiKey, in: header, name: X-Api-Key}}}
+paths:
+  /files:
+    post:
+      operationId: upload
+      parameters: [{name: x-api-key, in: header, required: true, schema: {type: string}}]
+      requestBody:
+        content:
+          multipart/form-data:
+            schema: {type: object, properties: {file: {type: string, format: binary}, name: {type: string}}}
+            encoding: {file: {contentType: image/png}}
+      responses: {'200': {content: {application/json: {schema: {type: object, required: [x], properties: {id: {type: string}}}}}}}
+  /elsewhere: {get: {operationId: elsewhere, servers: [{url: 'https://other.test'}]}}
+servers: [{url: 'https://files.test/v2'}]
+";
+
+#[test]
+fn files_go_to_the_api_and_answers_fit_what_is_said_of_them() {
+    let gateway = gateway()
+        .install(INSTALL)
+        .routing(&ROUTING.replace("pets.yml", "files.yml"))
+        .file("files.yml", FILES)
+        .upstream(
+            "b1",
+            Upstream::answering(|_| {
+                Answer::new(200, r#"{"id":7,"more":1}"#).header("Content-Type", "application/json")
+            }),
+        )
+        .upstream("collector", Upstream::answering(|_| Answer::new(200, "")))
+        .start();
+    assert_eq!(
+        listed(&gateway, "bare.test"),
+        ["upload"],
+        "what is elsewhere is no tool"
+    );
+    let body = json!({"body": {"file": "iVA=", "name": "Rex"}});
+    let answer = ask(&gateway, "bare.test", "", &call("upload", body)).json();
+    assert_eq!(
+        answer["result"]["structuredContent"],
+        json!({"more": 1}),
+        "{answer}"
+    );
+    assert_eq!(answer["result"]["content"][0]["text"], r#"{"id":7,"more":1}"#);
+    let seen = gateway.upstream("b1").last();
+    assert_eq!(
+        (seen.method.as_str(), seen.target.as_str()),
+        ("POST", "/v2/files")
+    );
+    assert_eq!(seen.headers.get("X-Api-Key"), "of-the-gateway");
+    let kind = seen.headers.get("Content-Type");
+    let boundary = kind.strip_prefix("multipart/form-data; boundary=").expect(kind);
+    let part = |head: &str, content: &[u8]| {
+        [
+            format!("--{boundary}\r\n{head}\r\n\r\n").as_bytes(),
+            content,
+            b"\r\n",
+        ]
+        .concat()
+    };
+    let file = part(
+        "Content-Disposition: form-data; name=\"file\"; filename=\"file\"\r\nContent-Type: image/png",
+        b"\x89P",
+    );
+    let name = part("Content-Disposition: form-data; name=\"name\"", b"Rex");
+    let end = format!("--{boundary}--\r\n");
+    assert_eq!(seen.body, [file, name, end.into_bytes()].concat());
+
+    let wrong = json!({"body": {"file": "?"}});
+    let answer = ask(&gateway, "bare.test", "", &call("upload", wrong)).json();
+    assert_eq!(answer["result"]["content"][0]["text"], "`file` is no base64");
+    let own = json!({"x-api-key": "mine"});
+    let answer = ask(&gateway, "bare.test", "", &call("upload", own)).json();
+    assert_eq!(answer["result"]["content"][0]["text"], "`x-api-key` is not known");
+}
+
+/// The names of all pages, and how many pages there were.
+fn pages(gateway: &Gateway, host: &str) -> (Vec<String>, usize) {
+    let (mut names, mut params, mut count) = (Vec::new(), json!({}), 0);
+    loop {
+        let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params});
+        let answer = ask(gateway, host, "", &list).json();
+        let tools = answer["result"]["tools"].as_array().cloned().unwrap_or_default();
+        names.extend(
+            tools
+                .iter()
+                .filter_map(|tool| Some(tool["name"].as_str()?.to_owned())),
+        );
+        count += 1;
+        match answer["result"].get("nextCursor") {
+            Some(next) => params = json!({"cursor": next}),
+            None => return (names, count),
+        }
+    }
+}
+
+#[test]
+fn thousands_of_tools_come_in_pages() {
+    let text = "x".repeat(1_000);
+    let path = |i: usize| {
+        (
+            format!("/{i}"),
+            json!({"get": {"operationId": format!("t{i}"), "description": text}}),
+        )
+    };
+    let paths: serde_json::Map<String, Value> = (0..2_500).map(path).collect();
+    let document = json!({"openapi": "3.1.0", "paths": paths}).to_string();
+    let gateway = gateway()
+        .install(INSTALL)
+        .routing(ROUTING)
+        .file("pets.yml", &document)
+        .upstream("b1", api())
+        .upstream("collector", Upstream::answering(|_| Answer::new(200, "")))
+        .start();
+    let want: Vec<String> = (0..2_500).map(|i| format!("t{i}")).collect();
+    assert_eq!(pages(&gateway, "bare.test"), (want.clone(), 3));
+    assert_eq!(pages(&gateway, "mcp.test").0, want, "rules look at every page");
+    let answer = ask(&gateway, "bare.test", "", &call("t2499", json!({}))).json();
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    assert_eq!(gateway.upstream("b1").last().target, "/2499");
+}
+
 #[test]
 fn it_is_one_of_several_servers() {
     let gateway = start();
