@@ -82,6 +82,10 @@ pub struct McpCall {
     pub version: Option<Name>,
     /// The server that was asked, where one service stands for several.
     pub server: Option<Name>,
+    /// The parked call that this is a round of, the same in all of its rounds: one that a server asked something in the middle of.
+    pub parked: Option<Name>,
+    /// Questions of the server that the answer asks instead of a result.
+    pub asked: u64,
     /// What the call is named by whoever asked for it: the id that a model gave the tool call.
     pub tool_call: Option<Name>,
     /// Why there was no result: the code of an error, or `tool_error` where a tool says that it failed.
@@ -149,10 +153,16 @@ impl McpCall {
         tell("id", self.id.as_deref());
         tell("protocolVersion", self.version.as_deref());
         tell("server", self.server.as_deref());
+        tell("parkedCall", self.parked.as_deref());
         tell("toolCallId", self.tool_call.as_deref());
         tell("error", self.error.as_deref());
         tell("deniedBy", self.denied_by.as_deref());
-        for (name, count) in [("hidden", self.hidden), ("wouldHide", self.would_hide)] {
+        let counts = [
+            ("asked", self.asked),
+            ("hidden", self.hidden),
+            ("wouldHide", self.would_hide),
+        ];
+        for (name, count) in counts {
             if count > 0 {
                 all.insert(name.to_owned(), json!(count));
             }

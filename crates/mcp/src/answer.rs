@@ -121,7 +121,7 @@ fn place_of(message: &Value<'_>, answer: &impl Fn(&str) -> Vec<u8>) -> Place {
     }
 }
 
-fn contains(doc: &[u8], part: &[u8]) -> bool {
+pub(crate) fn contains(doc: &[u8], part: &[u8]) -> bool {
     doc.windows(part.len()).any(|w| w == part)
 }
 

@@ -3,6 +3,7 @@
 //! the middleware.
 #![forbid(unsafe_code)]
 
+mod abilities;
 pub mod answer;
 pub mod bridge;
 pub mod challenge;
@@ -13,6 +14,7 @@ pub mod error;
 mod event_id;
 pub mod header;
 pub mod inward;
+mod level;
 pub mod list;
 pub mod merge;
 pub mod message;
@@ -23,18 +25,23 @@ pub mod openapi;
 pub mod outward;
 mod pack;
 pub mod pins;
+pub mod rounds;
 mod seal;
 mod session;
+pub mod state;
 pub mod tag;
 pub mod texts;
 
+pub use abilities::Abilities;
 pub use cursor::Cursor;
 pub use definition::Definition;
 pub use era::Era;
 pub use event_id::{EventId, Stream};
+pub use level::Level;
 pub use list::List;
 pub use message::{Invalid, Message};
 pub use naming::Naming;
 pub use pins::Pins;
 pub use seal::Seal;
 pub use session::{Leg, Session};
+pub use state::State;

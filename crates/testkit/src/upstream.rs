@@ -62,12 +62,14 @@ impl Answer {
     }
 }
 
+type Writing = Arc<dyn Fn(&Seen, &mut dyn Write) -> io::Result<()> + Send + Sync>;
 type Answering = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
 
 #[derive(Clone)]
 enum Manner {
     Echo,
     Answer(Answering),
+    Write(Writing),
     Script(Arc<[Act]>),
 }
 
@@ -93,6 +95,13 @@ impl Upstream {
     /// Answers what `answer` makes of the request.
     pub fn answering(answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Upstream {
         Upstream::start(Manner::Answer(Arc::new(answer)))
+    }
+
+    /// Lets `write` answer each request in literal bytes and its own time; the connection closes behind it.
+    pub fn writing(
+        write: impl Fn(&Seen, &mut dyn Write) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Upstream {
+        Upstream::start(Manner::Write(Arc::new(write)))
     }
 
     /// Answers each request with these literal bytes, then goes on with the connection.
@@ -289,6 +298,12 @@ impl Shared {
                 None => Ok(Next::End),
                 Some(seen) => self.reply(stream, &seen, answer(&seen)),
             },
+            Manner::Write(write) => {
+                if let Some(seen) = self.request(stream, connection)? {
+                    write(&seen, stream.get_mut())?;
+                }
+                Ok(Next::End)
+            }
             Manner::Echo => match self.request(stream, connection)? {
                 None => Ok(Next::End),
                 Some(seen) if seen.headers.has("upgrade") => upgrade(stream, &seen),

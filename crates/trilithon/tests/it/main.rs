@@ -32,6 +32,7 @@ mod mcp;
 mod model_failover;
 mod models;
 mod open_api;
+mod parked_calls;
 mod passwords;
 mod paths;
 mod policy;

@@ -123,7 +123,7 @@ impl Federation {
     ) -> Result<Bytes, Failure> {
         let bridge = match session {
             Some(_) => None,
-            None => self.bridge(server, head, cx).await?,
+            None => self.bridge(server, head, &body, cx).await?,
         };
         let mut res = match (session, &bridge) {
             (Some(session), _) => self.deliver(session, server, head, body, cx).await?.1,

@@ -1,5 +1,6 @@
 //! Building the service: what the configuration may say, and what outlives a reload.
 
+use super::parked::{Bounds, Parked};
 use super::server::Server;
 use super::stream::Places;
 use super::table::Table;
@@ -39,11 +40,12 @@ impl McpServers {
             }
         }
         let max_age = sessions.max_age.to_std().as_secs();
-        if max_age == 0 || config.timeout.to_std().is_zero() {
-            return Err(
-                BuildError::new("`sessions.maxAge` and `timeout` must be longer than zero")
-                    .help("write times such as `24h` and `10s`"),
-            );
+        let waiting = config.parked_calls.clone().unwrap_or_default();
+        if max_age == 0 || config.timeout.to_std().is_zero() || waiting.max_age.to_std().is_zero() {
+            return Err(BuildError::new(
+                "`sessions.maxAge`, `parkedCalls.maxAge` and `timeout` must be longer than zero",
+            )
+            .help("write times such as `24h` and `10s`"));
         }
         let number = |option: &str, value: i64| {
             let fits = u64::try_from(value).ok().filter(|n| *n > 0);
@@ -52,6 +54,14 @@ impl McpServers {
             })
         };
         let max_streams = number("maxStreams", config.max_streams)?;
+        let count = |option: &str, value: i64| {
+            number(option, value).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
+        };
+        let bounds = Bounds {
+            max: count("parkedCalls.max", waiting.max)?,
+            max_per_caller: count("parkedCalls.maxPerCaller", waiting.max_per_caller)?,
+            max_age: waiting.max_age.to_std(),
+        };
         let servers = config.servers.iter().zip(children).map(|(server, child)| {
             let naming = Naming::new(prefix(config, server), &config.separator);
             Arc::new(Server::build(name, server, naming, child.backend, keep))
@@ -62,6 +72,7 @@ impl McpServers {
             servers: servers.collect(),
             seal: keep.get(name, &sessions.secrets, || Seal::new(secrets)),
             table: keep.get(name, &(), Table::default),
+            parked: keep.get(name, &bounds, || Parked::new(name, bounds)),
             places: keep.get(name, &max_streams, || Places::new(max_streams)),
             max_age,
             timeout: config.timeout.to_std(),

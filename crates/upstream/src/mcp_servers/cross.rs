@@ -1,8 +1,8 @@
 //! Clients of one era and servers of the other.
 //!
 //! A client of the second era has no session, and a server of the first wants one: the gateway has one with it for each caller
-//! ([`Bridge`]). It says that it can be asked nothing, since such a client cannot be asked while its call is under way; messages get
-//! numbers of their own in it. The other way round there is nothing to open, and what such a server wants to know before it
+//! ([`Bridge`]), for what that client can be asked; messages get numbers of their own in it, and a call that must wait for what the client
+//! is asked is parked ([`super::parked`]). The other way round there is nothing to open, and what such a server wants to know before it
 //! answers is asked of the client in the stream that will hold the answer ([`super::converse`]).
 
 use super::Federation;
@@ -13,7 +13,7 @@ use aws_lc_rs::digest;
 use bytes::Bytes;
 use std::sync::Arc;
 use trilithon_flow::{Exchange, Method, Request};
-use trilithon_mcp::{Era, Leg, Message, Session, bridge, header};
+use trilithon_mcp::{Abilities, Era, Leg, Level, Message, Session, bridge, header};
 
 /// A session of the gateway's own with a server of the first era, for one caller.
 pub struct Bridge {
@@ -33,7 +33,7 @@ impl Bridge {
 }
 
 impl Federation {
-    /// How a client of the second era reaches a server; `None` for one that speaks that era itself.
+    /// How a client of the second era reaches a server with the message `body`; `None` for one that speaks that era itself.
     ///
     /// # Errors
     /// Nobody knows what it speaks, and it does not say.
@@ -41,22 +41,26 @@ impl Federation {
         &self,
         server: &Server,
         head: &Request,
+        body: &[u8],
         cx: &Exchange,
     ) -> Result<Option<Bridge>, Failure> {
         if self.is_modern(server, head, &mut cx.side()).await? {
             return Ok(None);
         }
+        let capabilities = Abilities::of(body).json();
         let client = format!(
             r#"{{"name":"trilithon","version":"{}"}}"#,
             env!("CARGO_PKG_VERSION")
         );
         let version = Era::LEGACY.last().copied().unwrap_or_default();
         let session = Session {
-            number: number(cx),
+            number: number(cx, &capabilities),
             principal: principal(cx),
             created: now(),
-            hello: format!(r#"{{"protocolVersion":"{version}","capabilities":{{}},"clientInfo":{client}}}"#)
-                .into(),
+            hello: format!(
+                r#"{{"protocolVersion":"{version}","capabilities":{capabilities},"clientInfo":{client}}}"#
+            )
+            .into(),
             legs: Vec::new(),
         };
         Ok(Some(Bridge {
@@ -64,6 +68,34 @@ impl Federation {
             // As large as all readers of numbers take them.
             number: fastrand::u64(1..1 << 53),
         }))
+    }
+
+    /// Lets a server tell from `level` on in a session; nothing changes when it tells that much already. What it tells more than one
+    /// client wants is left out on the way.
+    pub async fn tell_from(
+        &self,
+        level: Level,
+        server: &Server,
+        bridge: &Bridge,
+        leg: &Leg,
+        head: &Request,
+        cx: &Exchange,
+    ) {
+        let slot = self.table.entry(&bridge.session.number).slot(&server.name);
+        if !slot.lowers(level) {
+            return;
+        }
+        let (id, level) = (fastrand::u64(1..1 << 53), level.as_str());
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"logging/setLevel","params":{{"level":"{level}"}}}}"#
+        );
+        let req = server.request_in(leg, head, Method::Post, body);
+        let mut side = cx.side();
+        let asking = async { ask::answer(&mut server.backend.call(req, &mut side).await).await };
+        // One that does not log does not take it.
+        if let Ok(Err(failure)) = tokio::time::timeout(self.timeout, asking).await {
+            tracing::debug!(server = &*server.name, %failure, "a server of tools takes no level");
+        }
     }
 
     async fn is_modern(&self, server: &Server, head: &Request, cx: &mut Exchange) -> Result<bool, Failure> {
@@ -129,10 +161,20 @@ pub fn is_modern(leg: &Leg) -> bool {
     Era::of(&leg.version) == Era::Modern
 }
 
-/// The session that the gateway has with servers for a caller: the same for all messages, and nobody else's.
-fn number(cx: &Exchange) -> [u8; 16] {
+/// The session that the gateway has with servers for a caller: the same for all messages of clients that can be asked the same, and
+/// nobody else's.
+fn number(cx: &Exchange, capabilities: &str) -> [u8; 16] {
+    hash([b"bridge", &principal(cx), cx.caller(), capabilities.as_bytes()])
+}
+
+/// Tells callers apart, also where nobody knows who they are.
+pub fn caller(cx: &Exchange) -> [u8; 16] {
+    hash([b"caller", &principal(cx), cx.caller(), b""])
+}
+
+fn hash(parts: [&[u8]; 4]) -> [u8; 16] {
     let mut hash = digest::Context::new(&digest::SHA256);
-    for part in [&b"bridge"[..], &principal(cx), cx.caller()] {
+    for part in parts {
         hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -161,8 +203,18 @@ impl Cancel {
         }
     }
 
+    /// The session that the call is made in.
+    pub fn leg(&self) -> &Leg {
+        &self.leg
+    }
+
+    /// It was made in another one.
+    pub fn in_session(&mut self, leg: Leg) {
+        self.leg = leg;
+    }
+
     /// The answer was given.
-    pub fn answered(mut self) {
+    pub fn answered(&mut self) {
         self.exchange = None;
     }
 }

@@ -86,7 +86,7 @@ impl Federation {
         cx: &mut Exchange,
     ) -> Result<Bytes, Failure> {
         let asking = async {
-            match self.bridge(server, head, cx).await? {
+            match self.bridge(server, head, &body, cx).await? {
                 None => self.ask(server, None, head, body, cx).await,
                 Some(bridge) => {
                     self.leg(&bridge.session, server, None, head, cx).await?;

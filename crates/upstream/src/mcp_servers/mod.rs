@@ -18,6 +18,7 @@ mod initialize;
 mod legs;
 mod list;
 mod listen;
+mod parked;
 mod pass_on;
 mod post;
 mod presence;
@@ -27,12 +28,14 @@ mod room;
 mod route;
 mod send;
 mod server;
+mod states;
 mod stream;
 mod subscribe;
 mod table;
 mod told;
 
 use crate::service::Backend;
+use parked::Parked;
 use server::Server;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +55,7 @@ struct Federation {
     seal: Arc<Seal>,
     table: Arc<Table>,
     places: Arc<Places>,
+    parked: Arc<Parked>,
     /// Seconds that a session lasts.
     max_age: u64,
     timeout: Duration,

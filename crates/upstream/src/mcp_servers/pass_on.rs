@@ -5,6 +5,7 @@ use super::converse::Conversation;
 use super::post::Call;
 use super::send::Crossing;
 use super::server::Server;
+use super::states::Sealer;
 use super::stream::{self, Out, Telling};
 use super::told::Outcome;
 use super::{Federation, answer};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{Body, Exchange, Known, Response};
 use trilithon_mcp::bridge::{self, Questions};
-use trilithon_mcp::{Era, EventId, Session, Stream, header, outward};
+use trilithon_mcp::{Era, EventId, Session, Stream, header, outward, rounds};
 use trilithon_wire::json;
 
 impl Federation {
@@ -45,8 +46,11 @@ impl Federation {
             };
             let telling = Telling::new(server.clone(), call.id(), call.era);
             let telling = match crossing {
+                Crossing::None if may_give(call) => telling.sealing(Sealer::new(self, server, call, cx)),
                 Crossing::None => telling,
-                Crossing::Down(cancel) => telling.bridged(call.message.method(), cancel),
+                Crossing::Down(cancel) => {
+                    return self.begin(server, res.body.take(), cancel, place, call, cx);
+                }
                 Crossing::Up(session, body) => {
                     let talk = self.conversation(server, session, body, call, cx);
                     return talk.answer(res, self.keep_alive, place);
@@ -57,7 +61,8 @@ impl Federation {
             return res;
         }
         let same = matches!(crossing, Crossing::None);
-        if well && (res.body.is_empty() || (same && server.naming.is_plain() && is_json(&res))) {
+        let stays = same && server.naming.is_plain() && is_json(&res) && !may_give(call);
+        if well && (res.body.is_empty() || stays) {
             return res;
         }
         match read(&mut res, server).await {
@@ -87,8 +92,12 @@ impl Federation {
         cx: &Exchange,
     ) -> Response {
         res.body = Body::from(match crossing {
+            Crossing::None if may_give(call) => {
+                let sealed = Sealer::new(self, server, call, cx).seal(&body);
+                sealed.map_or(body, Into::into)
+            }
             Crossing::None => body,
-            Crossing::Down(cancel) => {
+            Crossing::Down(mut cancel) => {
                 cancel.answered();
                 let id = call.id().unwrap_or("null");
                 match bridge::modern_answer(&body, id, call.message.method()) {
@@ -138,6 +147,11 @@ impl Federation {
             exchange: cx.side(),
         }
     }
+}
+
+/// Whether an answer may hold what the server wants to have back.
+fn may_give(call: &Call<'_>) -> bool {
+    call.era == Era::Modern && rounds::may_ask(call.message.method())
 }
 
 /// The message in an answer that is none of a stream, whatever its status.

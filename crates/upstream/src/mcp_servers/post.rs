@@ -1,12 +1,14 @@
 //! A message of a client: read, and brought to who it is for.
 
+use super::parked::{Client, Said};
 use super::{Federation, answer};
 use bytes::Bytes;
 use std::sync::Arc;
+use tokio::sync::mpsc::Receiver;
 use trilithon_flow::{Exchange, FaultKind, Known, Request, Response};
 use trilithon_mcp::error::{HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, unsupported_version};
-use trilithon_mcp::message::{CAPABILITIES, VERSION};
-use trilithon_mcp::{Era, Invalid, List, Message, header};
+use trilithon_mcp::message::{CAPABILITIES, LOG_LEVEL, VERSION};
+use trilithon_mcp::{Abilities, Era, Invalid, Level, List, Message, header};
 use trilithon_wire::json::Kind;
 
 /// A message that was read.
@@ -22,6 +24,21 @@ impl Call<'_> {
     /// The message's `id`, as it is written; `None` for a notification.
     pub fn id(&self) -> Option<&str> {
         self.message.id.as_ref().map(|id| id.raw())
+    }
+
+    /// What the client says it can be asked, in the second era.
+    pub fn abilities(&self) -> Abilities {
+        Abilities::read(self.message.meta(CAPABILITIES).as_ref())
+    }
+
+    /// What the client wants to be told of what servers log, in the second era.
+    pub fn level(&self) -> Option<Level> {
+        Level::read(self.message.meta(LOG_LEVEL).as_ref())
+    }
+
+    /// The client, for a call that is heard by whoever repeats it.
+    pub fn client(&self) -> (Client, Receiver<Said>) {
+        Client::new(self.id().unwrap_or("null"), self.abilities(), self.level())
     }
 }
 

@@ -5,10 +5,12 @@ use super::post::Call;
 use super::server::Server;
 use super::told::Outcome;
 use super::{Federation, answer};
+use bytes::Bytes;
 use std::sync::Arc;
 use trilithon_flow::{Exchange, Response};
 use trilithon_mcp::error::{INVALID_PARAMS, METHOD_NOT_FOUND};
 use trilithon_mcp::inward::Named;
+use trilithon_mcp::state::{self, Of};
 use trilithon_mcp::{Era, Session};
 
 /// JSON-RPC's code for a resource that is not there, in the first era.
@@ -50,10 +52,19 @@ impl Federation {
         if let Some(call) = &cx.mcp_call {
             call.borrow_mut().server = Some(server.name.clone());
         }
-        let body = match &inner {
+        let state = match self.state(server, call, cx) {
+            Ok(Some(Of::Parked(round))) => return self.resume(server, round, call, cx).await,
+            Ok(Some(Of::Server(state))) => Some(state),
+            Ok(None) => None,
+            Err(refusal) => return refusal,
+        };
+        let mut body: Bytes = match &inner {
             Some((inner, named)) => named.replaced(call.body, inner).into(),
             None => call.body.clone(),
         };
+        if let Some(brought) = state.and_then(|state| state::brought(&body, &state)) {
+            body = brought.into();
+        }
         let sent = self
             .send(server, inner.as_ref().map(|(i, _)| &**i), body, call, session, cx)
             .await;

@@ -42,16 +42,20 @@ impl Federation {
                 false => (res, Crossing::None),
             });
         }
-        if let Some(bridge) = self.bridge(server, call.head, cx).await? {
+        if let Some(bridge) = self.bridge(server, call.head, call.body, cx).await? {
             if !crosses(call.message.method()) {
                 // The server may have it, but no client of the second era does.
                 return Err(Failure::Error(METHOD_NOT_FOUND, String::new()));
             }
             let leg = self.leg(&bridge.session, server, None, call.head, cx).await?;
+            if let Some(level) = call.level() {
+                self.tell_from(level, server, &bridge, &leg, call.head, cx).await;
+            }
             // The client may leave from now on.
-            let cancel = Box::new(Cancel::new(server, leg, call.head, bridge.number, cx));
+            let mut cancel = Box::new(Cancel::new(server, leg, call.head, bridge.number, cx));
             let body = bridge.renumbered(&body).into();
-            let (_, res) = self.deliver(&bridge.session, server, call.head, body, cx).await?;
+            let (leg, res) = self.deliver(&bridge.session, server, call.head, body, cx).await?;
+            cancel.in_session(leg);
             return Ok((res, Crossing::Down(cancel)));
         }
         let mut req = server.request(call.head, Method::Post, body);

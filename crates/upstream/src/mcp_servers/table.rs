@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
-use trilithon_mcp::Leg;
+use trilithon_mcp::{Leg, Level};
 
 /// Sessions of each of the two generations.
 const MOST: usize = 32 * 1024;
@@ -59,6 +59,8 @@ pub struct Entry {
 pub struct Slot {
     leg: Mutex<Option<Leg>>,
     pub subscriptions: Subscriptions,
+    /// From where on the server tells in it, if the gateway said so itself.
+    level: Mutex<Option<Level>>,
     /// Held by who is opening one: the others wait for that.
     pub opening: tokio::sync::Mutex<()>,
 }
@@ -149,11 +151,23 @@ impl Entry {
 }
 
 impl Slot {
+    /// Whether the server has to be told that more is wanted; it is from now on.
+    pub fn lowers(&self, level: Level) -> bool {
+        let mut known = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let lower = known.is_none_or(|known| level < known);
+        if lower {
+            *known = Some(level);
+        }
+        lower
+    }
+
     pub fn get(&self) -> Option<Leg> {
         self.leg.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The session with the server is another one, which knows of nothing.
     pub fn set(&self, leg: Leg) {
+        *self.level.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.leg.lock().unwrap_or_else(PoisonError::into_inner) = Some(leg);
     }
 }
@@ -192,7 +206,12 @@ mod tests {
             id: Some("s1".into()),
             version: "2025-11-25".into(),
         };
-        entry.slot("a").set(leg.clone());
+        let slot = entry.slot("a");
+        slot.set(leg.clone());
+        let lowers = [Level::Info, Level::Error, Level::Info, Level::Debug].map(|level| slot.lowers(level));
+        assert_eq!(lowers, [true, false, false, true]);
+        slot.set(leg.clone());
+        assert!(slot.lowers(Level::Error), "another session");
         assert_eq!((entry.leg("a"), entry.leg("b")), (Some(leg), None));
         assert!(!entry.has_ended());
     }

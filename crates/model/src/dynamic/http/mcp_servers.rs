@@ -24,6 +24,9 @@ pub struct McpServers {
     /// Largest message of a client, in bytes.
     #[config(default = 1_048_576)]
     pub max_request_body_size: i64,
+    /// Calls of clients that speak revision 2026-07-28 or later to servers that do not, while these wait for what the client was asked.
+    #[config(default = Some(McpParkedCalls::default()), allow_empty)]
+    pub parked_calls: Option<McpParkedCalls>,
     /// Streams of this service that are open at once, at most: those that clients listen to, and answers that are streams.
     #[config(default = 10_000)]
     pub max_streams: i64,
@@ -64,4 +67,19 @@ pub struct McpSessions {
     /// How long a session lasts; clients then open another one.
     #[config(default = Duration::from_secs(24 * 60 * 60))]
     pub max_age: Duration,
+}
+
+/// How many calls wait for their clients' answers, and for how long. Such a call is answered with the server's questions, and goes on
+/// when the client repeats it with what it answers; what it is in the middle of is at the server meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct McpParkedCalls {
+    /// How long a call waits for its client at a time; it is then cancelled.
+    #[config(default = Duration::from_secs(5 * 60))]
+    pub max_age: Duration,
+    /// Calls that wait, at most. One more is answered with an error, and cancelled.
+    #[config(default = 1000)]
+    pub max: i64,
+    /// Calls of one caller that wait, at most. For one more the one that waits for longest is cancelled.
+    #[config(default = 16)]
+    pub max_per_caller: i64,
 }

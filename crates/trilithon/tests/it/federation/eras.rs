@@ -167,3 +167,52 @@ fn clients_of_one_era_reach_servers_of_the_other() {
         (&json!(5), r#"{"text":"yes"} "s""#)
     );
 }
+
+#[test]
+fn what_a_server_wants_to_have_back_is_its_owners() {
+    let (a, b) = (Tools::new("a"), Tools::that("b", Speaks::Modern));
+    let gateway = start(&a, &b);
+    let ask = |key: &str, nonce: &str, responses: &Value, state: &Value| {
+        let key = format!("X-Key: {key}");
+        let lines = [
+            &*key,
+            "MCP-Protocol-Version: 2026-07-28",
+            "Mcp-Method: tools/call",
+            "Mcp-Name: b_ask",
+        ];
+        let mut params = json!({"name": "b_ask", "arguments": {"nonce": nonce}, "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {"sampling": {}}}});
+        if !state.is_null() {
+            (params["inputResponses"], params["requestState"]) = (responses.clone(), state.clone());
+        }
+        let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+        Client::new(&gateway, "keyed.test", &lines)
+            .send("POST", &message.to_string())
+            .json()
+    };
+    let asked = ask("ann-key", "1", &Value::Null, &Value::Null);
+    let state = &asked["result"]["requestState"];
+    assert!(
+        state.as_str().is_some_and(|state| state.starts_with("v1.")),
+        "{asked}"
+    );
+    let before = gateway.upstream("b").requests();
+    let given = json!({"q": {"text": "yes"}});
+    let damaged = json!(format!("{}-TAMPERED", state.as_str().unwrap()));
+    for (key, nonce, state) in [
+        ("bob-key", "1", state),
+        ("ann-key", "2", state),
+        ("ann-key", "1", &damaged),
+        ("ann-key", "1", &json!("s")),
+    ] {
+        let refused = ask(key, nonce, &given, state);
+        assert_eq!(refused["error"]["code"], -32602, "{key} {nonce}: {refused}");
+    }
+    assert_eq!(
+        gateway.upstream("b").requests(),
+        before,
+        "nobody asked the server"
+    );
+    let answer = ask("ann-key", "1", &given, state);
+    assert_eq!(said(&answer), r#"{"text":"yes"} "s""#);
+}

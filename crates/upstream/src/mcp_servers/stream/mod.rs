@@ -1,11 +1,13 @@
 //! Streams of events to a client, which any number of tellers write into: one for the answer of one server, one for each server
 //! that is listened to. Tellers run while the client reads, and end with the stream.
 
+mod events;
 mod out;
 mod places;
 mod relay;
 mod telling;
 
+pub use events::Events;
 pub use out::Out;
 pub use places::{Place, Places};
 pub use relay::relay;

@@ -2,41 +2,18 @@
 
 use super::super::answer::server_failed_body;
 use super::super::ask::Failure;
-use super::{Out, Telling};
-use trilithon_flow::limits::MAX_MCP_ANSWER;
-use trilithon_flow::{Body, Fault, FaultKind};
-use trilithon_wire::sse::Frames;
+use super::{Events, Out, Telling};
+use trilithon_flow::{Body, Fault};
 
 /// Passes on the events of a body until its end.
 ///
 /// # Errors
 /// It breaks off, or an event is too large.
 pub async fn relay(body: &mut Body, telling: &mut Telling, out: &Out) -> Result<(), Fault> {
-    let mut cut = Frames::new(MAX_MCP_ANSWER);
-    let mut held: Vec<u8> = Vec::new();
+    let mut events = Events::new(body.take());
     loop {
         out.room().await;
-        let chunk = body.chunk().await.transpose()?;
-        let ended = chunk.is_none();
-        held.extend_from_slice(&chunk.unwrap_or_default());
-        let mut used = 0;
-        loop {
-            let rest = held.get(used..).unwrap_or_default();
-            let next = cut.next_or_rest(rest, ended);
-            let too_large = |_| {
-                Fault::new(
-                    FaultKind::TooLarge,
-                    "an event of the server's stream is too large",
-                )
-            };
-            let Some(frame) = next.map_err(too_large)? else {
-                break;
-            };
-            let raw = rest.get(..frame.len).unwrap_or_default();
-            telling.event(raw, &frame, out);
-            used += frame.len;
-        }
-        held.drain(..used);
+        let ended = events.more(|raw, frame| telling.event(raw, frame, out)).await?;
         if ended {
             return Ok(());
         }

@@ -2,8 +2,8 @@
 
 use super::super::answer::server_failed_body;
 use super::super::ask::Failure;
-use super::super::cross::Cancel;
 use super::super::server::Server;
+use super::super::states::Sealer;
 use super::super::subscribe::News;
 use super::Out;
 use std::borrow::Cow;
@@ -11,9 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use trilithon_mcp::Era;
-use trilithon_mcp::bridge::{self, Questions};
+use trilithon_mcp::bridge::Questions;
 use trilithon_mcp::outward::{self, Kind};
-use trilithon_wire::json;
 use trilithon_wire::sse::Frame;
 
 /// What is told of one server, and what was told so far.
@@ -33,8 +32,8 @@ pub struct Telling {
 /// What becomes of messages besides.
 enum Manner {
     Plain,
-    /// The server speaks the first era and the client the second, who asked with this method.
-    Bridged(Box<str>, Option<Box<Cancel>>),
+    /// What the server wants to have back is sealed.
+    Sealing(Box<Sealer>),
     /// What the server wants to know before it answers is put aside.
     Conversing(Option<Questions>),
     /// This is one of several subscriptions, which are told together.
@@ -59,9 +58,9 @@ impl Telling {
         self.by(Manner::Subscribed(news))
     }
 
-    /// The same over a bridge from a server of the first era to a client of the second, who asked with `method`.
-    pub fn bridged(self, method: &str, cancel: Box<Cancel>) -> Telling {
-        self.by(Manner::Bridged(method.into(), Some(cancel)))
+    /// The same between two of the second era.
+    pub fn sealing(self, sealer: Sealer) -> Telling {
+        self.by(Manner::Sealing(Box::new(sealer)))
     }
 
     /// The same with a server whose questions are put aside.
@@ -138,7 +137,7 @@ impl Telling {
             tracing::warn!(server = &*self.server.name, %error, "an event of a server of tools is left out");
         });
         let passed = passed.ok()?;
-        let doc = passed.doc.map_or(Cow::Borrowed(data), Cow::Owned);
+        let mut doc = passed.doc.map_or(Cow::Borrowed(data), Cow::Owned);
         let is_answer = passed.kind == Kind::Answer;
         match &mut self.manner {
             Manner::Conversing(questions) if is_answer => {
@@ -147,7 +146,12 @@ impl Telling {
                     return None;
                 }
             }
-            Manner::Plain | Manner::Conversing(_) => {}
+            Manner::Sealing(sealer) if is_answer => {
+                if let Some(sealed) = sealer.seal(&doc) {
+                    doc = Cow::Owned(sealed);
+                }
+            }
+            Manner::Plain | Manner::Sealing(_) | Manner::Conversing(_) => {}
             Manner::Subscribed(news) => {
                 self.answered |= is_answer;
                 if !is_answer {
@@ -155,25 +159,8 @@ impl Telling {
                 }
                 return None;
             }
-            // The server was told that the client can be asked nothing, and of the second era's clients few want to be told.
-            Manner::Bridged(..) if !is_answer => {
-                return (passed.kind == Kind::Notification && !is_log(&doc)).then_some(doc);
-            }
-            Manner::Bridged(method, cancel) => {
-                self.answered = true;
-                if let Some(cancel) = cancel.take() {
-                    cancel.answered();
-                }
-                let id = self.id.as_deref().unwrap_or("null");
-                return bridge::modern_answer(&doc, id, method).ok().map(Cow::Owned);
-            }
         }
         self.answered |= is_answer;
         Some(doc)
     }
-}
-
-fn is_log(doc: &[u8]) -> bool {
-    let method = json::parse(doc).ok().and_then(|root| root.get("method")?.text());
-    method.is_some_and(|method| method.is("notifications/message"))
 }

@@ -1,0 +1,573 @@
+//! Clients of the second era and a server of the first that asks while it answers: the call is parked, the client is asked in the
+//! place of a result, and the call goes on when it comes back; and nobody else gets into it.
+
+use crate::world::INSTALL;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use trilithon_testkit::{Gateway, GatewayBuilder, PATIENCE, RawClient, Seen, Upstream, until};
+
+/// A server of the first era; sessions are named by number, and know what their client can be asked.
+#[derive(Clone, Default)]
+struct Asking {
+    sessions: Arc<Mutex<HashMap<String, Value>>>,
+    /// What clients answered, by session and number of the question.
+    answers: Arc<Mutex<HashMap<(String, String), Value>>>,
+    cancelled: Arc<Mutex<Vec<Value>>>,
+    number: Arc<AtomicUsize>,
+}
+
+/// A call that the server answers.
+struct Answering<'a> {
+    server: &'a Asking,
+    session: String,
+    /// The number of the call.
+    id: &'a Value,
+    out: &'a mut dyn Write,
+}
+
+impl Asking {
+    fn upstream(&self) -> Upstream {
+        let server = self.clone();
+        Upstream::writing(move |seen, out| server.serve(seen, out))
+    }
+
+    fn number(&self) -> usize {
+        self.number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn serve(&self, seen: &Seen, out: &mut dyn Write) -> io::Result<()> {
+        let message: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
+        let session = seen.headers.get("Mcp-Session-Id").to_owned();
+        let (id, params) = (&message["id"], &message["params"]);
+        let known = self.sessions.lock().unwrap().contains_key(&session);
+        match message["method"].as_str() {
+            Some("initialize") => {
+                let session = format!("session-{}", self.number());
+                let mut sessions = self.sessions.lock().unwrap();
+                sessions.insert(session.clone(), params["capabilities"].clone());
+                let result = json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}, "logging": {}},
+                    "serverInfo": {"name": "asking", "version": "1"}});
+                plain(out, &format!("Mcp-Session-Id: {session}\r\n"), id, &result)
+            }
+            _ if !known => {
+                let status = if session.is_empty() { 400 } else { 404 };
+                write!(
+                    out,
+                    "HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
+            }
+            Some("tools/list") => plain(out, "", id, &json!({"tools": [{"name": "greet"}]})),
+            Some("logging/setLevel") => plain(out, "", id, &json!({})),
+            Some("tools/call") => {
+                write!(
+                    out,
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+                )?;
+                let server = self;
+                Answering {
+                    server,
+                    session,
+                    id,
+                    out,
+                }
+                .answer(params)
+            }
+            other => {
+                match other {
+                    None => {
+                        let key = (session, id.to_string());
+                        self.answers.lock().unwrap().insert(key, message);
+                    }
+                    Some("notifications/cancelled") => {
+                        self.cancelled.lock().unwrap().push(params["requestId"].clone());
+                    }
+                    Some(_) => {}
+                }
+                write!(
+                    out,
+                    "HTTP/1.1 202 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                )
+            }
+        }
+    }
+
+    fn cancelled(&self) -> usize {
+        self.cancelled.lock().unwrap().len()
+    }
+}
+
+fn plain(out: &mut dyn Write, headers: &str, id: &Value, result: &Value) -> io::Result<()> {
+    let body = json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string();
+    write!(
+        out,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+impl Answering<'_> {
+    fn answer(&mut self, params: &Value) -> io::Result<()> {
+        let said = match params["name"].as_str().unwrap_or_default() {
+            "greet" => {
+                let name = self.elicit("name")?;
+                format!("hello {name}, {}", params["arguments"]["nonce"])
+            }
+            "twice" => {
+                let name = self.elicit("name")?;
+                self.tell(
+                    "notifications/progress",
+                    &json!({"progressToken": "p", "progress": 1}),
+                )?;
+                let color = self.elicit("color")?;
+                format!("{name} likes {color}")
+            }
+            "both" => {
+                let (name, roots) = (self.server.number(), self.server.number());
+                let asked = [
+                    question(
+                        name,
+                        "elicitation/create",
+                        &json!({"message": "name?", "requestedSchema": {}}),
+                    ),
+                    question(roots, "roots/list", &json!({})),
+                    question(99_999, "ping", &json!({})),
+                ];
+                let events: String = asked.iter().map(|asked| format!("data: {asked}\n\n")).collect();
+                self.out.write_all(events.as_bytes())?;
+                self.out.flush()?;
+                let (name, roots) = (self.wait(name)?, self.wait(roots)?);
+                let ping = self.wait(99_999)?;
+                format!(
+                    "{} {} {}",
+                    name["result"]["content"]["name"], roots["result"]["roots"], ping["result"]
+                )
+            }
+            "sample" => {
+                let number = self.server.number();
+                self.event(&question(
+                    number,
+                    "sampling/createMessage",
+                    &json!({"messages": []}),
+                ))?;
+                self.wait(number)?["error"]["code"].to_string()
+            }
+            "can" => self.server.sessions.lock().unwrap()[&self.session].to_string(),
+            "talk" => {
+                for level in ["debug", "warning"] {
+                    self.tell("notifications/message", &json!({"level": level, "data": level}))?;
+                }
+                self.tell("notifications/tools/list_changed", &json!({}))?;
+                "talked".to_owned()
+            }
+            _ => {
+                // It takes its time, and says so until nobody listens.
+                let gone = until(PATIENCE, || {
+                    self.tell(
+                        "notifications/progress",
+                        &json!({"progressToken": "p", "progress": 1}),
+                    )
+                    .err()
+                });
+                return gone.map_or(Ok(()), Err);
+            }
+        };
+        let result = json!({"content": [{"type": "text", "text": said}]});
+        self.event(&json!({"jsonrpc": "2.0", "id": self.id, "result": result}))
+    }
+
+    fn elicit(&mut self, what: &str) -> io::Result<String> {
+        let number = self.server.number();
+        let params = json!({"message": format!("{what}?"), "requestedSchema": {"type": "object"}});
+        self.event(&question(number, "elicitation/create", &params))?;
+        let answer = self.wait(number)?;
+        Ok(answer["result"]["content"][what]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    fn wait(&self, number: usize) -> io::Result<Value> {
+        let key = (self.session.clone(), number.to_string());
+        let answer = until(PATIENCE, || {
+            let cancelled = self.server.cancelled.lock().unwrap().contains(self.id);
+            let answer = self.server.answers.lock().unwrap().remove(&key);
+            answer.map(Some).or(cancelled.then_some(None))
+        });
+        answer.flatten().ok_or_else(|| io::ErrorKind::TimedOut.into())
+    }
+
+    fn tell(&mut self, method: &str, params: &Value) -> io::Result<()> {
+        self.event(&json!({"jsonrpc": "2.0", "method": method, "params": params}))
+    }
+
+    fn event(&mut self, message: &Value) -> io::Result<()> {
+        write!(self.out, "event: message\ndata: {message}\n\n")?;
+        self.out.flush()
+    }
+}
+
+fn question(number: usize, method: &str, params: &Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+}
+
+/// The server behind `tools`, asked by anybody (`all.test`) or by those who have a key (`keyed.test`).
+const ROUTING: &str = "\
+http:
+  routers:
+    all: {rule: 'Host(`all.test`)', service: tools, middlewares: [rules]}
+    keyed: {rule: 'Host(`keyed.test`)', service: tools, middlewares: [who, rules]}
+    turn: {rule: 'Host(`TURN.test`)', service: tools}
+  middlewares:
+    who: {apiKey: {keySource: {header: X-Key}, secretNonBase64Encoded: true, secretValues: ['ann:{SHA}cnX2N8QS/7IZaUcxC2eewQQOkjI=', 'bob:{SHA}sJbnm+Hc3NDQjXxJIbiaYDz+I/s=']}}
+    rules: {mcp: {policies: [{match: 'Equals(`mcp.params.inputResponses.q1.content.name`, `Mallory`)', action: deny}], defaultAction: allow}}
+  services:
+    tools:
+      mcpServers:
+        timeout: 2s
+        sessions: {secrets: ['0123456789012345678901234567890123456789']}
+        parkedCalls: PARKED
+        servers: [{name: a, service: a, path: /mcp, prefix: x}]
+    a: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@a@'}]}}
+";
+
+fn routing(parked: &str, turn: usize) -> String {
+    let turn = format!("turn-{turn}");
+    ROUTING.replace("PARKED", parked).replace("TURN", &turn)
+}
+
+fn builder(parked: &str) -> GatewayBuilder {
+    let install = format!("{INSTALL}accessLog: {{filePath: '@DIR@/access.log', format: json}}\n");
+    Gateway::new(env!("CARGO_BIN_EXE_trilithon"))
+        .install(&install)
+        .routing(&routing(parked, 0))
+}
+
+fn start(server: &Asking, parked: &str) -> Gateway {
+    builder(parked).upstream("a", server.upstream()).start()
+}
+
+/// A client of the second era.
+struct Client {
+    http: RawClient,
+    host: &'static str,
+    key: &'static str,
+    can: Value,
+}
+
+impl Client {
+    fn new(gateway: &Gateway, key: &'static str) -> Client {
+        Client {
+            http: gateway.client("web"),
+            host: if key.is_empty() { "all.test" } else { "keyed.test" },
+            key,
+            can: json!({"elicitation": {}, "roots": {"listChanged": true}}),
+        }
+    }
+
+    fn request(&self, params: &Value, meta: &Value) -> String {
+        let mut params = params.clone();
+        params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": self.can});
+        for (name, value) in meta.as_object().into_iter().flatten() {
+            params["_meta"][name] = value.clone();
+        }
+        let name = params["name"].as_str().unwrap_or_default();
+        let body = json!({"jsonrpc": "2.0", "id": "q", "method": "tools/call", "params": params}).to_string();
+        let (host, key) = (self.host, self.key);
+        format!(
+            "POST /mcp HTTP/1.1\r\nHost: {host}\r\nX-Key: {key}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {name}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    /// Status and messages.
+    fn send(&mut self, params: &Value, meta: &Value) -> (u16, Vec<Value>) {
+        let answer = self.http.ask(&self.request(params, meta));
+        let text = answer.text();
+        let all = match answer.header("content-type").starts_with("text/event-stream") {
+            true => text
+                .lines()
+                .filter_map(|line| line.strip_prefix("data: "))
+                .map(|data| serde_json::from_str(data).unwrap())
+                .collect(),
+            false => vec![serde_json::from_str(&text).unwrap_or_else(|_| panic!("{} {text}", answer.status))],
+        };
+        (answer.status, all)
+    }
+
+    /// The last message of an answer that is well.
+    fn call(&mut self, params: &Value) -> Value {
+        let (status, mut all) = self.send(params, &json!({}));
+        assert_eq!(status, 200, "{all:?}");
+        all.pop().expect("an answer")
+    }
+
+    /// The questions of a tool: what was called, and what came.
+    fn begin(&mut self, tool: &str) -> (Value, Value) {
+        let params = json!({"name": tool, "arguments": {"nonce": tool}});
+        let asked = self.call(&params);
+        assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
+        (params, asked["result"].clone())
+    }
+
+    #[track_caller]
+    fn refused(&mut self, params: &Value, code: i64, why: &str) {
+        let (_, all) = self.send(params, &json!({}));
+        let error = &all[0]["error"];
+        let message = error["message"].as_str().unwrap_or_default();
+        assert_eq!(error["code"], code, "{all:?}");
+        assert!(message.contains(why), "{message}");
+    }
+}
+
+/// The same message with what its client was asked.
+fn again(params: &Value, asked: &Value, answers: &Value) -> Value {
+    let mut params = params.clone();
+    params["inputResponses"] = answers.clone();
+    params["requestState"] = asked["requestState"].clone();
+    params
+}
+
+fn named(question: &str, name: &str) -> Value {
+    json!({question: {"action": "accept", "content": {"name": name, "color": name}}})
+}
+
+fn text(answer: &Value) -> &str {
+    answer["result"]["content"][0]["text"]
+        .as_str()
+        .unwrap_or_default()
+}
+
+const LAX: &str = "{maxAge: 1m}";
+
+#[test]
+fn a_server_asks_and_its_call_goes_on() {
+    let server = Asking::default();
+    let gateway = start(&server, LAX);
+    let mut client = Client::new(&gateway, "ann-key");
+    let (params, asked) = client.begin("x_greet");
+    let question = json!({"method": "elicitation/create", "params": {"message": "name?", "requestedSchema": {"type": "object"}}});
+    assert_eq!(asked["inputRequests"], json!({"q1": question}));
+    let answer = client.call(&again(&params, &asked, &named("q1", "Zoe")));
+    assert_eq!(
+        (text(&answer), &answer["id"]),
+        ("hello Zoe, \"x_greet\"", &json!("q"))
+    );
+    assert_eq!(answer["result"]["resultType"], "complete");
+
+    // Two rounds; what the server tells in between is heard in the second.
+    let (params, asked) = client.begin("x_twice");
+    let (_, mut all) = client.send(&again(&params, &asked, &named("q1", "Zoe")), &json!({}));
+    assert_eq!(all[0]["method"], "notifications/progress", "{all:?}");
+    let asked = all.pop().unwrap()["result"].clone();
+    assert_eq!(asked["inputRequests"]["q2"]["params"]["message"], "color?");
+    let answer = client.call(&again(&params, &asked, &named("q2", "green")));
+    assert_eq!(text(&answer), "Zoe likes green");
+
+    // Two questions at once; what is not answered is asked once more, and the gateway says that it is there.
+    let (params, asked) = client.begin("x_both");
+    assert_eq!(
+        asked["inputRequests"].as_object().map(|q| q.len()),
+        Some(2),
+        "{asked}"
+    );
+    let rest = client.call(&again(&params, &asked, &named("q1", "Zoe")));
+    assert_eq!(
+        rest["result"]["inputRequests"],
+        json!({"q2": {"method": "roots/list", "params": {}}})
+    );
+    let roots = json!({"q2": {"roots": [{"uri": "file:///a"}]}, "other": {}});
+    let answer = client.call(&again(&params, &rest["result"], &roots));
+    assert_eq!(text(&answer), r#""Zoe" [{"uri":"file:///a"}] {}"#);
+
+    // Nobody is asked for what it cannot do, and servers know.
+    assert_eq!(
+        text(&client.call(&json!({"name": "x_can"}))),
+        r#"{"elicitation":{"form":{}},"roots":{}}"#
+    );
+    assert_eq!(text(&client.call(&json!({"name": "x_sample"}))), "-32601");
+    client.can = json!({});
+    assert_eq!(text(&client.call(&json!({"name": "x_can"}))), "{}");
+
+    // Remarks from a level on, and no news beside.
+    let told = |level: Value| {
+        let mut client = Client::new(&gateway, "ann-key");
+        let meta = json!({"io.modelcontextprotocol/logLevel": level});
+        client.send(&json!({"name": "x_talk"}), &meta).1.len()
+    };
+    assert_eq!(
+        [told(Value::Null), told(json!("info")), told(json!("debug"))],
+        [1, 2, 3]
+    );
+
+    let log = until(PATIENCE, || {
+        let log = gateway.folder().read("access.log");
+        let lines = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let rounds: Vec<Value> = lines
+            .filter(|line| line["McpCall"]["tool"] == "x_twice")
+            .collect();
+        (rounds.len() == 3).then_some(rounds)
+    });
+    let rounds = log.expect("three rounds in the log");
+    let told = |round: usize, name: &str| rounds[round]["McpCall"][name].clone();
+    assert_eq!(
+        [0, 1, 2].map(|n| told(n, "asked")),
+        [json!(1), json!(1), Value::Null]
+    );
+    assert!(told(0, "parkedCall").is_string());
+    assert!(
+        (1..3).all(|n| told(n, "parkedCall") == told(0, "parkedCall")),
+        "{rounds:?}"
+    );
+}
+
+#[test]
+fn a_state_is_for_its_owner_and_its_message_alone() {
+    let server = Asking::default();
+    let gateway = start(&server, LAX);
+    let (mut ann, mut bob) = (Client::new(&gateway, "ann-key"), Client::new(&gateway, "bob-key"));
+    let (params, asked) = ann.begin("x_greet");
+    let good = again(&params, &asked, &named("q1", "Ann"));
+    let with = |member: &str, value: Value| {
+        let mut other = good.clone();
+        other[member] = value;
+        other
+    };
+    bob.refused(&good, -32602, "somebody else");
+    ann.refused(
+        &with("arguments", json!({"nonce": "other"})),
+        -32602,
+        "another message",
+    );
+    ann.refused(&with("name", json!("x_twice")), -32602, "another message");
+    let state = asked["requestState"].as_str().unwrap();
+    ann.refused(
+        &with("requestState", json!(format!("{state}-TAMPERED"))),
+        -32602,
+        "damaged",
+    );
+    ann.refused(&with("requestState", json!(7)), -32602, "damaged");
+    ann.refused(
+        &with("inputResponses", json!({"q1": "Ann"})),
+        -32602,
+        "inputResponses",
+    );
+    // Rules see what the client answers.
+    let (status, _) = ann.send(&with("inputResponses", named("q1", "Mallory")), &json!({}));
+    assert_eq!(status, 403);
+    assert_eq!(
+        server.answers.lock().unwrap().len(),
+        0,
+        "the server heard none of it"
+    );
+    assert_eq!(text(&ann.call(&good)), "hello Ann, \"x_greet\"");
+    ann.refused(&good, -32602, "does not wait any more");
+}
+
+#[test]
+fn clients_are_never_crossed() {
+    let server = Asking::default();
+    let gateway = start(&server, LAX);
+    thread::scope(|scope| {
+        for key in ["ann-key", "bob-key", "", ""] {
+            let gateway = &gateway;
+            scope.spawn(move || {
+                // What both of these ask is under way at once, over connections of several workers.
+                let mut pair = [Client::new(gateway, key), Client::new(gateway, key)];
+                for turn in 0..5 {
+                    let begun = pair.each_mut().map(|client| client.begin("x_twice"));
+                    let names = [format!("{key}-{turn}-0"), format!("{key}-{turn}-1")];
+                    let mut asked = begun.clone().map(|(_, asked)| asked);
+                    for (n, name) in names.iter().enumerate().rev() {
+                        let mut other = Client::new(gateway, key);
+                        let params = again(&begun[n].0, &asked[n], &named("q1", name));
+                        asked[n] = other.call(&params)["result"].clone();
+                    }
+                    for (n, name) in names.iter().enumerate() {
+                        let params = again(&begun[n].0, &asked[n], &named("q2", name));
+                        assert_eq!(text(&pair[n].call(&params)), format!("{name} likes {name}"));
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(server.cancelled(), 0);
+}
+
+#[test]
+fn who_does_not_come_back_in_time_is_waited_for_no_more() {
+    let server = Asking::default();
+    let gateway = start(&server, "{maxAge: 300ms}");
+    let mut client = Client::new(&gateway, "ann-key");
+    let (params, asked) = client.begin("x_greet");
+    until(PATIENCE, || (server.cancelled() == 1).then_some(())).expect("the call is cancelled");
+    client.refused(&again(&params, &asked, &named("q1", "Ann")), -32602, "");
+    let metrics = gateway.metrics();
+    let told = r#"trilithon_mcp_parked_calls_total{outcome="expired",service="tools@file"} 1"#;
+    assert!(metrics.contains(told), "{metrics}");
+    assert!(
+        metrics.contains(r#"trilithon_mcp_parked_calls{service="tools@file"} 0"#),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn no_more_calls_wait_than_may() {
+    let server = Asking::default();
+    let gateway = start(&server, "{max: 2, maxPerCaller: 1}");
+    let (mut ann, mut bob) = (Client::new(&gateway, "ann-key"), Client::new(&gateway, "bob-key"));
+    let (params, first) = ann.begin("x_greet");
+    let (_, second) = ann.begin("x_greet");
+    until(PATIENCE, || (server.cancelled() == 1).then_some(())).expect("the first is cancelled");
+    ann.refused(
+        &again(&params, &first, &named("q1", "Ann")),
+        -32602,
+        "does not wait any more",
+    );
+    bob.begin("x_greet");
+    let mut third = Client::new(&gateway, "");
+    third.refused(&json!({"name": "x_greet"}), -32603, "too many calls wait");
+    until(PATIENCE, || (server.cancelled() == 2).then_some(())).expect("the third one's is cancelled");
+    let answer = ann.call(&again(&params, &second, &named("q1", "Ann")));
+    assert_eq!(text(&answer), "hello Ann, \"x_greet\"");
+}
+
+#[test]
+fn who_leaves_cancels_the_call() {
+    let server = Asking::default();
+    let gateway = start(&server, LAX);
+    let mut client = Client::new(&gateway, "ann-key");
+    let request = client.request(&json!({"name": "x_slow"}), &json!({}));
+    client.http.send(request);
+    client.http.read_until(b"notifications/progress");
+    drop(client);
+    until(PATIENCE, || (server.cancelled() == 1).then_some(())).expect("the call is cancelled");
+}
+
+#[test]
+fn a_call_outlives_a_reload_and_not_its_process() {
+    let server = Asking::default();
+    let upstream = server.upstream();
+    let gateway = builder(LAX).upstream("a", &upstream).start();
+    let mut client = Client::new(&gateway, "ann-key");
+    let (params, asked) = client.begin("x_greet");
+    gateway.rewrite_routing(&routing(LAX, 1));
+    until(PATIENCE, || {
+        (gateway.get("turn-1.test", "/mcp").status != 404).then_some(())
+    })
+    .expect("a reload");
+    let answer = client.call(&again(&params, &asked, &named("q1", "Ann")));
+    assert_eq!(text(&answer), "hello Ann, \"x_greet\"");
+
+    let (params, asked) = client.begin("x_greet");
+    drop(gateway);
+    let gateway = builder(LAX).upstream("a", &upstream).start();
+    let mut client = Client::new(&gateway, "ann-key");
+    let params = again(&params, &asked, &named("q1", "Ann"));
+    client.refused(&params, -32602, "another process");
+}
