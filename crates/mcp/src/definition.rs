@@ -4,6 +4,7 @@
 use crate::List;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Write as _;
+use trilithon_wire::is_unseen;
 use trilithon_wire::json::{Value, canonical_without};
 
 /// Members that do not belong to what is trusted.
@@ -55,14 +56,9 @@ fn sha256(text: &str) -> String {
     out
 }
 
-/// Whether a text has characters that nobody sees: without width, tags, changes of direction, control characters. In the canonical
-/// form control characters are the only escapes by number.
+/// Whether a text has characters that nobody sees. In the canonical form control characters are the only escapes by number.
 fn hides_text(canonical: &str) -> bool {
-    let is_hidden = |c: char| {
-        matches!(c, '\u{7f}'..='\u{9f}' | '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
-            | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    canonical.contains("\\u00") && has_control(canonical) || canonical.chars().any(is_hidden)
+    canonical.contains("\\u00") && has_control(canonical) || canonical.chars().any(is_unseen)
 }
 
 /// Whether an escape by number is one, and not a backslash before the letter u.

@@ -25,6 +25,7 @@ mod response;
 mod scan;
 pub mod sse;
 pub mod trailer;
+mod unseen;
 
 pub use body::{BodyDecoder, Step};
 pub use buffer::Buffer;
@@ -39,3 +40,4 @@ pub use known::Known;
 pub use proxy_protocol::ProxyHeader;
 pub use reject::Reject;
 pub use trailer::may_trail;
+pub use unseen::is_unseen;

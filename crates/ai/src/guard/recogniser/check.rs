@@ -3,6 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use trilithon_wire::is_unseen;
+
+/// All of it, where it begins with a character that nobody sees.
+pub fn unseen(text: &str) -> Option<usize> {
+    text.starts_with(is_unseen).then_some(text.len())
+}
 
 /// The longest beginning of the match that an issuer could have given out and whose Luhn sum fits.
 pub fn card(text: &str) -> Option<usize> {

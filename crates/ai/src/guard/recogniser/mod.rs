@@ -73,8 +73,8 @@ pub const ALL: &[Recogniser] = &[
     ),
     row(
         "HIDDEN_TEXT",
-        r"(?:\x{1B}\[[0-?]{0,32}[ -/]{0,8}[@-~]|[\x{00}-\x{08}\x{0B}\x{0C}\x{0E}-\x{1F}\x{7F}-\x{9F}\x{200B}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{FEFF}\x{FFF9}-\x{FFFB}\x{E0000}-\x{E007F}])",
-        None,
+        r"(?:\x{1B}\[[0-?]{0,32}[ -/]{0,8}[@-~]|[\p{Cc}\p{Cf}\x{E0000}-\x{E007F}])",
+        Some(check::unseen),
         "what readers do not see and models do: characters without width, tags, changes of direction, control characters, and sequences for terminals",
     ),
     row(
