@@ -16,17 +16,23 @@ pub enum Part {
     Errors,
     /// What a server says of itself, its tools, prompts and resources.
     Descriptions,
-    /// What servers ask of clients.
+    /// What servers ask of clients, but for the two that follow.
     Questions,
+    /// What they ask of the client's model.
+    Sampling,
+    /// What they ask of the person.
+    Elicitation,
 }
 
 impl Part {
-    pub const ALL: [Part; 5] = [
+    pub const ALL: [Part; 7] = [
         Part::Arguments,
         Part::Results,
         Part::Errors,
         Part::Descriptions,
         Part::Questions,
+        Part::Sampling,
+        Part::Elicitation,
     ];
 }
 
@@ -192,6 +198,11 @@ impl Gather {
             self.0.opaque += value.range().len() as u64;
         } else if MAPS.contains(&name) && value.kind() == Kind::Object {
             for (name, value) in value.members() {
+                let part = if part == Part::Questions {
+                    question(&value)
+                } else {
+                    part
+                };
                 self.push(part, name.range());
                 self.known(&value, part);
             }
@@ -250,8 +261,22 @@ impl Gather {
 fn part_of_params(message: &Value<'_>, sender: Sender) -> Part {
     match sender {
         Sender::Client => Part::Arguments,
-        Sender::Server if message.get("id").is_some() => Part::Questions,
+        Sender::Server if message.get("id").is_some() => question(message),
         Sender::Server => Part::Results,
+    }
+}
+
+/// What a question is, by its method; by any of them, for readers differ in which of two they take.
+fn question(message: &Value<'_>) -> Part {
+    let is = |wanted: &str| {
+        let mut members = message.members();
+        let says = |value: &Value<'_>| value.text().is_some_and(|text| text.is(wanted));
+        members.any(|(name, value)| alike(&name.to_str(), "method") && says(&value))
+    };
+    match () {
+        () if is("sampling/createMessage") => Part::Sampling,
+        () if is("elicitation/create") => Part::Elicitation,
+        () => Part::Questions,
     }
 }
 

@@ -104,7 +104,7 @@ fn what_servers_give_back() {
 
 #[test]
 fn what_servers_say_of_themselves() {
-    use Part::{Descriptions as D, Questions as Q};
+    use Part::{Descriptions as D, Elicitation as L, Questions as Q, Results as R, Sampling as S};
     let server = |doc: &str, want: &[(Part, &str)]| check(Sender::Server, doc, want);
     server(
         r#"{"id":1,"result":{"tools":[{"name":"n","title":"t","description":"d","inputSchema":{"type":"object","properties":{"p":{"default":"x","enum":["y"]}}},"annotations":{"title":"at","readOnlyHint":true},"icons":[{"src":"data:image/png;base64,AA"},{"src":"https://i"}]}],"nextCursor":"c"}}"#,
@@ -134,15 +134,24 @@ fn what_servers_say_of_themselves() {
     );
     server(
         r#"{"id":1,"method":"sampling/createMessage","params":{"messages":[{"role":"user","content":{"type":"text","text":"t"}}],"systemPrompt":"p","maxTokens":9}}"#,
-        &[(Q, "t"), (Q, "p")],
+        &[(S, "t"), (S, "p")],
     );
     server(
         r#"{"id":1,"method":"elicitation/create","params":{"mode":"form","message":"m","requestedSchema":{"title":"x"}}}"#,
-        &[(Q, "m"), (Q, "title"), (Q, "x")],
+        &[(L, "m"), (L, "title"), (L, "x")],
     );
     server(
         r#"{"id":1,"result":{"resultType":"input_required","inputRequests":{"q":{"method":"elicitation/create","params":{"message":"m"}}},"requestState":"s"}}"#,
-        &[(Q, "q"), (Q, "m")],
+        &[(L, "q"), (L, "m")],
+    );
+    // Whoever takes the second of two takes it for that.
+    server(
+        r#"{"id":1,"method":"roots/list","Method":"sampling/createMessage","params":{"a":"b"}}"#,
+        &[(R, "sampling/createMessage"), (S, "b")],
+    );
+    server(
+        r#"{"id":1,"method":"roots/list","params":{"a":"b"}}"#,
+        &[(Q, "b")],
     );
 }
 

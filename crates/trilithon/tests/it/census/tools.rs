@@ -96,7 +96,12 @@ fn messages(part: Part) -> Vec<Value> {
             result(json!({"serverInfo": {"name": "s"}, "instructions": SECRET})),
         ],
         Part::Questions => vec![
+            json!({"jsonrpc": "2.0", "id": 5, "method": "of/a/later/revision", "params": {"message": SECRET}}),
+        ],
+        Part::Sampling => vec![
             json!({"jsonrpc": "2.0", "id": 5, "method": "sampling/createMessage", "params": {"messages": [{"role": "user", "content": {"type": "text", "text": SECRET}}]}}),
+        ],
+        Part::Elicitation => vec![
             json!({"jsonrpc": "2.0", "id": 5, "method": "elicitation/create", "params": {"message": SECRET, "requestedSchema": {}}}),
             result(
                 json!({"resultType": "input_required", "inputRequests": {"q": {"method": "elicitation/create", "params": {"message": SECRET}}}}),

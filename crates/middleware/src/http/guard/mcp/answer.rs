@@ -12,9 +12,7 @@ use trilithon_wire::json;
 /// Judges the answer; in a stream each event, as it comes.
 pub async fn judged(judges: Judges, res: Response, cx: &mut Exchange) -> Response {
     if res.fault.is_some() || res.upgraded.is_some() || res.body.is_empty() {
-        let reason = format!("status {}", res.status);
-        let skipped = |active| telling::skipped(active, judges.phase, &reason, &judges.call);
-        judges.active.iter().for_each(skipped);
+        skipped(&judges, res.status);
         return res;
     }
     let mut res = decoded(res);
@@ -28,6 +26,13 @@ pub async fn judged(judges: Judges, res: Response, cx: &mut Exchange) -> Respons
         return res;
     }
     whole(&judges, res, cx).await
+}
+
+/// Nothing is said that anybody could judge.
+fn skipped(judges: &Judges, status: u16) {
+    let reason = format!("status {status}");
+    let skipped = |active| telling::skipped(active, judges.phase, &reason, &judges.call);
+    judges.active.iter().for_each(skipped);
 }
 
 fn unreadable(judges: &Judges, why: &'static str, res: Response) -> Response {
@@ -46,6 +51,12 @@ async fn whole(judges: &Judges, mut res: Response, cx: &mut Exchange) -> Respons
         }
         Err(fault) => return Response::from(fault),
     };
+    if body.is_empty() {
+        // Some servers take a notification with a body in chunks, of which there are none.
+        skipped(judges, res.status);
+        res.body = with_trailers(body, trailers);
+        return res;
+    }
     let is_error = !(200..300).contains(&res.status);
     let Some(read) = Read::of(&body, is_error) else {
         res.body = with_trailers(body, trailers);

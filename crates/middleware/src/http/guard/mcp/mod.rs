@@ -31,7 +31,11 @@ impl Parts {
     /// Those that are written, or all.
     pub fn of(config: Option<&GuardMcp>) -> Parts {
         let written = config.map(|mcp| &*mcp.parts).unwrap_or_default();
-        Parts(Part::ALL.map(|part| written.is_empty() || written.contains(&word(part))))
+        let is_written = |part: Part| {
+            let is_question = matches!(part, Part::Sampling | Part::Elicitation);
+            written.contains(&word(part)) || is_question && written.contains(&McpPart::Questions)
+        };
+        Parts(Part::ALL.map(|part| written.is_empty() || is_written(part)))
     }
 
     fn has(self, part: Part) -> bool {
@@ -47,6 +51,8 @@ fn word(part: Part) -> McpPart {
         Part::Errors => McpPart::Errors,
         Part::Descriptions => McpPart::Descriptions,
         Part::Questions => McpPart::Questions,
+        Part::Sampling => McpPart::Sampling,
+        Part::Elicitation => McpPart::Elicitation,
     }
 }
 
@@ -223,7 +229,7 @@ fn channel(part: Part) -> Channel {
         Part::Arguments => Channel::User,
         Part::Results | Part::Errors => Channel::ToolResult,
         Part::Descriptions => Channel::ToolDefinition,
-        Part::Questions => Channel::System,
+        Part::Questions | Part::Sampling | Part::Elicitation => Channel::System,
     }
 }
 

@@ -276,6 +276,20 @@ fn what_cannot_be_judged() {
     check("{", JSON, DONE, (400, not_json));
 }
 
+/// Of an answer in chunks it is not known before its end that it says nothing.
+#[test]
+fn what_says_nothing_passes() {
+    let mut bench = Bench::new(|_: &Asked| {
+        let mut res = Response::new(202);
+        res.body = Script::new([Act::Pause, Act::End]).body();
+        res
+    });
+    let chain = around(&mut bench, &config());
+    let told = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let outcome = bench.send(&chain, post(told));
+    assert_eq!((outcome.status, &*outcome.text()), (202, ""));
+}
+
 /// An HTTP error may be text; its status stays.
 #[test]
 fn errors_of_http_are_judged_too() {

@@ -23,8 +23,12 @@ words! {
         Errors = "errors",
         /// What tools, prompts, resources and the server say of themselves: names, titles, descriptions, schemas, instructions.
         Descriptions = "descriptions",
-        /// What servers ask of clients: sampling, elicitation.
+        /// What servers ask of clients, whatever it is.
         Questions = "questions",
+        /// Of that, what they ask of the client's model.
+        Sampling = "sampling",
+        /// Of that, what they ask of the person.
+        Elicitation = "elicitation",
     }
 }
 
