@@ -86,6 +86,13 @@ impl Resource {
     pub fn url(&self) -> String {
         format!("https://{}{}", self.authority, self.path)
     }
+
+    /// Whether a path of its host is that of the resource, or lies below it.
+    pub fn covers(&self, path: &str) -> bool {
+        let own = self.path.strip_prefix(WELL_KNOWN).unwrap_or_default();
+        let below = path.strip_prefix(own);
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
 }
 
 /// The metadata, as they are served.
@@ -128,6 +135,20 @@ mod tests {
             "[::1]",
             "https://[::1]:8443/.well-known/oauth-protected-resource/mcp",
         );
+    }
+
+    #[test]
+    fn what_lies_below() {
+        let check = |resource: &str, path: &str, want: bool| {
+            let resource = Resource::parse(resource).unwrap_or_else(|e| panic!("{resource}: {e}"));
+            assert_eq!(resource.covers(path), want, "{path}");
+        };
+        check("https://mcp.test", "/", true);
+        check("https://mcp.test", "/a", true);
+        check("https://mcp.test/mcp", "/mcp", true);
+        check("https://mcp.test/mcp", "/mcp/a", true);
+        check("https://mcp.test/mcp", "/mcpa", false);
+        check("https://mcp.test/mcp", "/", false);
     }
 
     #[test]

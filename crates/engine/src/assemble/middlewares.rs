@@ -6,6 +6,7 @@ use crate::merge::qualify;
 use trilithon_flow::{Build, BuildError, Format, Step};
 use trilithon_middleware::http as mw;
 use trilithon_middleware::http::guard::Form;
+use trilithon_middleware::http::mcp::Resource;
 use trilithon_model::dynamic::http::MiddlewareKind;
 
 /// Most middlewares that one chain may unfold to.
@@ -30,6 +31,14 @@ impl ServiceTable<'_> {
     pub fn challenge(&self, names: &[String], owner: &str) -> Option<Step> {
         self.find(names, owner, MAX_STEPS, &|kind| match kind {
             MiddlewareKind::Mcp(c) => mw::mcp::challenge(c),
+            _ => None,
+        })
+    }
+
+    /// The resource that one of `names` protects, where one does.
+    pub fn protected(&self, names: &[String], owner: &str) -> Option<Resource> {
+        self.find(names, owner, MAX_STEPS, &|kind| match kind {
+            MiddlewareKind::Mcp(c) => mw::mcp::well_known(c),
             _ => None,
         })
     }

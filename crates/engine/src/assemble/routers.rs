@@ -6,11 +6,12 @@ use super::services::ServiceTable;
 use super::tls::options_of;
 use crate::merge::qualify;
 use crate::route::{DeniedCharacters, Layer, Muxer, Observe, Route};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::trace::Verbosity;
 use trilithon_flow::{BuildError, Chain, Service};
+use trilithon_middleware::http::mcp::{Resource, challenge_of};
 use trilithon_model::dynamic::http::Router;
 use trilithon_model::spanned::Map;
 use trilithon_rule::{MAX_USER_PRIORITY, Protocol, Rule, Syntax};
@@ -80,7 +81,8 @@ impl RouterBuilder<'_> {
         }
         self.check_tls(name, router)?;
         let mut steps = self.services.steps(&router.middlewares, name)?;
-        if let Some(challenge) = self.services.challenge(&router.middlewares, name) {
+        let challenge = self.services.challenge(&router.middlewares, name);
+        if let Some(challenge) = challenge.or_else(|| challenge_of(self.protected_below(name))) {
             steps.insert(0, challenge);
         }
         steps.splice(..0, self.services.in_dialect(router, name));
@@ -111,6 +113,19 @@ impl RouterBuilder<'_> {
             tie: self.settings.tie(name),
             route: Arc::new(route),
         })
+    }
+
+    /// The resources that the routers below protect.
+    fn protected_below(&self, name: &str) -> Vec<Resource> {
+        let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+        let mut open: Vec<&String> = self.layers.children(name).iter().collect();
+        while let Some(child) = open.pop() {
+            if let Some(router) = self.routers.get(child).filter(|_| seen.insert(child)) {
+                found.extend(self.services.protected(&router.middlewares, child));
+                open.extend(self.layers.children(child));
+            }
+        }
+        found
     }
 
     fn check_tls(&self, name: &str, router: &Router) -> Result<(), BuildError> {

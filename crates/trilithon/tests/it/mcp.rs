@@ -282,6 +282,51 @@ fn who_has_no_token_is_told_where_to_get_one() {
     );
 }
 
+/// The parent asks who is there, before it is known which of the routers below it leads to.
+#[test]
+fn so_is_who_asks_for_a_router_below_another() {
+    let routing = "\
+http:
+  routers:
+    front: {rule: 'Host(`mcp.test`)', middlewares: [who]}
+    pay: {rule: 'PathPrefix(`/pay`)', service: s, middlewares: [pay], parentRefs: [front]}
+    mail: {rule: 'PathPrefix(`/mail`)', service: s, middlewares: [mail], parentRefs: [front]}
+    other: {rule: 'PathPrefix(`/other`)', service: s, parentRefs: [front]}
+  middlewares:
+    who: {plugin: {jwt: {jwksFile: '@KEYS@'}}}
+    pay: {plugin: {mcp: {resourceMetadata: {resource: 'https://mcp.test/pay', authorizationServers: ['https://auth.test']}}}}
+    mail: {plugin: {mcp: {resourceMetadata: {resource: 'https://mcp.test/mail', authorizationServers: ['https://auth.test']}}}}
+  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}}}
+";
+    let signer = Signer::new("k1");
+    let keys = json!({"keys": [signer.jwk()]}).to_string();
+    let gateway = gateway()
+        .install(INSTALL)
+        .routing(&routing.replace("@KEYS@", &keys))
+        .upstream("b1", server())
+        .start();
+    for (path, name) in [("/pay", "pay"), ("/mail/box", "mail")] {
+        let refusal = gateway.post("mcp.test", path, &call("t", &json!({})));
+        let at = format!("/.well-known/oauth-protected-resource/{name}");
+        let challenge = format!("Bearer realm=\"trilithon\", resource_metadata=\"https://mcp.test{at}\"");
+        assert_eq!(
+            (refusal.status, refusal.header("www-authenticate")),
+            (401, &*challenge)
+        );
+        let document = gateway.get("mcp.test", &at);
+        assert_eq!(document.status, 200, "{}", document.text());
+        assert_eq!(document.json()["resource"], format!("https://mcp.test/{name}"));
+        let router = gateway.api(&format!("/api/http/routers/{name}-front-resource-metadata@file"));
+        assert_eq!(router["status"], "enabled", "{router}");
+    }
+    let refusal = gateway.get("mcp.test", "/other");
+    assert_eq!(
+        (refusal.status, refusal.header("www-authenticate")),
+        (401, "Bearer realm=\"trilithon\"")
+    );
+    assert_eq!(gateway.upstream("b1").requests(), 0);
+}
+
 #[test]
 fn explain_decides_as_serving_does() {
     let signer = Signer::new("k1");

@@ -1,9 +1,10 @@
 //! `resourceMetadata`: the document for clients that have no token yet (RFC 9728), and telling them where it is.
 
-use trilithon_flow::{BuildError, Edit, Exchange, Known, Method, Request, Response, Step};
+use trilithon_flow::{BuildError, Edit, Exchange, Known, Method, Record, Request, Response, Step};
 use trilithon_mcp::challenge::{bare, with_metadata};
 use trilithon_mcp::metadata::{Resource, check, document};
 use trilithon_model::dynamic::http::{Mcp as Config, McpResourceMetadata};
+use trilithon_rule::canonical_host;
 
 /// The document, and where it is served.
 pub struct Metadata {
@@ -80,26 +81,56 @@ fn resource(metadata: &McpResourceMetadata) -> Result<Resource, BuildError> {
 /// without metadata.
 pub fn challenge(config: &Config) -> Option<Step> {
     let url = well_known(config)?.url().into();
-    Some(Step::edit(Challenge { url }))
+    Some(Step::edit(Challenge::All(url)))
 }
 
-struct Challenge {
-    url: Box<str>,
+/// The same for a router that leads to others, which it does not choose before it refuses: told are the metadata of the nearest
+/// resource at or above what was asked for. `None` without resources.
+pub fn challenge_of(resources: Vec<Resource>) -> Option<Step> {
+    let with_url = |resource: Resource| (resource.url().into(), resource);
+    let all: Box<[_]> = resources.into_iter().map(with_url).collect();
+    (!all.is_empty()).then(|| Step::edit(Challenge::Nearest(all)))
+}
+
+/// The address of the metadata.
+enum Challenge {
+    All(Box<str>),
+    Nearest(Box<[(Box<str>, Resource)]>),
+}
+
+impl Challenge {
+    fn url(&self, record: &Record) -> Option<&str> {
+        match self {
+            Challenge::All(url) => Some(url),
+            Challenge::Nearest(all) => {
+                let host = canonical_host(record.host.as_bytes());
+                let path = record.target.split('?').next().unwrap_or_default();
+                let covering = all.iter().filter(|(_, resource)| {
+                    canonical_host(resource.host().as_bytes()) == host && resource.covers(path)
+                });
+                let nearest = covering.max_by_key(|(_, resource)| resource.path.len());
+                nearest.map(|(url, _)| &**url)
+            }
+        }
+    }
 }
 
 impl Edit for Challenge {
-    fn response(&self, res: &mut Response, _: &mut Exchange) {
+    fn response(&self, res: &mut Response, cx: &mut Exchange) {
         if res.status != 401 && res.status != 403 {
             return;
         }
+        let Some(url) = self.url(&cx.record) else {
+            return;
+        };
         let name = Known::WwwAuthenticate.name();
         let text = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
         let lines: Vec<String> = res.headers.get_all(name.as_bytes()).map(text).collect();
         if res.status == 401 && lines.is_empty() {
-            res.headers.append(name, bare(&self.url));
+            res.headers.append(name, bare(url));
             return;
         }
-        let told = lines.iter().map(|line| with_metadata(line, &self.url));
+        let told = lines.iter().map(|line| with_metadata(line, url));
         if told.clone().any(|line| line.is_some()) {
             let told: Vec<String> = told
                 .zip(&lines)

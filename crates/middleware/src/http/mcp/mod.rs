@@ -12,7 +12,8 @@ pub(super) mod open;
 mod outcome;
 mod stream;
 
-pub use metadata::{challenge, well_known};
+pub use metadata::{challenge, challenge_of, well_known};
+pub use trilithon_mcp::metadata::Resource;
 
 use super::rollout::rollout;
 use super::undo::{self, Tools};
