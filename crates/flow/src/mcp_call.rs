@@ -66,7 +66,7 @@ pub struct Answering {
 pub struct Noticed {
     /// Its name, or its URI.
     pub name: Name,
-    /// What it is: `changed`, `new`, `renamed`, `hidden_characters`.
+    /// What it is: `changed`, `new`, `renamed`, `hidden_text`, `unreadable`, `bad_headers`.
     pub what: &'static str,
 }
 

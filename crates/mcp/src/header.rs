@@ -63,7 +63,7 @@ pub fn encode(text: &str) -> Cow<'_, str> {
 }
 
 /// The value of a header; in Base64 between `=?base64?` and `?=` where it is no plain text. `None` when that cannot be read.
-fn decoded(line: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub(crate) fn decoded(line: &[u8]) -> Option<Cow<'_, [u8]>> {
     let coded = line
         .strip_prefix(b"=?base64?")
         .and_then(|l| l.strip_suffix(b"?="));

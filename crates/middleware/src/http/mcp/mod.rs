@@ -10,6 +10,7 @@ mod listing;
 mod metadata;
 pub(super) mod open;
 mod outcome;
+mod shapes;
 mod stream;
 
 pub use metadata::{challenge, challenge_of, well_known};
@@ -24,6 +25,7 @@ use hosts::Hosts;
 use listing::Listing;
 use metadata::Metadata;
 use open::Opened;
+use shapes::Shapes;
 use std::sync::Arc;
 use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::model_call::BodyLimit;
@@ -53,6 +55,7 @@ pub fn build(config: &Config, cx: &mut Build<'_>) -> Result<Step, BuildError> {
         metadata: Metadata::build(config)?,
         hosts: Hosts::build(config)?,
         definitions: Definitions::build(config, cx)?,
+        shapes: Shapes::build(cx),
         undo: Tools::build(&config.undo, cx.name)?,
         limit,
     }))
@@ -85,6 +88,8 @@ struct Mcp {
     hosts: Hosts,
     /// What is trusted of what the server says of its tools.
     definitions: Option<Arc<Definitions>>,
+    /// What the server's lists say that calls look like.
+    shapes: Shapes,
     /// Which calls can be undone.
     undo: Tools,
     /// Bytes of the largest message.
@@ -107,6 +112,11 @@ impl Wrap for Mcp {
                 Ok(opened) => opened,
                 Err(refusal) => return refusal,
             };
+            if let Some(opened) = opened.as_ref().filter(|_| strict)
+                && let Err(refusal) = self.shapes.check(opened, &req)
+            {
+                return refusal;
+            }
             if let Some(opened) = &opened {
                 context::read(opened, &req, cx);
             }
@@ -116,6 +126,7 @@ impl Wrap for Mcp {
                 return self.denial.answer(opened, self.access.name(), cx);
             }
             let listing = self.listing(opened.as_ref(), mode, &mut req, cx);
+            let learns = strict && self.shapes.expect(opened.as_ref(), &mut req);
             let contract = opened.as_ref().and_then(|opened| self.undo.of(&opened.asked));
             if contract.is_some() {
                 // Its result is read on its way: it has to come as it is.
@@ -131,6 +142,10 @@ impl Wrap for Mcp {
             }
             let res = match (contract, &opened) {
                 (Some(contract), Some(opened)) => undo::watch_tool(contract, &opened.asked, cx, res),
+                _ => res,
+            };
+            let res = match &opened {
+                Some(opened) if learns => self.shapes.learn(opened.call.clone(), res),
                 _ => res,
             };
             let res = match opened {
