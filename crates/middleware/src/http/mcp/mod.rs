@@ -76,7 +76,14 @@ pub fn judge(
     let asked = trilithon_mcp::Message::read(message).and_then(|message| message.asked());
     cx.mcp = Some(asked.map_err(|e| e.message)?.into());
     let mode = rollout(config.mode, config.percent).of(cx.caller());
-    access.admits(mode, req, cx);
+    let definitions = Definitions::build(config, build).map_err(|e| e.message)?;
+    if access.admits(mode, req, cx)
+        && let (Some(definitions), Some(asked)) = (definitions, cx.mcp.clone())
+    {
+        cx.record
+            .decisions
+            .extend(definitions.decide(&asked, mode).filter(|_| mode != Mode::Off));
+    }
     Ok(())
 }
 

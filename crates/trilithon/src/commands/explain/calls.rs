@@ -10,7 +10,9 @@ use std::sync::Arc;
 use trilithon_ai::price::Table;
 use trilithon_engine::merge::qualify;
 use trilithon_engine::report::Report;
-use trilithon_model::dynamic::http::{MiddlewareKind, ModelApi, ServiceKind, TokenLimits, UpstreamFormat};
+use trilithon_model::dynamic::http::{
+    McpDefinitions, MiddlewareKind, ModelApi, OnDefinition, ServiceKind, TokenLimits, UpstreamFormat,
+};
 use trilithon_model::rollout::{Mode, Percent};
 
 /// Chains in chains, and services below services, that are followed.
@@ -83,6 +85,7 @@ impl<'a> Calls<'a> {
             | MiddlewareKind::ChatCompletionLlmGuard(c)
             | MiddlewareKind::ChatCompletionLlmGuardCustom(c) => guards::llm(c),
             MiddlewareKind::ParallelLlmGuard(c) => guards::parallel(c),
+            MiddlewareKind::Mcp(c) => definitions(c.definitions.as_ref()?),
             MiddlewareKind::AiRateLimit(c) => limits::tell(&c.limits) + &self.unpriced(&c.limits),
             MiddlewareKind::AiQuota(c) => limits::tell(&c.limits) + &self.unpriced(&c.limits),
             _ => return None,
@@ -164,6 +167,19 @@ impl<'a> Calls<'a> {
             _ => targets.push(json!({ "service": service, "model": below.model })),
         }
     }
+}
+
+/// What becomes of what a server of tools says otherwise than it is trusted for.
+fn definitions(config: &McpDefinitions) -> String {
+    let trusted = match config.lock.is_empty() {
+        true => "what was seen first or approved (`trilithon tools list`)",
+        false => "its lock",
+    };
+    let [changed, new] = [config.on_change, config.on_new].map(|choice| match choice {
+        OnDefinition::Report => "reports",
+        OnDefinition::Hide => "hides and refuses",
+    });
+    format!("holds definitions against {trusted}: {changed} what changed, {new} what is new")
 }
 
 /// How seriously something is taken, behind what it does.

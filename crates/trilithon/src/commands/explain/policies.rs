@@ -90,11 +90,17 @@ impl Walk<'_> {
 
     /// Notes what was decided since there were `before` decisions.
     fn tell(&mut self, name: &str, below: &str, before: usize) {
-        self.decided.push(Decided {
+        let decided = |decision| Decided {
             below: below.to_owned(),
-            decision: self.cx.record.decisions.get(before).cloned(),
+            decision,
             policy: name.to_owned(),
-        });
+        };
+        let made = self.cx.record.decisions.iter().skip(before).cloned();
+        let known = self.decided.len();
+        self.decided.extend(made.map(|decision| decided(Some(decision))));
+        if self.decided.len() == known {
+            self.decided.push(decided(None));
+        }
     }
 
     fn judge(&mut self, name: &str, mcp: &Mcp) {

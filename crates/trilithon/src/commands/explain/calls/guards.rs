@@ -2,7 +2,7 @@
 
 use super::seriousness;
 use trilithon_model::dynamic::http::{
-    ContentEngine, ContentGuard, ContentPhase, ContentRule, LlmGuard, LlmPhase, ParallelLlmGuard,
+    ContentEngine, ContentGuard, ContentPhase, ContentRule, GuardMcp, LlmGuard, LlmPhase, ParallelLlmGuard,
 };
 
 pub fn content(guard: &ContentGuard) -> String {
@@ -14,10 +14,23 @@ pub fn content(guard: &ContentGuard) -> String {
     let said: Vec<String> = said.collect();
     let engine = guard.engine.as_ref().map_or("", engine);
     format!(
-        "{}{engine}{}",
+        "{}{engine}{}{}",
         said.join("; "),
+        of_tools(guard.mcp.as_ref()),
         seriousness(guard.mode, guard.percent)
     )
+}
+
+/// What of calls of tools is judged, where the guard says that it judges those.
+fn of_tools(mcp: Option<&GuardMcp>) -> String {
+    let Some(mcp) = mcp else {
+        return String::new();
+    };
+    let parts: Vec<&str> = mcp.parts.iter().map(|part| part.as_str()).collect();
+    match parts.is_empty() {
+        true => ", of calls of tools all".to_owned(),
+        false => format!(", of calls of tools {}", parts.join(", ")),
+    }
 }
 
 fn rules(phase: &ContentPhase) -> impl Iterator<Item = String> {
@@ -58,8 +71,9 @@ pub fn llm(guard: &LlmGuard) -> String {
     let said: Vec<String> = said.collect();
     let who = place(&guard.endpoint);
     format!(
-        "asks {who} {}{}",
+        "asks {who} {}{}{}",
         said.join("; "),
+        of_tools(guard.mcp.as_ref()),
         seriousness(guard.mode, guard.percent)
     )
 }
