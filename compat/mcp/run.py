@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Real clients and servers of the Model Context Protocol with the gateway between them: the official SDKs in Python and TypeScript, and
 the protocol's conformance suite against a server alone, through the gateway, and through the gateway as the only or as one of two servers
-that are one, with rules, strict reading, list filtering and the audit log on. No scenario that the server passes alone may be lost.
-And an API that is offered as tools, with the official client.
+that are one, with rules, strict reading, list filtering, a guard on everything that is said, pinned definitions and the audit log on. No
+scenario that the server passes alone may be lost. And an API that is offered as tools, with the official client.
 
     compat/mcp/run.py --bin target/debug/trilithon
 
@@ -45,11 +45,11 @@ log: {{level: ERROR}}
 ROUTING = '''
 http:
   routers:
-    python: {{rule: "Path(`/mcp`)", middlewares: [rules], service: python}}
-    typescript: {{rule: "Path(`/typescript`)", middlewares: [rules], service: typescript}}
-    one: {{rule: "Path(`/one`)", middlewares: [local, rules], service: one}}
-    two: {{rule: "Path(`/two`)", middlewares: [local, rules], service: two}}
-    pets: {{rule: "Path(`/pets`)", middlewares: [rules], service: pets}}
+    python: {{rule: "Path(`/mcp`)", middlewares: [pinned-python, rules, guard], service: python}}
+    typescript: {{rule: "Path(`/typescript`)", middlewares: [rules, guard], service: typescript}}
+    one: {{rule: "Path(`/one`)", middlewares: [local, pinned-one, rules, guard], service: one}}
+    two: {{rule: "Path(`/two`)", middlewares: [local, pinned-two, rules, guard], service: two}}
+    pets: {{rule: "Path(`/pets`)", middlewares: [rules, guard], service: pets}}
   middlewares:
     # Who is asked by several servers' clients is the gateway: it looks where pages come from.
     local: {{plugin: {{mcp: {{allowedHosts: ["127.0.0.1:{port}"], allowedOrigins: ["http://127.0.0.1:{port}"]}}}}}}
@@ -59,6 +59,19 @@ http:
           policies: [{{match: "OneOf(`mcp.params.name`, `secret_tool`, `other_secret_tool`)", action: deny}}]
           defaultAction: allow
           listPolicies: [{{match: "OneOf(`mcp.params.name`, `secret_tool`, `other_secret_tool`)", action: hide}}]
+    # What it acts on is what the suite never says.
+    guard:
+      plugin:
+        content-guard:
+          mcp: {{}}
+          engine: {{regex: {{}}}}
+          request: &canaries
+            rules: [{{entities: ["forbidden canary"], block: true}}, {{entities: ["hidden canary"], mask: {{}}}}]
+          response: *canaries
+    # What is trusted is remembered by the middleware's name: one for each way.
+    pinned-python: {{plugin: {{mcp: {{definitions: {{onChange: hide, onNew: report}}}}}}}}
+    pinned-one: {{plugin: {{mcp: {{definitions: {{onChange: hide, onNew: report}}}}}}}}
+    pinned-two: {{plugin: {{mcp: {{definitions: {{onChange: hide, onNew: report}}}}}}}}
   services:
     one: {{mcpServers: {{servers: [{{name: python, service: python, path: /mcp}}]}}}}
     two:
@@ -162,6 +175,16 @@ def run(command, server):
         print(done.stderr, file=sys.stderr)
 
 
+WAYS = {'through': '/mcp', 'as one': '/one', 'of two': '/two'}
+ON = 'rules, list filtering, strict reading, a guard on all that is said, pinned definitions, audit log'
+
+
+def guarded(world):
+    """What the guard made of words that it is for, by the ways through the gateway."""
+    for way, path in WAYS.items():
+        yield from run([sys.executable, f'{HERE}/canary.py', way, world.url(path)], way)
+
+
 def clients(world):
     """What each client reported: one JSON object a line."""
     servers = [('Python', '/mcp'), ('two as one', '/two')] + ([('TypeScript', '/typescript')] if os.path.exists(NODE) else [])
@@ -199,11 +222,10 @@ def scenarios(url, revision, folder):
 def conformance(world):
     """Each scenario against the server alone and through the gateway, by the ways through it; true when none is lost."""
     good, rows = True, []
-    ways = {'through': '/mcp', 'as one': '/one', 'of two': '/two'}
     passes = lambda counts: counts['SUCCESS'] > 0 and counts['FAILURE'] == 0  # noqa: E731
     for revision in REVISIONS:
         alone = scenarios(f'http://127.0.0.1:{world.ports["python"]}/mcp', revision, world.folder)
-        through = {way: scenarios(world.url(path), revision, world.folder) for way, path in ways.items()}
+        through = {way: scenarios(world.url(path), revision, world.folder) for way, path in WAYS.items()}
         good &= bool(alone)
         for name in sorted(alone):
             sides = [side[name] for side in through.values()]
@@ -214,7 +236,8 @@ def conformance(world):
             rows.append((revision, name, [alone[name], *sides], 'LOST' if lost else ''))
         counts = [f'{sum(map(passes, side.values()))} {way}' for way, side in [('alone', alone), *through.items()]]
         print(f'{revision}: {len(alone)} scenarios; pass: {", ".join(counts)}')
-    print(f'{"":12}{"scenario":48}' + ''.join(f'{way:>10}' for way in ['alone', *ways]) + '  (checks passed/failed)')
+    print(f'through the gateway with: {ON}')
+    print(f'{"":12}{"scenario":48}' + ''.join(f'{way:>10}' for way in ['alone', *WAYS]) + '  (checks passed/failed)')
     for revision, name, sides, lost in rows:
         print(f'{revision:12}{name:48}' + ''.join(f'{side["SUCCESS"]}/{side["FAILURE"]}'.rjust(10) for side in sides) + f'  {lost}')
     return good
@@ -231,16 +254,19 @@ def main():
         table(results)
         tools = list(run([sys.executable, f'{HERE}/api.py', world.url('/pets')], 'API'))
         table(tools)
-        good = all(r['right'] for r in results + tools)
+        canaries = list(guarded(world))
+        table(canaries)
+        good = bool(canaries) and all(r['right'] for r in results + tools + canaries)
         if os.path.exists(NODE) and os.path.exists(SUITE):
             good &= conformance(world)
         else:
             print('no Node.js 22 with the conformance suite below `.ci/mcp`: it is left out')
         log = open(f'{folder}/access.log').read()
         told = [json.loads(line) for line in log.splitlines()]
-        denied = [line for line in told if line.get('McpCall', {}).get('deniedBy')]
-        print(f'{len(told)} requests in the access log, {sum("McpCall" in line for line in told)} told as messages, {len(denied)} denied')
-        good &= bool(denied)
+        calls = [line['McpCall'] for line in told if 'McpCall' in line]
+        denied, judged = ([call for call in calls if call.get(what)] for what in ('deniedBy', 'coverage'))
+        print(f'{len(told)} requests in the access log, {len(calls)} told as messages, {len(denied)} denied, {len(judged)} judged')
+        good &= bool(denied) and bool(judged)
     finally:
         world.end()
         shutil.rmtree(folder, ignore_errors=True)

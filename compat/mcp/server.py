@@ -4,6 +4,7 @@
 import asyncio
 import base64
 import sys
+from typing import Annotated
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.prompts.base import UserMessage
@@ -67,6 +68,16 @@ def test_simple_text() -> str:
 @tool
 def secret_tool() -> str:
     return 'a secret'
+
+
+@server.tool(description='Says it backwards, like a hidden canary')
+def backwards(words: str) -> str:
+    return words[::-1]
+
+
+@tool
+def in_region(region: Annotated[str, Field(json_schema_extra={'x-mcp-header': 'Region'})]) -> str:
+    return f'in {region}'
 
 
 @tool
