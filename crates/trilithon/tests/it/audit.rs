@@ -71,8 +71,9 @@ pub fn entries(folder: &Folder, kind: &str, count: usize) -> Vec<(String, Value)
     read()
 }
 
+/// Every entry is what was written, and none is missing.
 #[track_caller]
-fn verifies(folder: &Folder) {
+pub fn verifies(folder: &Folder) {
     let output = trilithon(folder, &["audit", "verify"]);
     assert!(output.status.success(), "{}", text(&output));
 }

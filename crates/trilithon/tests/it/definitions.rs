@@ -93,7 +93,7 @@ fn printed(output: &Output) -> String {
 }
 
 #[test]
-fn attack_rug_pull_is_held_until_it_is_approved() {
+fn mcp03_rug_pull_is_held_until_it_is_approved() {
     let (store, turned) = (Folder::new("definitions"), Arc::new(AtomicBool::new(false)));
     let server = server(&turned);
     let gateway = start(&store, &server);

@@ -158,7 +158,7 @@ fn two_servers_are_one() {
 }
 
 #[test]
-fn a_session_is_its_owners() {
+fn session_hijack_a_session_is_its_owners() {
     let (a, b) = (Tools::new("a"), Tools::new("b"));
     let gateway = start(&a, &b);
     let mut ann = Client::new(&gateway, "keyed.test", &["X-Key: ann-key"]);

@@ -48,6 +48,7 @@ mod spine;
 mod streaming;
 mod streams;
 mod tap;
+mod threats;
 mod tls;
 mod tokens;
 mod tool_guards;
