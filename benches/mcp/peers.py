@@ -14,16 +14,19 @@ from harness.peers import PIN_PROXY, process_clock, stop, wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONF = os.path.join(HERE, 'conf')
 FASTMCP = os.path.join(HERE, 'venv', 'bin', 'python')
+MCP_PROXY = os.path.join(HERE, 'venv', 'bin', 'mcp-proxy')
 PIN_LOAD = ['taskset', '-c', places.LOAD_CPU]
 KEY = 'sk-bench-0123456789'
 REVISION = '2025-11-25'
-NAMES = ('direct', 'bare', 'governed', 'aggregated', 'fastmcp')
+NAMES = ('direct', 'bare', 'governed', 'aggregated', 'mcp-proxy', 'fastmcp')
 GATEWAYS = ('bare', 'governed', 'aggregated')
+# Those that put the server's name before a tool's.
+PREFIXED = ('aggregated', 'mcp-proxy')
 
 
 def available(gateway):
     """The names of those that can run here."""
-    there = {'fastmcp': FASTMCP}
+    there = {'fastmcp': FASTMCP, 'mcp-proxy': MCP_PROXY}
     return [name for name in NAMES if os.path.exists(there.get(name, gateway))]
 
 
@@ -50,13 +53,17 @@ class Server:
 class Peer:
     def __init__(self, name, servers, gateway):
         self.name, self.port, self.process, self.sink = name, places.free_port(), None, None
-        self.tool = 'shop_read_notes' if name == 'aggregated' else 'read_notes'
+        self.url = f'http://127.0.0.1:{self.port}/' + ('' if name == 'mcp-proxy' else 'mcp')
+        self.tool = 'shop_read_notes' if name in PREFIXED else 'read_notes'
         self.headers = [f'Authorization: Bearer {KEY}', 'Content-Type: application/json', 'Accept: application/json, text/event-stream']
         self.environment = {'TRILITHON_WORKERS': '1'} if name in GATEWAYS else {}
         if name == 'direct':
-            self.port = servers[0].port
+            self.port, self.url = servers[0].port, f'http://127.0.0.1:{servers[0].port}/mcp'
         elif name == 'fastmcp':
             self.arguments = [FASTMCP, os.path.join(HERE, 'fastmcp_proxy.py'), f'http://127.0.0.1:{servers[0].port}/mcp', str(self.port)]
+        elif name == 'mcp-proxy':
+            values = {'port': self.port, 'key': KEY, 'server': servers[0].port, 'second': servers[1].port}
+            self.arguments = [MCP_PROXY, '--config', fill('mcp-proxy.toml', 'mcp-proxy.toml', **values)]
         else:
             self.arguments = [gateway, f'--configFile={self.configure(servers)}']
 
@@ -99,7 +106,7 @@ class Peer:
 
     def send(self, message):
         headers = dict(line.split(': ', 1) for line in self.headers)
-        request = urllib.request.Request(f'http://127.0.0.1:{self.port}/mcp', json.dumps(message).encode(), headers)
+        request = urllib.request.Request(self.url, json.dumps(message).encode(), headers)
         answer = urllib.request.urlopen(request, timeout=60)
         answer.body = answer.read()
         return answer
