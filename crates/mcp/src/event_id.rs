@@ -5,6 +5,7 @@ use crate::message::is_id;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use trilithon_wire::json;
 
 /// Which kind of stream it is.
@@ -22,6 +23,27 @@ pub struct EventId {
     pub stream: Stream,
     /// The server's name -> the id that it gave its event. Header values, so that they can be sent back.
     pub seen: BTreeMap<Box<str>, Box<str>>,
+    /// Where it is kept by the gateway too.
+    pub kept: Option<Kept>,
+}
+
+/// A place in what the gateway keeps of a stream itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The number of the stream, made by chance.
+    pub stream: u64,
+    /// The number of the last event, from 0 on.
+    pub event: u64,
+}
+
+impl Kept {
+    fn read(text: &str) -> Option<Kept> {
+        let (stream, event) = text.split_once('.')?;
+        Some(Kept {
+            stream: u64::from_str_radix(stream, 16).ok()?,
+            event: event.parse().ok()?,
+        })
+    }
 }
 
 impl EventId {
@@ -29,6 +51,7 @@ impl EventId {
         EventId {
             stream,
             seen: BTreeMap::new(),
+            kept: None,
         }
     }
 
@@ -43,12 +66,16 @@ impl EventId {
         }
     }
 
-    /// `l,files=MTI,mail=OQ`; `aNw,files=MTI` in the answer to message 7.
+    /// `l,files=MTI,mail=OQ`; `aNw,files=MTI` in the answer to message 7, and `aNw.1f.3` for event 3 of it where the gateway keeps it.
     pub fn write(&self) -> String {
         let mut text = match &self.stream {
             Stream::Answer(id) => format!("a{}", BASE64.encode(&**id)),
             Stream::Listening => "l".to_owned(),
         };
+        if let Some(kept) = self.kept {
+            // Writing to a text does not fail.
+            let _ = write!(text, ".{:x}.{}", kept.stream, kept.event);
+        }
         for (server, id) in &self.seen {
             text.push(',');
             text.push_str(server);
@@ -61,12 +88,20 @@ impl EventId {
     /// Reads what a client comes back with; `None` for what is none.
     pub fn read(text: &str) -> Option<EventId> {
         let mut parts = text.split(',');
-        let stream = match parts.next()?.split_at_checked(1)? {
+        let first = parts.next()?;
+        let (stream, kept) = match first.split_once('.') {
+            Some((stream, kept)) => (stream, Some(Kept::read(kept)?)),
+            None => (first, None),
+        };
+        let stream = match stream.split_at_checked(1)? {
             ("a", id) => Stream::Answer(message_id(id)?),
             ("l", "") => Stream::Listening,
             _ => return None,
         };
-        let mut id = EventId::new(stream);
+        let mut id = EventId {
+            kept,
+            ..EventId::new(stream)
+        };
         for part in parts {
             let (server, of_server) = part.split_once('=')?;
             if !id.see(server, &BASE64.decode(of_server).ok()?) {
@@ -104,6 +139,10 @@ mod tests {
         assert!(id.see("files", b"12"));
         assert_eq!(EventId::read(&id.write()), Some(id));
         assert_eq!(EventId::new(Stream::Answer("7".into())).write(), "aNw");
+        let kept = Some(Kept { stream: 31, event: 3 });
+        let id = EventId { kept, ..id };
+        assert_eq!(id.write(), "aIngi.1f.3,files=MTI");
+        assert_eq!(EventId::read(&id.write()), Some(id));
     }
 
     #[test]
@@ -120,6 +159,11 @@ mod tests {
             "a,files=!",
             "a,files=",
             "a,files=DQo",
+            "l.1",
+            "l.x.1",
+            "l.1.",
+            "l.1.1.1",
+            "l.11111111111111111.1",
             "l,",
         ] {
             assert_eq!(EventId::read(text), None, "{text}");

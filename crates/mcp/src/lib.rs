@@ -38,7 +38,7 @@ pub use abilities::Abilities;
 pub use cursor::Cursor;
 pub use definition::Definition;
 pub use era::Era;
-pub use event_id::{EventId, Stream};
+pub use event_id::{EventId, Kept, Stream};
 pub use level::Level;
 pub use list::List;
 pub use message::{Invalid, Message};

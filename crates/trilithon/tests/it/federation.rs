@@ -4,6 +4,7 @@ mod away;
 mod client;
 mod eras;
 mod lost;
+mod replay;
 mod tools;
 mod unrest;
 

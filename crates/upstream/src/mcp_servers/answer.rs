@@ -104,6 +104,12 @@ pub fn no_session(id: Option<&str>) -> Response {
     failed(404, id, NO_SESSION, "Session not found")
 }
 
+/// An answer that broke off, or was told while its client was away, and that nobody has any more.
+pub fn lost_body(id: &str) -> Vec<u8> {
+    let message = "the answer is lost: its stream cannot be taken up again";
+    code::body(Some(id), INTERNAL_ERROR, message)
+}
+
 /// A server gave no answer. The client's transport is well, so that the status is that of an answer.
 pub fn server_failed(server: &Server, id: Option<&str>, failure: &Failure, cx: &Exchange) -> Response {
     tracing::warn!(server = &*server.name, %failure, "a server of tools gave no answer");

@@ -154,7 +154,8 @@ async fn from_stream(body: &mut Body) -> Result<Bytes, Failure> {
     }
 }
 
-fn is_answer(data: &[u8]) -> bool {
+/// Whether a message answers a request.
+pub fn is_answer(data: &[u8]) -> bool {
     let Ok(root) = json::parse(data) else {
         return false;
     };

@@ -1,5 +1,6 @@
 //! Building the service: what the configuration may say, and what outlives a reload.
 
+use super::kept::{self, Tapes};
 use super::parked::{Bounds, Parked};
 use super::server::Server;
 use super::stream::Places;
@@ -62,6 +63,12 @@ impl McpServers {
             max_per_caller: count("parkedCalls.maxPerCaller", waiting.max_per_caller)?,
             max_age: waiting.max_age.to_std(),
         };
+        let replay = config.replay.clone().unwrap_or_default();
+        let kept = kept::Bounds {
+            max_age: replay.max_age.to_std(),
+            max_stream_bytes: count("replay.maxStreamBytes", replay.max_stream_bytes)?,
+            max_bytes: count("replay.maxBytes", replay.max_bytes)?,
+        };
         let servers = config.servers.iter().zip(children).map(|(server, child)| {
             let naming = Naming::new(prefix(config, server), &config.separator);
             Arc::new(Server::build(name, server, naming, child.backend, keep))
@@ -74,6 +81,7 @@ impl McpServers {
             table: keep.get(name, &(), Table::default),
             parked: keep.get(name, &bounds, || Parked::new(name, bounds)),
             places: keep.get(name, &max_streams, || Places::new(max_streams)),
+            tapes: keep.get(name, &kept, || Tapes::new(kept)),
             max_age,
             timeout: config.timeout.to_std(),
             max_body: number("maxRequestBodySize", config.max_request_body_size)?,

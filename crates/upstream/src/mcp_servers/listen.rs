@@ -34,17 +34,41 @@ impl Federation {
         let Some(place) = self.places.take() else {
             return stream::no_place(None);
         };
-        let out = Out::new(from.clone());
-        let head = Rc::new(head.clone_head());
-        let listens = |server: &&Arc<Server>| match &from.stream {
-            Stream::Listening => true,
-            Stream::Answer(_) => from.seen.contains_key(&*server.name),
+        let shared = Rc::new(head.clone_head());
+        if let Some(reader) = self.reader(&from, &session) {
+            return self.replay(reader, &from, session, shared, cx, place);
+        }
+        let from = EventId { kept: None, ..from };
+        match &from.stream {
+            Stream::Answer(id) if from.seen.is_empty() => return self.lost(id, place),
+            Stream::Answer(_) => {}
+            // A server may have one such stream for each session.
+            Stream::Listening => self.tapes.listens_anew(&session.number),
+        }
+        let out = Out::new(from.clone()).kept_by(self.keeper(&session, head));
+        let tellers = self.tellers(&from, &session, &shared, &out, cx);
+        let mut channel = Channel::new(out, tellers, self.keep_alive, place);
+        match channel.begins(BEGINNING).await {
+            true => channel.response(),
+            false => answer::method_not_allowed("POST, DELETE"),
+        }
+    }
+
+    /// Who tells what comes after `from`: all servers, or, in an answer that is taken up again, the one that gives it.
+    pub fn tellers(
+        self: &Arc<Federation>,
+        from: &EventId,
+        session: &Rc<Session>,
+        head: &Rc<Request>,
+        out: &Out,
+        cx: &Exchange,
+    ) -> Vec<Teller> {
+        let asked = match &from.stream {
+            Stream::Answer(id) => Some(&**id),
+            Stream::Listening => None,
         };
+        let listens = |server: &&Arc<Server>| asked.is_none() || from.seen.contains_key(&*server.name);
         let tellers = self.servers.iter().filter(listens).map(|server| {
-            let asked = match &from.stream {
-                Stream::Answer(id) => Some(&**id),
-                Stream::Listening => None,
-            };
             let mut telling = Telling::new(server.clone(), asked, Era::Legacy);
             telling.last = from.seen.get(&*server.name).map(|id| id.as_bytes().into());
             let listener = Listener {
@@ -58,12 +82,7 @@ impl Federation {
             };
             Box::pin(listener.run()) as Teller
         });
-        let tellers: Vec<Teller> = tellers.collect();
-        let mut channel = Channel::new(out, tellers, self.keep_alive, place);
-        match channel.begins(BEGINNING).await {
-            true => channel.response(),
-            false => answer::method_not_allowed("POST, DELETE"),
-        }
+        tellers.collect()
     }
 }
 

@@ -15,6 +15,7 @@ mod converse;
 mod cross;
 mod discover;
 mod initialize;
+mod kept;
 mod legs;
 mod list;
 mod listen;
@@ -35,6 +36,7 @@ mod table;
 mod told;
 
 use crate::service::Backend;
+use kept::Tapes;
 use parked::Parked;
 use server::Server;
 use std::sync::Arc;
@@ -56,6 +58,7 @@ struct Federation {
     table: Arc<Table>,
     places: Arc<Places>,
     parked: Arc<Parked>,
+    tapes: Arc<Tapes>,
     /// Seconds that a session lasts.
     max_age: u64,
     timeout: Duration,

@@ -25,6 +25,7 @@ impl Federation {
         mut res: Response,
         crossing: Crossing,
         call: &Call<'_>,
+        session: Option<&Session>,
         cx: &mut Exchange,
     ) -> Response {
         res.headers.remove(header::SESSION_ID);
@@ -57,7 +58,8 @@ impl Federation {
                 }
             };
             res.headers.remove_known(Known::ContentLength);
-            res.body = stream::passed(res.body.take(), telling, self.keep_alive, place);
+            let keeper = session.and_then(|session| self.keeper(session, call.head));
+            res.body = stream::passed(res.body.take(), telling, keeper, self.keep_alive, place);
             return res;
         }
         let same = matches!(crossing, Crossing::None);
@@ -136,6 +138,7 @@ impl Federation {
         cx: &Exchange,
     ) -> Conversation {
         let of = Stream::Answer(call.id().unwrap_or("0").into());
+        let keeper = self.keeper(&session, call.head);
         Conversation {
             federation: self.clone(),
             server: server.clone(),
@@ -143,7 +146,7 @@ impl Federation {
             head: call.head.clone_head(),
             body,
             telling: Telling::new(server.clone(), call.id(), call.era).conversing(),
-            out: Out::new(EventId::new(of)),
+            out: Out::new(EventId::new(of)).kept_by(keeper),
             exchange: cx.side(),
         }
     }

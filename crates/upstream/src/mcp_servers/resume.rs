@@ -48,6 +48,7 @@ impl Federation {
             Err(refusal) => return refusal,
         };
         self.table.entry(&session.number).end();
+        self.tapes.ends(&session.number);
         let ends = self.servers.iter().filter_map(|server| {
             let leg = self.leg_at_hand(&session, server)?;
             leg.id.as_ref()?;

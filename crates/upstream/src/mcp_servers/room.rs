@@ -26,6 +26,11 @@ impl Room {
         }
     }
 
+    /// Whether an eighth of it is left, or less.
+    pub fn is_nearly_full(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) >= self.most - self.most / 8
+    }
+
     /// Room for `bytes`; `None` when there is not as much left.
     pub fn take(self: &Arc<Room>, bytes: usize) -> Option<Taken> {
         let fits = |taken: usize| taken.checked_add(bytes).filter(|all| *all <= self.most);

@@ -73,7 +73,7 @@ impl Federation {
                 if let Some(session) = session.filter(|_| (200..300).contains(&res.status)) {
                     self.remember(session, server, &call.message);
                 }
-                self.pass_on(server, res, crossing, call, cx).await
+                self.pass_on(server, res, crossing, call, session, cx).await
             }
             Err(Failure::Error(METHOD_NOT_FOUND, _)) => {
                 answer::method_not_found(call.era, call.id(), call.message.method())

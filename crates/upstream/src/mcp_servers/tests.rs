@@ -3,7 +3,7 @@
 use super::McpServers;
 use crate::service::fake::{Fake, child};
 use trilithon_flow::Keep;
-use trilithon_model::dynamic::http::{McpServer, McpServers as Config, McpSessions};
+use trilithon_model::dynamic::http::{McpReplay, McpServer, McpServers as Config, McpSessions};
 
 fn server(name: &str, prefix: Option<&str>) -> McpServer {
     McpServer {
@@ -77,6 +77,14 @@ fn what_may_be_configured() {
         ..of(two())
     };
     check(&config, Err("`maxStreams` is 0"));
+    let config = Config {
+        replay: Some(McpReplay {
+            max_bytes: 0,
+            ..McpReplay::default()
+        }),
+        ..of(two())
+    };
+    check(&config, Err("`replay.maxBytes` is 0"));
     let config = Config {
         sessions: Some(McpSessions {
             secrets: vec!["too short".into()],

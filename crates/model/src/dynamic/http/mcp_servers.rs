@@ -30,6 +30,9 @@ pub struct McpServers {
     /// Streams of this service that are open at once, at most: those that clients listen to, and answers that are streams.
     #[config(default = 10_000)]
     pub max_streams: i64,
+    /// What is kept of streams for clients that leave and come back.
+    #[config(default = Some(McpReplay::default()), allow_empty)]
+    pub replay: Option<McpReplay>,
     /// How long a stream is silent before its client is sent a comment, so that nothing between takes it for dead; 0 means
     /// never.
     #[config(default = Duration::from_secs(15))]
@@ -82,4 +85,19 @@ pub struct McpParkedCalls {
     /// Calls of one caller that wait, at most. For one more the one that waits for longest is cancelled.
     #[config(default = 16)]
     pub max_per_caller: i64,
+}
+
+/// How long and how much of their streams is kept for clients of revisions up to 2025-11-25, which come back with `Last-Event-ID`. A
+/// call goes on while its client is away; nothing that was told meanwhile is lost within these bounds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
+pub struct McpReplay {
+    /// How long a client may be away; the call is then given up. 0: nothing is kept, and a call ends with its client.
+    #[config(default = Duration::from_secs(60))]
+    pub max_age: Duration,
+    /// Bytes of one stream that are kept: the last ones.
+    #[config(default = 262_144)]
+    pub max_stream_bytes: i64,
+    /// Bytes of all streams of the service that are kept. What is beyond is told, and not kept.
+    #[config(default = 16_777_216)]
+    pub max_bytes: i64,
 }

@@ -10,7 +10,7 @@ mod transport;
 
 use trilithon_model_derive::Config;
 
-pub use mcp_servers::{McpParkedCalls, McpServer, McpServers, McpSessions};
+pub use mcp_servers::{McpParkedCalls, McpReplay, McpServer, McpServers, McpSessions};
 pub use middleware::*;
 pub use models::{ModelBreaker, ModelFailover, ModelRetry, ModelTarget, Models};
 pub use open_api::{OpenApi, OpenApiCriteria, OpenApiOperations};

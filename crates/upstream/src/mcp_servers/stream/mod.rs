@@ -14,6 +14,7 @@ pub use relay::relay;
 pub use telling::Telling;
 
 use super::answer;
+use super::kept::Keeper;
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -30,6 +31,9 @@ pub type Teller = Pin<Box<dyn Future<Output = ()>>>;
 /// What a client is sent in silence, so that nothing between takes the stream for dead.
 const COMMENT: &[u8] = b":\n\n";
 
+/// After how long a silent stream tells its client where it can come back. Most answers are there before.
+const PRIMING: Duration = Duration::from_millis(200);
+
 /// A stream; as a body it lasts until the last teller has ended.
 pub struct Channel {
     out: Out,
@@ -38,18 +42,22 @@ pub struct Channel {
     lent: Vec<u8>,
     sent: usize,
     silence: Option<(Duration, Pin<Box<Sleep>>)>,
-    _place: Place,
+    /// When the client is told where it can come back, if nothing else is told before.
+    priming: Option<Pin<Box<Sleep>>>,
+    place: Option<Place>,
 }
 
 impl Channel {
     pub fn new(out: Out, tellers: Vec<Teller>, keep_alive: Option<Duration>, place: Place) -> Channel {
+        let priming = out.may_prime().then(|| Box::pin(tokio::time::sleep(PRIMING)));
         Channel {
             out,
             tellers,
             lent: Vec::new(),
             sent: 0,
             silence: keep_alive.map(|every| (every, Box::pin(tokio::time::sleep(every)))),
-            _place: place,
+            priming,
+            place: Some(place),
         }
     }
 
@@ -68,6 +76,15 @@ impl Channel {
     fn run(&mut self, cx: &mut Context<'_>) {
         self.tellers
             .retain_mut(|teller| teller.as_mut().poll(cx).is_pending());
+    }
+
+    fn is_to_prime(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = |sleep: &mut Pin<Box<Sleep>>| sleep.as_mut().poll(cx).is_ready();
+        let is_due = self.priming.as_mut().is_some_and(due);
+        if is_due {
+            self.priming = None;
+        }
+        is_due
     }
 
     /// The answer with this stream.
@@ -89,11 +106,14 @@ impl Source for Channel {
             self.run(cx);
             self.out.take(&mut self.lent);
             if !self.lent.is_empty() {
+                self.priming = None;
                 if let Some((every, sleep)) = &mut self.silence {
                     sleep.as_mut().reset(Instant::now() + *every);
                 }
             } else if self.tellers.is_empty() {
                 return Poll::Ready(Ok(&[]));
+            } else if self.is_to_prime(cx) {
+                self.out.prime();
             } else {
                 let Some((every, sleep)) = &mut self.silence else {
                     return Poll::Pending;
@@ -125,10 +145,47 @@ impl Source for Channel {
     }
 }
 
+impl Drop for Channel {
+    /// Leaving is not cancelling, in the first era: what is kept goes on.
+    fn drop(&mut self) {
+        let Some((tape, bounds)) = self.out.leave() else {
+            return;
+        };
+        tape.leave();
+        // The worker itself may be at its end.
+        if self.tellers.is_empty() || tokio::runtime::Handle::try_current().is_err() {
+            return tape.end();
+        }
+        let (mut tellers, place) = (std::mem::take(&mut self.tellers), self.place.take());
+        tokio::task::spawn_local(async move {
+            let _place = place;
+            let told = poll_fn(|cx| {
+                tellers.retain_mut(|teller| teller.as_mut().poll(cx).is_pending());
+                if tellers.is_empty() {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            });
+            tokio::select! {
+                () = told => {}
+                () = tape.abandoned(bounds.max_age) => {}
+            }
+            tape.end();
+        });
+    }
+}
+
 /// The stream that answers one message, as the client is to see it.
-pub fn passed(body: Body, telling: Telling, keep_alive: Option<Duration>, place: Place) -> Body {
+pub fn passed(
+    body: Body,
+    telling: Telling,
+    keeper: Option<Keeper>,
+    keep_alive: Option<Duration>,
+    place: Place,
+) -> Body {
     let of = Stream::Answer(telling.id().unwrap_or("0").into());
-    let out = Out::new(EventId::new(of));
+    let out = Out::new(EventId::new(of)).kept_by(keeper);
     let teller = Box::pin(relay::answer(body, telling, out.clone()));
     Body::from_source(Channel::new(out, vec![teller], keep_alive, place))
 }

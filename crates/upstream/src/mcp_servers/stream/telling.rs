@@ -127,6 +127,10 @@ impl Telling {
             self.last = Some(id.into());
             out.see(&self.server.name, id)
         });
+        // A server that gives no ids cannot be asked again for what it told; nobody comes back for what begins with the answer.
+        if told.is_none() && !self.answered {
+            out.keep();
+        }
         out.fields(told.as_deref(), name, retry, frame.has_data().then_some(&data));
     }
 

@@ -32,7 +32,7 @@ fn place() -> Place {
 fn check(era: Era, said: &'static str, want: &str) {
     let told = run(async {
         let telling = Telling::new(server(), Some("1"), era);
-        let mut body = passed(Body::from(said), telling, None, place());
+        let mut body = passed(Body::from(said), telling, None, None, place());
         body.collect(u64::MAX).await.unwrap()
     });
     assert_eq!(String::from_utf8_lossy(&told), want, "{said:?}");
