@@ -41,8 +41,6 @@ impl Hello {
                 let info = meta.as_ref().and_then(|meta| meta.get(SERVER_INFO));
                 let unnamed = || json!({"name": &*self.server, "version": ""});
                 result.insert("serverInfo".to_owned(), info.cloned().unwrap_or_else(unnamed));
-                let capabilities = result.get_mut("capabilities");
-                capabilities.into_iter().for_each(without_news);
                 for name in ["resultType", "supportedVersions", "ttlMs", "cacheScope"] {
                     result.remove(name);
                 }
@@ -250,8 +248,7 @@ mod tests {
         let new = json!({"resultType": "complete", "capabilities": {"tools": {"listChanged": true}}, "supportedVersions": ["2026-07-28"], "ttlMs": 1, "cacheScope": "public",
             "_meta": {SERVER_INFO: {"name": "a"}}});
         let told = |result: &Value, era| Value::Object(hello("a", result).of_era(era).result);
-        let crossed = json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {"name": "a"}});
-        assert_eq!(told(&new, Era::Legacy), crossed);
+        assert_eq!(told(&new, Era::Legacy), old);
         assert_eq!(told(&old, Era::Legacy), old);
         assert_eq!(told(&new, Era::Modern), new);
         let want = json!({"resultType": "complete", "capabilities": {"tools": {}}, "_meta": {SERVER_INFO: {"name": "a"}}});

@@ -5,8 +5,10 @@ mod client;
 mod eras;
 mod lost;
 mod replay;
+mod stream;
 mod tools;
 mod unrest;
+mod upward;
 
 use crate::world::INSTALL;
 use client::{Client, said};

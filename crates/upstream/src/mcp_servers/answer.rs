@@ -17,6 +17,13 @@ pub fn json(status: u16, body: impl Into<bytes::Bytes>) -> Response {
     res
 }
 
+/// Nothing: the client has cancelled what it asked, and waits for no answer.
+pub fn cancelled() -> Response {
+    let mut res = Response::bare(200, "");
+    res.headers.set_known(Known::ContentType, "text/event-stream");
+    res
+}
+
 /// An error of JSON-RPC.
 pub fn failed(status: u16, id: Option<&str>, code: i64, message: &str) -> Response {
     json(status, code::body(id, code, message))

@@ -25,6 +25,8 @@ pub enum Failure {
     Away,
     /// The session has ended.
     Ended,
+    /// The client has cancelled it.
+    Cancelled,
 }
 
 impl Failure {
@@ -38,7 +40,8 @@ impl Failure {
             | Failure::Broken(_)
             | Failure::TooLate
             | Failure::Away
-            | Failure::Ended => false,
+            | Failure::Ended
+            | Failure::Cancelled => false,
         }
     }
 
@@ -71,6 +74,7 @@ impl fmt::Display for Failure {
             Failure::TooLate => f.write_str("it did not answer in time"),
             Failure::Away => f.write_str("it has not answered lately, and was not asked"),
             Failure::Ended => f.write_str("the session has ended"),
+            Failure::Cancelled => f.write_str("the client has cancelled it"),
         }
     }
 }

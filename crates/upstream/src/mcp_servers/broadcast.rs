@@ -49,6 +49,13 @@ impl Federation {
         session: &Session,
         cx: &mut Exchange,
     ) -> Response {
+        let message = &call.message;
+        if message.method() == "notifications/cancelled"
+            && let Some(id) = message.params().and_then(|params| params.get("requestId"))
+            && let Some(entry) = self.table.find(&session.number)
+        {
+            entry.underway.cancel(id.raw());
+        }
         // Servers of the second era are told nothing but by requests.
         let is_told = |server: &&Arc<Server>| {
             let leg = self.leg_at_hand(session, server);

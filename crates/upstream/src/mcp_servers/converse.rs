@@ -8,6 +8,7 @@ use super::ask::{Failure, is_stream};
 use super::server::Server;
 use super::stream::{Channel, Out, Place, Teller, Telling, relay};
 use super::table::Entry;
+use super::underway::Ongoing;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,13 +34,23 @@ pub struct Conversation {
     pub telling: Telling,
     pub out: Out,
     pub exchange: Exchange,
+    /// The call, if the client can cancel it here.
+    pub ongoing: Option<Ongoing>,
 }
 
 impl Conversation {
     /// The stream of it, from the server's first answer on.
     pub fn answer(self, res: Response, keep_alive: Option<Duration>, place: Place) -> Response {
         let out = self.out.clone();
-        let teller = Box::pin(self.run(res)) as Teller;
+        let ongoing = self.ongoing.clone();
+        let telling = self.run(res);
+        let teller = Box::pin(async move {
+            match ongoing {
+                // Whoever cancels waits for no answer.
+                Some(ongoing) => drop(ongoing.unless_cancelled(telling).await),
+                None => telling.await,
+            }
+        }) as Teller;
         Channel::new(out, vec![teller], keep_alive, place).response()
     }
 
@@ -106,6 +117,8 @@ impl Conversation {
     /// Asks the client, and waits for all answers: name and result, as JSON.
     async fn ask(&self, questions: &Questions) -> Result<Vec<(String, String)>, Failure> {
         let entry = self.federation.table.entry(&self.session.number);
+        // Whoever leaves now is to find the question when he comes back.
+        self.out.keep();
         let mut waiting = Vec::new();
         for (name, method, params) in &questions.asked {
             let question = Question::new(&entry);

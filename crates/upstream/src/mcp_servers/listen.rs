@@ -87,14 +87,14 @@ impl Federation {
 }
 
 /// Who listens to one server.
-struct Listener {
-    federation: Arc<Federation>,
-    server: Arc<Server>,
-    session: Rc<Session>,
-    head: Rc<Request>,
-    telling: Telling,
-    out: Out,
-    exchange: Exchange,
+pub struct Listener {
+    pub federation: Arc<Federation>,
+    pub server: Arc<Server>,
+    pub session: Rc<Session>,
+    pub head: Rc<Request>,
+    pub telling: Telling,
+    pub out: Out,
+    pub exchange: Exchange,
 }
 
 /// What came of listening once.
@@ -141,8 +141,11 @@ impl Listener {
             }
         };
         if is_modern(&leg) {
-            // It is listened to in another way, by clients of its era.
-            return Heard::Nothing;
+            return match self.telling.id() {
+                None => self.listen_up().await,
+                // It gives nothing to come back to.
+                Some(_) => Heard::Nothing,
+            };
         }
         let mut req = self.server.request_in(&leg, &self.head, Method::Get, "");
         req.headers.set_known(Known::Accept, "text/event-stream");

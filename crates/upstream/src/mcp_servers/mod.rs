@@ -19,6 +19,7 @@ mod kept;
 mod legs;
 mod list;
 mod listen;
+mod listen_up;
 mod parked;
 mod pass_on;
 mod post;
@@ -34,6 +35,7 @@ mod stream;
 mod subscribe;
 mod table;
 mod told;
+mod underway;
 
 use crate::service::Backend;
 use kept::Tapes;

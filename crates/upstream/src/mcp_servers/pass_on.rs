@@ -8,6 +8,7 @@ use super::server::Server;
 use super::states::Sealer;
 use super::stream::{self, Out, Telling};
 use super::told::Outcome;
+use super::underway::Ongoing;
 use super::{Federation, answer};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -52,8 +53,8 @@ impl Federation {
                 Crossing::Down(cancel) => {
                     return self.begin(server, res.body.take(), cancel, place, call, cx);
                 }
-                Crossing::Up(session, body) => {
-                    let talk = self.conversation(server, session, body, call, cx);
+                Crossing::Up(session, body, ongoing) => {
+                    let talk = self.conversation(server, (session, body, ongoing), call, cx);
                     return talk.answer(res, self.keep_alive, place);
                 }
             };
@@ -116,12 +117,12 @@ impl Federation {
                     }
                 }
             }
-            Crossing::Up(session, asked) if Questions::read(&body).is_some() => {
+            Crossing::Up(session, asked, ongoing) if Questions::read(&body).is_some() => {
                 let Some(place) = self.places.take() else {
                     return stream::no_place(call.id());
                 };
                 res.body = Body::from(body);
-                let talk = self.conversation(server, session, asked, call, cx);
+                let talk = self.conversation(server, (session, asked, ongoing), call, cx);
                 return talk.answer(res, self.keep_alive, place);
             }
             Crossing::Up(..) => body,
@@ -132,8 +133,7 @@ impl Federation {
     fn conversation(
         self: &Arc<Federation>,
         server: &Arc<Server>,
-        session: Session,
-        body: Bytes,
+        (session, body, ongoing): (Session, Bytes, Option<Ongoing>),
         call: &Call<'_>,
         cx: &Exchange,
     ) -> Conversation {
@@ -148,6 +148,7 @@ impl Federation {
             telling: Telling::new(server.clone(), call.id(), call.era).conversing(),
             out: Out::new(EventId::new(of)).kept_by(keeper),
             exchange: cx.side(),
+            ongoing,
         }
     }
 }

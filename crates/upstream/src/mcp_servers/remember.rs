@@ -9,6 +9,8 @@ use super::server::{Server, enter};
 use super::table::{Entry, Slot};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use trilithon_flow::{Exchange, Request};
 use trilithon_mcp::inward::Named;
 use trilithon_mcp::{Leg, Message, Session};
@@ -20,7 +22,10 @@ const LONGEST: usize = 4096;
 
 /// The resources that a client wants to hear of from one server, as that server calls them.
 #[derive(Default)]
-pub struct Subscriptions(Mutex<BTreeMap<Box<str>, Taken>>);
+pub struct Subscriptions {
+    all: Mutex<BTreeMap<Box<str>, Taken>>,
+    changed: Notify,
+}
 
 impl Subscriptions {
     /// Remembers one; false when there is no room.
@@ -36,19 +41,28 @@ impl Subscriptions {
             return false;
         };
         all.insert(uri.into(), taken);
+        drop(all);
+        self.changed.notify_waiters();
         true
     }
 
     pub fn remove(&self, uri: &str) {
-        self.lock().remove(uri);
+        if self.lock().remove(uri).is_some() {
+            self.changed.notify_waiters();
+        }
     }
 
     pub fn all(&self) -> Vec<Box<str>> {
         self.lock().keys().cloned().collect()
     }
 
+    /// Waits until they are others than now.
+    pub fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Box<str>, Taken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -52,6 +52,11 @@ impl Federation {
         if let Some(call) = &cx.mcp_call {
             call.borrow_mut().server = Some(server.name.clone());
         }
+        if let Some(session) = session
+            && let Some(taken) = self.subscribe_up(server, session, call, cx).await
+        {
+            return taken;
+        }
         let state = match self.state(server, call, cx) {
             Ok(Some(Of::Parked(round))) => return self.resume(server, round, call, cx).await,
             Ok(Some(Of::Server(state))) => Some(state),
@@ -75,6 +80,7 @@ impl Federation {
                 }
                 self.pass_on(server, res, crossing, call, session, cx).await
             }
+            Err(Failure::Cancelled) => answer::cancelled(),
             Err(Failure::Error(METHOD_NOT_FOUND, _)) => {
                 answer::method_not_found(call.era, call.id(), call.message.method())
             }

@@ -5,6 +5,7 @@ use super::ask::Failure;
 use super::cross::{Cancel, is_modern};
 use super::post::Call;
 use super::server::Server;
+use super::underway::Ongoing;
 use bytes::Bytes;
 use std::sync::Arc;
 use trilithon_flow::{Exchange, Method, Response};
@@ -18,7 +19,7 @@ pub enum Crossing {
     /// The client is of the second, the server of the first.
     Down(Box<Cancel>),
     /// The client is of the first, the server of the second; the message may have to be sent again.
-    Up(Session, Bytes),
+    Up(Session, Bytes, Option<Ongoing>),
 }
 
 impl Federation {
@@ -36,9 +37,17 @@ impl Federation {
         cx: &mut Exchange,
     ) -> Result<(Response, Crossing), Failure> {
         if let Some(session) = session {
-            let (leg, res) = self.deliver(session, server, call.head, body.clone(), cx).await?;
+            let ongoing = self.ongoing(session, server, call);
+            let sending = self.deliver(session, server, call.head, body.clone(), cx);
+            let (leg, res) = match &ongoing {
+                Some(ongoing) => {
+                    let sent = ongoing.unless_cancelled(sending).await;
+                    sent.ok_or(Failure::Cancelled)??
+                }
+                None => sending.await?,
+            };
             return Ok(match is_modern(&leg) {
-                true => (res, Crossing::Up(session.clone(), body)),
+                true => (res, Crossing::Up(session.clone(), body, ongoing)),
                 false => (res, Crossing::None),
             });
         }
@@ -65,6 +74,18 @@ impl Federation {
             req.headers.set(header::NAME, &*header::encode(name));
         }
         Ok((server.backend.call(req, cx).await, Crossing::None))
+    }
+
+    /// A call that a client can cancel here, since its server may be of the second era.
+    fn ongoing(&self, session: &Session, server: &Server, call: &Call<'_>) -> Option<Ongoing> {
+        // Most servers said what they are when the session was opened.
+        if session.leg(&server.name).is_some_and(|leg| !is_modern(leg)) {
+            return None;
+        }
+        let leg = self.leg_at_hand(session, server);
+        let may_be = leg.map_or(server.is_modern() != Some(false), |leg| is_modern(&leg));
+        let id = call.id().filter(|_| may_be)?;
+        Some(Ongoing::new(&self.table.entry(&session.number), id))
     }
 }
 

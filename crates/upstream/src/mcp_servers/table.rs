@@ -4,6 +4,7 @@
 
 use super::remember::Subscriptions;
 use super::room::Room;
+use super::underway::Underway;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +53,8 @@ pub struct Entry {
     level: Mutex<Option<Box<str>>>,
     /// What the client was asked, by number: where its answer goes.
     questions: Mutex<HashMap<u64, oneshot::Sender<Bytes>>>,
+    /// Its calls that can be cancelled here.
+    pub underway: Underway,
 }
 
 /// The session with one server.

@@ -27,7 +27,8 @@ pub struct McpServers {
     /// Calls of clients that speak revision 2026-07-28 or later to servers that do not, while these wait for what the client was asked.
     #[config(default = Some(McpParkedCalls::default()), allow_empty)]
     pub parked_calls: Option<McpParkedCalls>,
-    /// Streams of this service that are open at once, at most: those that clients listen to, and answers that are streams.
+    /// Streams of this service that are open at once, at most: those that clients listen to, and answers that are streams; also while
+    /// they are kept for a client that has left.
     #[config(default = 10_000)]
     pub max_streams: i64,
     /// What is kept of streams for clients that leave and come back.

@@ -1,18 +1,18 @@
 //! Clients that leave and come back: what was told meanwhile is told again, and a call goes on without its client.
 
-use super::client::Client;
+use super::stream::{Session, write_all};
 use crate::world::gateway;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use trilithon_testkit::{Gateway, PATIENCE, RawClient, Seen, Upstream};
+use trilithon_testkit::{Gateway, PATIENCE, Seen, Upstream};
 
 const ROUTING: &str = "\
 http:
   routers: {all: {rule: 'Host(`all.test`)', service: all}}
   services:
-    all: {mcpServers: {replay: {maxAge: @AGE@, maxStreamBytes: 400}, servers: [{name: a, service: a}, {name: b, service: b}]}}
+    all: {mcpServers: {replay: {maxAge: @AGE@, maxStreamBytes: 600}, servers: [{name: a, service: a}, {name: b, service: b}]}}
     a: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@a@'}]}}
     b: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@b@'}]}}
 ";
@@ -45,7 +45,7 @@ impl Teller {
             let told = told.lock().expect("a stream at a time");
             let written = write_all(&told, out);
             if written.is_err() {
-                drop(leave.lock().expect("a stream at a time").send(()));
+                let _ = leave.lock().expect("a stream at a time").send(());
             }
             written
         });
@@ -63,18 +63,6 @@ impl Teller {
 
     fn tell_listener(&self, message: &Value) {
         self.listened.send(Some(message.to_string())).expect("a stream");
-    }
-}
-
-/// Writes each message as an event, and comments between, by which it notices that nobody reads.
-fn write_all(told: &Receiver<Option<String>>, out: &mut dyn Write) -> io::Result<()> {
-    loop {
-        match told.recv_timeout(std::time::Duration::from_millis(20)) {
-            Ok(Some(message)) => write!(out, "data: {message}\n\n")?,
-            Ok(None) => return Ok(()),
-            Err(_) => out.write_all(b":\n\n")?,
-        }
-        out.flush()?;
     }
 }
 
@@ -106,82 +94,6 @@ fn start(age: &str) -> (Teller, Gateway) {
         .upstream("b", b)
         .start();
     (teller, gateway)
-}
-
-/// A session; each stream of it has a connection of its own.
-struct Session<'g> {
-    gateway: &'g Gateway,
-    line: String,
-}
-
-impl Session<'_> {
-    fn open(gateway: &Gateway) -> Session<'_> {
-        let mut client = Client::new(gateway, "all.test", &[]);
-        client.open("ann");
-        let line = client.lines.remove(0);
-        Session { gateway, line }
-    }
-
-    fn stream(&self, method: &str, lines: &str, body: &str) -> Stream {
-        let mut http = self.gateway.client("web");
-        http.send(format!(
-            "{method} /mcp HTTP/1.1\r\nHost: all.test\r\nContent-Type: application/json\r\nMCP-Protocol-Version: 2025-11-25\r\n{}\r\n{lines}Content-Length: {}\r\n\r\n{body}",
-            self.line,
-            body.len()
-        ));
-        let head = String::from_utf8(http.read_until(b"\r\n\r\n")).expect("a head");
-        assert!(head.contains(" 200 "), "{head}");
-        Stream {
-            http,
-            last: String::new(),
-        }
-    }
-
-    fn call(&self) -> Stream {
-        self.stream(
-            "POST",
-            "",
-            r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"a_x"}}"#,
-        )
-    }
-
-    fn back(&self, last: &str) -> Stream {
-        self.stream("GET", &format!("Last-Event-ID: {last}\r\n"), "")
-    }
-}
-
-struct Stream {
-    http: RawClient,
-    /// Where it is.
-    last: String,
-}
-
-impl Stream {
-    /// The next event's message; null for one without.
-    fn next(&mut self) -> Value {
-        loop {
-            let event = String::from_utf8(self.http.read_until(b"\n\n")).expect("an event");
-            let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
-            if let Some(id) = field("id: ") {
-                id.clone_into(&mut self.last);
-            }
-            if let Some(data) = field("data: ") {
-                return serde_json::from_str(data).unwrap_or_default();
-            }
-        }
-    }
-
-    /// The client goes, as if its network did; -> where it was.
-    fn cut(self) -> String {
-        self.http.reset();
-        self.last
-    }
-
-    /// Nothing more comes.
-    fn ends(mut self) {
-        let rest = String::from_utf8(self.http.read_until(b"0\r\n\r\n")).expect("an end");
-        assert!(!rest.contains("data:"), "{rest}");
-    }
 }
 
 fn progress(n: u32) -> Value {
@@ -241,7 +153,7 @@ fn what_is_beyond_the_bounds_is_told_to_be_lost() {
     assert!(back.next()["params"]["progress"].as_u64().expect("progress") > 1);
     while back.next() != progress(9) {}
     let last = back.cut();
-    a.tell(&done(&"x".repeat(400)));
+    a.tell(&done(&"x".repeat(600)));
     a.answer.send(None).expect("a stream");
     let mut back = session.back(&last);
     let lost = back.next();

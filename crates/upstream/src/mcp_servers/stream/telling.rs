@@ -13,6 +13,7 @@ use std::time::Duration;
 use trilithon_mcp::Era;
 use trilithon_mcp::bridge::Questions;
 use trilithon_mcp::outward::{self, Kind};
+use trilithon_wire::json;
 use trilithon_wire::sse::Frame;
 
 /// What is told of one server, and what was told so far.
@@ -38,6 +39,8 @@ enum Manner {
     Conversing(Option<Questions>),
     /// This is one of several subscriptions, which are told together.
     Subscribed(Rc<News>),
+    /// A client of the first era hears of a subscription of the second, and of its machinery nothing.
+    Heard,
 }
 
 impl Telling {
@@ -70,6 +73,11 @@ impl Telling {
 
     fn by(self, manner: Manner) -> Telling {
         Telling { manner, ..self }
+    }
+
+    /// The server is listened to by a subscription of the second era.
+    pub fn hear(&mut self) {
+        self.manner = Manner::Heard;
     }
 
     pub fn server(&self) -> &Server {
@@ -163,8 +171,17 @@ impl Telling {
                 }
                 return None;
             }
+            Manner::Heard => {
+                let is_news = passed.kind == Kind::Notification && !is_acknowledgement(&doc);
+                return is_news.then_some(doc);
+            }
         }
         self.answered |= is_answer;
         Some(doc)
     }
+}
+
+fn is_acknowledgement(doc: &[u8]) -> bool {
+    let method = json::parse(doc).ok().and_then(|root| root.get("method")?.text());
+    method.is_some_and(|method| method.is("notifications/subscriptions/acknowledged"))
 }
