@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 /// What routing by names works for. The rest (tasks, experiments, extensions) is between a client and one server.
 const SHARED: [&str; 5] = ["completions", "logging", "prompts", "resources", "tools"];
+/// What has lists.
+const LISTS: [&str; 3] = ["prompts", "resources", "tools"];
 /// Where results of the second era name the server.
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
@@ -58,6 +60,15 @@ impl Hello {
             Era::Legacy => {}
         }
         self
+    }
+
+    /// Of which lists the server says when they change.
+    pub fn changing_lists(&self) -> impl Iterator<Item = &str> {
+        let all = self.result.get("capabilities").and_then(Value::as_object);
+        let changes = |own: &Value| own.get("listChanged") == Some(&Value::Bool(true));
+        let all = all.into_iter().flatten().filter(move |(_, own)| changes(own));
+        all.map(|(name, _)| name.as_str())
+            .filter(|name| LISTS.contains(name))
     }
 
     /// The revision that the server answers with.
@@ -253,6 +264,13 @@ mod tests {
         assert_eq!(told(&new, Era::Modern), new);
         let want = json!({"resultType": "complete", "capabilities": {"tools": {}}, "_meta": {SERVER_INFO: {"name": "a"}}});
         assert_eq!(told(&old, Era::Modern), want);
+    }
+
+    #[test]
+    fn lists_that_change() {
+        let can = json!({"capabilities": {"tools": {"listChanged": true}, "tasks": {"listChanged": true}, "prompts": {}, "resources": {"listChanged": false}}});
+        assert_eq!(hello("a", &can).changing_lists().collect::<Vec<_>>(), ["tools"]);
+        assert_eq!(hello("a", &json!({})).changing_lists().count(), 0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use trilithon_flow::{Exchange, Known, Method, Request, Response};
+use trilithon_mcp::merge::Hello;
 use trilithon_mcp::{Era, EventId, Leg, Session, Stream, header};
 
 /// How long the first of the servers may take until the client is told that there is a stream, or none.
@@ -79,6 +80,7 @@ impl Federation {
                 telling,
                 out: out.clone(),
                 exchange: cx.side(),
+                missed: false,
             };
             Box::pin(listener.run()) as Teller
         });
@@ -95,6 +97,8 @@ pub struct Listener {
     pub telling: Telling,
     pub out: Out,
     pub exchange: Exchange,
+    /// The server could not be listened to for a while.
+    pub missed: bool,
 }
 
 /// What came of listening once.
@@ -116,10 +120,26 @@ impl Listener {
                 Heard::Nothing => return,
                 Heard::Ended if self.telling.is_over() => return,
                 Heard::Ended => pauses = Pauses::default(),
-                Heard::Failed => {}
+                Heard::Failed => self.missed = true,
             }
             self.out.begin();
             pauses.wait(self.telling.retry).await;
+        }
+    }
+
+    /// The server is listened to. What it may have told while it was not is that lists have changed: its client was given them without
+    /// its part, or it is another one since it restarted.
+    pub fn begin(&mut self) {
+        self.out.begin();
+        self.server.presence.answered();
+        if !std::mem::take(&mut self.missed) || self.telling.id().is_some() {
+            return;
+        }
+        let said = self.server.said.get();
+        let hello = said.and_then(|doc| Hello::read(&self.server.name, &doc));
+        for list in hello.iter().flat_map(Hello::changing_lists) {
+            let changed = format!(r#"{{"jsonrpc":"2.0","method":"notifications/{list}/list_changed"}}"#);
+            self.out.event(None, changed.as_bytes());
         }
     }
 
@@ -164,7 +184,7 @@ impl Listener {
         }
         match res.status {
             200..300 if is_stream(&res) => {
-                self.out.begin();
+                self.begin();
                 // How it ended does not matter: it is come back to.
                 drop(relay(&mut res.body, &mut self.telling, &self.out).await);
                 Heard::Ended

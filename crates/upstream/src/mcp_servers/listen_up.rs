@@ -61,12 +61,14 @@ impl Listener {
                 return Heard::Failed;
             };
             match res.status {
-                200..300 if is_stream(&res) => self.out.begin(),
-                500..600 => return Heard::Failed,
+                200..300 if is_stream(&res) => self.begin(),
                 status => {
                     let server = &*self.server.name;
-                    tracing::debug!(server, status, "a server of tools takes no subscription");
-                    return Heard::Nothing;
+                    tracing::debug!(server, status, "a server of tools cannot be listened to");
+                    return match status {
+                        500..600 => Heard::Failed,
+                        _ => Heard::Nothing,
+                    };
                 }
             }
             tokio::select! {

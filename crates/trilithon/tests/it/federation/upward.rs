@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use trilithon_testkit::{Gateway, PATIENCE, Upstream};
+use trilithon_testkit::{Gateway, PATIENCE, Upstream, eventually};
 
 const ROUTING: &str = "\
 http:
@@ -157,4 +157,13 @@ fn who_subscribes_by_messages_hears_of_changes() {
     assert_eq!(modern.subscribed(), json!(["note:1", "note:2"]));
     ask("resources/unsubscribe", "a+note:1");
     assert_eq!(modern.subscribed(), json!(["note:2"]));
+
+    // What it did not tell while it was down may be that its lists are others.
+    gateway.upstream("a").down();
+    eventually("it is tried", || {
+        gateway.log().contains("a server of tools cannot be listened to")
+    });
+    gateway.upstream("a").back();
+    assert_eq!(modern.subscribed(), json!(["note:2"]));
+    assert_eq!(listener.next(), changed);
 }
