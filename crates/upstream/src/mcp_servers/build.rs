@@ -68,6 +68,7 @@ impl McpServers {
             max_age: replay.max_age.to_std(),
             max_stream_bytes: count("replay.maxStreamBytes", replay.max_stream_bytes)?,
             max_bytes: count("replay.maxBytes", replay.max_bytes)?,
+            max_per_caller: count("replay.maxPerCaller", replay.max_per_caller)?,
         };
         let servers = config.servers.iter().zip(children).map(|(server, child)| {
             let naming = Naming::new(prefix(config, server), &config.separator);

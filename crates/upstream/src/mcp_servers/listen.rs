@@ -46,7 +46,7 @@ impl Federation {
             // A server may have one such stream for each session.
             Stream::Listening => self.tapes.listens_anew(&session.number),
         }
-        let out = Out::new(from.clone()).kept_by(self.keeper(&session, head));
+        let out = Out::new(from.clone()).kept_by(self.keeper(&session, head, cx));
         let tellers = self.tellers(&from, &session, &shared, &out, cx);
         let mut channel = Channel::new(out, tellers, self.keep_alive, place);
         match channel.begins(BEGINNING).await {

@@ -59,7 +59,7 @@ impl Federation {
                 }
             };
             res.headers.remove_known(Known::ContentLength);
-            let keeper = session.and_then(|session| self.keeper(session, call.head));
+            let keeper = session.and_then(|session| self.keeper(session, call.head, cx));
             res.body = stream::passed(res.body.take(), telling, keeper, self.keep_alive, place);
             return res;
         }
@@ -138,7 +138,7 @@ impl Federation {
         cx: &Exchange,
     ) -> Conversation {
         let of = Stream::Answer(call.id().unwrap_or("0").into());
-        let keeper = self.keeper(&session, call.head);
+        let keeper = self.keeper(&session, call.head, cx);
         Conversation {
             federation: self.clone(),
             server: server.clone(),

@@ -95,6 +95,9 @@ pub struct McpReplay {
     /// How long a client may be away; the call is then given up. 0: nothing is kept, and a call ends with its client.
     #[config(default = Duration::from_secs(60))]
     pub max_age: Duration,
+    /// Streams of one caller that are told on while nobody reads them, at most. For one more the oldest is given up.
+    #[config(default = 16)]
+    pub max_per_caller: i64,
     /// Bytes of one stream that are kept: the last ones.
     #[config(default = 262_144)]
     pub max_stream_bytes: i64,

@@ -3,7 +3,7 @@
 use super::super::Federation;
 use super::super::answer::lost_body;
 use super::super::stream::{Channel, Out, Place, Teller};
-use super::tape::Reader;
+use super::reader::Reader;
 use std::rc::Rc;
 use std::sync::Arc;
 use trilithon_flow::{Exchange, Request, Response};

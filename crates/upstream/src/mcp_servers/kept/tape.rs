@@ -4,6 +4,7 @@
 use super::super::ask::is_answer;
 use super::super::room::{Room, Taken};
 use super::super::table::Number;
+use super::reader::Reader;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,24 +17,26 @@ use trilithon_mcp::{EventId, Stream};
 pub struct Tape {
     /// The session that it is told in.
     session: Number,
+    /// A hash of whose session that is.
+    pub caller: u64,
     /// Bytes of it that are kept.
     most: usize,
     /// Of those of all.
     room: Arc<Room>,
     state: Mutex<State>,
     /// There is something new.
-    news: Notify,
+    pub news: Notify,
 }
 
-struct State {
-    events: VecDeque<Event>,
+pub struct State {
+    pub events: VecDeque<Event>,
     bytes: usize,
     /// Where the last event is, kept or not.
-    place: EventId,
+    pub place: EventId,
     /// Which event is the answer that the stream is for.
-    answer: Option<u64>,
+    pub answer: Option<u64>,
     /// Whether more may come, and since when not.
-    ended: Option<Instant>,
+    pub ended: Option<Instant>,
     /// Clients that read it: the one that it is told to, and those that came back.
     readers: usize,
     /// Since when nobody does.
@@ -42,30 +45,18 @@ struct State {
     let_go: bool,
 }
 
-struct Event {
-    number: u64,
-    text: Bytes,
+pub struct Event {
+    pub number: u64,
+    pub text: Bytes,
     _taken: Taken,
 }
 
-/// What there is after a place.
-pub enum Next {
-    /// An event and its number.
-    Event(u64, Bytes),
-    /// Nothing yet.
-    Wait,
-    /// Nothing, and nothing will come.
-    Over,
-}
-
-/// Somebody who reads a tape.
-pub struct Reader(Arc<Tape>);
-
 impl Tape {
     /// A tape for the stream in `place`, whom one client reads as it is told.
-    pub fn new(session: Number, place: EventId, most: usize, room: Arc<Room>) -> Tape {
+    pub fn new(session: Number, caller: u64, place: EventId, most: usize, room: Arc<Room>) -> Tape {
         Tape {
             session,
+            caller,
             most,
             room,
             state: Mutex::new(State {
@@ -127,6 +118,12 @@ impl Tape {
         state.readers == 0 && (state.let_go || since.is_some_and(|since| since.elapsed() >= age))
     }
 
+    /// Whether it is told though its client has left.
+    pub fn is_told_to_nobody(&self) -> bool {
+        let state = self.lock();
+        state.readers == 0 && state.ended.is_none() && !state.let_go
+    }
+
     pub fn has_ended(&self) -> bool {
         self.lock().ended.is_some()
     }
@@ -170,7 +167,7 @@ impl Tape {
         state.readers += 1;
         state.left = None;
         drop(state);
-        Some(Reader(self.clone()))
+        Some(Reader::new(self.clone()))
     }
 
     pub fn is_of(&self, session: &Number) -> bool {
@@ -182,54 +179,14 @@ impl Tape {
         self.lock().place.stream == Stream::Listening
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Reader {
-    /// What comes after event `number`. What is not kept any more is passed over.
-    pub fn after(&self, number: u64) -> Next {
-        let state = self.0.lock();
-        let at = state.events.partition_point(|event| event.number <= number);
-        match state.events.get(at) {
-            Some(event) => Next::Event(event.number, event.text.clone()),
-            None if state.ended.is_some() => Next::Over,
-            None => Next::Wait,
-        }
-    }
-
-    /// Waits for what comes after event `number`; `None` when nothing will.
-    pub async fn next(&self, number: u64) -> Option<(u64, Bytes)> {
-        loop {
-            let news = self.0.news.notified();
-            match self.after(number) {
-                Next::Event(number, text) => return Some((number, text)),
-                Next::Over => return None,
-                Next::Wait => news.await,
-            }
-        }
-    }
-
-    /// Where its last event is.
-    pub fn place(&self) -> EventId {
-        self.0.lock().place.clone()
-    }
-
-    /// Which event is the answer, if it was told.
-    pub fn answer(&self) -> Option<u64> {
-        self.0.lock().answer
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.0.leave();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::reader::Next;
     use super::*;
     use trilithon_mcp::Kept;
 
@@ -237,7 +194,7 @@ mod tests {
 
     fn tape(most: usize, room: usize) -> Arc<Tape> {
         let place = EventId::new(Stream::Answer("1".into()));
-        Arc::new(Tape::new(SESSION, place, most, Arc::new(Room::new(room))))
+        Arc::new(Tape::new(SESSION, 1, place, most, Arc::new(Room::new(room))))
     }
 
     fn keep(tape: &Tape, event: u64, text: &str) {

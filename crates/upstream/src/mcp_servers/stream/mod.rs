@@ -148,10 +148,9 @@ impl Source for Channel {
 impl Drop for Channel {
     /// Leaving is not cancelling, in the first era: what is kept goes on.
     fn drop(&mut self) {
-        let Some((tape, bounds)) = self.out.leave() else {
+        let Some((tape, rest)) = self.out.leave() else {
             return;
         };
-        tape.leave();
         // The worker itself may be at its end.
         if self.tellers.is_empty() || tokio::runtime::Handle::try_current().is_err() {
             return tape.end();
@@ -169,7 +168,7 @@ impl Drop for Channel {
             });
             tokio::select! {
                 () = told => {}
-                () = tape.abandoned(bounds.max_age) => {}
+                () = tape.abandoned(rest) => {}
             }
             tape.end();
         });

@@ -1,11 +1,12 @@
 //! What was told and is not sent yet.
 
-use super::super::kept::{Bounds, Keeper, Tape};
+use super::super::kept::{Keeper, Tape};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 use trilithon_mcp::EventId;
 
 /// Bytes that may wait for the client before tellers wait too.
@@ -69,13 +70,14 @@ impl Out {
         }
     }
 
-    /// The client has left; -> where the stream is kept, and within which bounds.
-    pub fn leave(&self) -> Option<(Arc<Tape>, Bounds)> {
+    /// The client has left; -> where the stream is kept, and for how long it is told on.
+    pub fn leave(&self) -> Option<(Arc<Tape>, Duration)> {
         let outbox = &mut *self.0.borrow_mut();
         outbox.bytes.clear();
         outbox.left = true;
-        let bounds = outbox.keeper.as_ref()?.bounds();
-        Some((outbox.tape.clone()?, bounds))
+        let (keeper, tape) = (outbox.keeper.as_ref()?, outbox.tape.clone()?);
+        let rest = keeper.leave(&tape);
+        Some((tape, rest))
     }
 
     /// The stream goes on elsewhere.
