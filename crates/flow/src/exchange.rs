@@ -112,6 +112,8 @@ pub struct Exchange {
     pub mcp: Option<Rc<Asked>>,
     /// The same message, for the record: shared with the answer's body, and moved into [`Record::mcp_call`] at the end.
     pub mcp_call: Option<SharedMcpCall>,
+    /// Where a request has several messages, those: moved into the same record ([`McpCall::batch`]).
+    pub mcp_batch: Vec<SharedMcpCall>,
     /// How it can be undone, where a contract says that. Shared with the answer's body, and moved into [`Record::undo`] at the end.
     pub undo: Option<SharedUndo>,
     /// Whether the observers were told of it.
@@ -141,6 +143,7 @@ impl Exchange {
             model_call: None,
             mcp: None,
             mcp_call: None,
+            mcp_batch: Vec::new(),
             undo: None,
             told: false,
             tariff: None,
@@ -189,9 +192,11 @@ impl Exchange {
     /// about to.
     pub fn settle_calls(&mut self) {
         if let Some(call) = self.mcp_call.take() {
-            let mut call =
-                Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
-            call.answering = Answering::default();
+            let mut call = settled(call);
+            call.batch = std::mem::take(&mut self.mcp_batch)
+                .into_iter()
+                .map(settled)
+                .collect();
             // Of a stream that was only listened to there is nothing to tell.
             self.record.mcp_call = Some(Box::new(call)).filter(|call| **call != McpCall::default());
         }
@@ -215,4 +220,11 @@ impl Exchange {
     pub fn client_ip(&self) -> IpAddr {
         self.connection.ip()
     }
+}
+
+/// One message as the record has it.
+fn settled(call: SharedMcpCall) -> McpCall {
+    let mut call = Rc::try_unwrap(call).map_or_else(|shared| shared.borrow().clone(), RefCell::into_inner);
+    call.answering = Answering::default();
+    call
 }

@@ -102,6 +102,8 @@ pub struct McpCall {
     pub noticed: Vec<Noticed>,
     /// How it is answered where it does not pass. No log tells of it.
     pub answering: Answering,
+    /// The messages of a request that has several; of itself there is nothing to tell then.
+    pub batch: Vec<McpCall>,
 }
 
 impl McpCall {
@@ -176,6 +178,10 @@ impl McpCall {
             let coverage = self.coverage.iter().take(MAX_TOLD).map(told_coverage);
             all.insert("coverage".to_owned(), coverage.collect());
         }
+        if !self.batch.is_empty() {
+            let batch = self.batch.iter().take(MAX_TOLD).map(McpCall::told);
+            all.insert("batch".to_owned(), batch.collect());
+        }
         Value::Object(all)
     }
 }
@@ -201,6 +207,11 @@ mod tests {
         let want = r#"{"method":"tools/call","tool":"transfer","id":"7","server":"bank","error":"-32603","hidden":2}"#;
         assert_eq!(call.told().to_string(), want);
         assert_eq!(McpCall::default().told().to_string(), "{}");
+        let several = McpCall {
+            batch: vec![call],
+            ..McpCall::default()
+        };
+        assert_eq!(several.told().to_string(), format!(r#"{{"batch":[{want}]}}"#));
     }
 
     #[test]

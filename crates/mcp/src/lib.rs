@@ -5,6 +5,7 @@
 
 mod abilities;
 pub mod answer;
+pub mod batch;
 pub mod bridge;
 pub mod challenge;
 mod cursor;

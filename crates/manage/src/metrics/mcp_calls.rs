@@ -22,11 +22,16 @@ struct Key {
 }
 
 impl McpCalls {
-    /// Counts the message of an exchange, if it was one with a method.
+    /// Counts the message of an exchange, or its messages, those with a method. Of several it is not known how long each took: each took
+    /// as long as all.
     pub fn count(&self, record: &Record) {
-        let Some(call) = record.mcp_call.as_ref().filter(|call| !call.method.is_empty()) else {
-            return;
-        };
+        let Some(call) = &record.mcp_call else { return };
+        let messages = std::iter::once(&**call).chain(&call.batch);
+        let with_method = messages.filter(|call| !call.method.is_empty());
+        with_method.for_each(|call| self.count_one(call, record));
+    }
+
+    fn count_one(&self, call: &McpCall, record: &Record) {
         let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = Key::of(call, record);
         if all.len() >= MAX_SERIES && !all.contains_key(&key) {

@@ -141,7 +141,13 @@ fn calls_are_decided_on_and_told() {
         );
     }
     let batch = format!("[{}]", call("drop", &json!({})));
-    assert_eq!(ask(&gateway, "mcp.test", &[&ann], &batch).status, 400);
+    let answer = ask(
+        &gateway,
+        "mcp.test",
+        &[&ann, "MCP-Protocol-Version: 2025-06-18"],
+        &batch,
+    );
+    assert_eq!(answer.status, 400);
     assert_eq!(upstream.requests(), before, "the server saw none of it");
 
     let told = line(&gateway, |l| l["McpCall"]["tool"] == "drop");
@@ -183,6 +189,66 @@ fn calls_are_decided_on_and_told() {
     ] {
         assert!(metrics.contains(series), "{series} is not in\n{metrics}");
     }
+}
+
+/// Clients of the first revisions send several messages at once: one that is forbidden does not take the others with it.
+#[test]
+fn a_batch_is_decided_message_by_message() {
+    let signer = Signer::new("k1");
+    let gateway = start(&signer);
+    let ann = signer.bearer(&json!({"sub": "ann", "tools": ["pay", "search"], "limit": 100}));
+    let of = |id: u64, text: String| text.replace("\"id\":1", &format!("\"id\":{id}"));
+    let messages = [
+        of(1, call("drop", &json!({}))),
+        of(2, call("search", &json!({"q": "a"}))),
+        of(3, call("pay", &json!({"amount": 101}))),
+        r#"{"jsonrpc":"2.0","id":4,"method":"tools/list"}"#.to_owned(),
+    ];
+    let answer = ask(
+        &gateway,
+        "mcp.test",
+        &[&ann],
+        &format!("[{}]", messages.join(",")),
+    );
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "application/json")
+    );
+    let answers = answer.json();
+    let forbidden =
+        |id: u64| json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32003, "message": "Forbidden"}});
+    assert_eq!((&answers[0], &answers[2]), (&forbidden(1), &forbidden(3)));
+    assert!(
+        answers[1]["result"]["content"][0]["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("search"))
+    );
+    assert_eq!(
+        answers[3]["result"]["tools"],
+        json!([{"name": "pay"}, {"name": "search"}])
+    );
+    let seen = gateway.upstream("b1").seen();
+    assert!(
+        seen.iter().all(|seen| seen.body.starts_with(b"{")),
+        "each goes alone"
+    );
+    assert_eq!(seen.len(), 2);
+
+    let told = line(&gateway, |line| line["McpCall"]["batch"].is_array());
+    let batch = &told["McpCall"]["batch"];
+    assert_eq!(
+        (&batch[0]["deniedBy"], &batch[1]["deniedBy"]),
+        (&json!("tools@file"), &Value::Null)
+    );
+    assert_eq!(
+        (&batch[3]["method"], &batch[3]["hidden"]),
+        (&json!("tools/list"), &json!(1))
+    );
+    let entry = entries(gateway.folder(), "request", 1).remove(0).1;
+    assert_eq!(entry["mcp"]["batch"][0]["tool"], "drop");
+    let metrics = gateway.metrics();
+    let denied = r#"mcp_client_operation_duration_seconds_count{error_type="denied",mcp_method_name="tools/call",mcp_tool_name="drop"} 1"#;
+    assert!(metrics.contains(denied), "{metrics}");
 }
 
 #[test]
@@ -359,4 +425,53 @@ fn explain_decides_as_serving_does() {
     assert!(told.contains("mcp.params.arguments.amount = 500"), "{told}");
     let told = explain("[]", claims);
     assert!(told.contains("several messages at once are not taken"), "{told}");
+}
+
+/// What guards and definitions would do with a call, from the configuration alone.
+#[test]
+fn explain_tells_of_guards_and_definitions() {
+    let routing = r#"
+http:
+  routers: {tools: {rule: 'Host(`mcp.test`)', service: s, middlewares: [pinned, seen, poison]}}
+  middlewares:
+    pinned: {mcp: {definitions: {lock: '{"tools": {"pay": "sha256:00"}}', onNew: hide}}}
+    seen: {mcp: {definitions: {onChange: hide}}}
+    poison: {content-guard: {mcp: {parts: [descriptions, elicitation]}, engine: {builtin: {}}, response: {rules: [{entities: [HIDDEN_TEXT], block: true}]}}}
+  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@b1@'}]}}}
+"#;
+    let gateway = gateway()
+        .install(INSTALL)
+        .routing(routing)
+        .upstream("b1", server())
+        .start();
+    let explain = |tool: &str| {
+        let arguments = [
+            "explain",
+            "POST http://mcp.test/mcp",
+            "--entry-point",
+            "web",
+            "--body",
+            &call(tool, &json!({})),
+        ];
+        let install = gateway.folder().path().join("install.yml");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trilithon"));
+        let output = command
+            .args(arguments)
+            .arg(format!("--configFile={}", install.display()))
+            .env_clear()
+            .output();
+        let output = output.expect("the binary runs");
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let told = explain("drop");
+    for line in [
+        "`pinned@file` denies by `definitions`",
+        "mcp.definition = new",
+        "`pinned@file` holds definitions against its lock: reports what changed, hides and refuses what is new",
+        "`seen@file` holds definitions against what was seen first or approved (`trilithon tools list`): hides and refuses what changed, reports what is new",
+        "`poison@file` in answers refuses HIDDEN_TEXT, of calls of tools descriptions, elicitation",
+    ] {
+        assert!(told.contains(line), "{line} is not in\n{told}");
+    }
+    assert!(!explain("pay").contains("denies"), "the lock names it");
 }

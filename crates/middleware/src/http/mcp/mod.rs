@@ -2,6 +2,7 @@
 //! `policy`; here a message is read, decided on, recorded, passed on as it came, and lists are shortened on their way back.
 
 mod access;
+mod batch;
 mod context;
 mod definitions;
 pub(super) mod denial;
@@ -19,6 +20,7 @@ pub use trilithon_mcp::metadata::Resource;
 use super::rollout::rollout;
 use super::undo::{self, Tools};
 use access::Access;
+use batch::Company;
 use definitions::Definitions;
 use denial::Denial;
 use hosts::Hosts;
@@ -31,9 +33,10 @@ use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::model_call::BodyLimit;
 use trilithon_flow::trace::What;
 use trilithon_flow::{
-    Build, BuildError, Exchange, Known, Method, Mode, Next, Reply, Request, Rollout, Step, Wrap,
+    Build, BuildError, Exchange, Known, Method, Mode, Next, Reply, Request, Response, Rollout, Step, Wrap,
 };
 use trilithon_mcp::List;
+use trilithon_mcp::error::INVALID_REQUEST;
 use trilithon_model::dynamic::http::Mcp as Config;
 
 /// Builds the middleware.
@@ -112,63 +115,103 @@ impl Wrap for Mcp {
             if let Err(refusal) = self.hosts.check(&req) {
                 return refusal;
             }
-            open::shared(cx).borrow_mut().answering.graceful = self.denial.is_graceful();
             let mode = self.rollout.of(cx.caller());
-            let strict = self.governs() && mode == Mode::Enforce;
-            let opened = match open::open(&mut req, cx, self.limit, strict).await {
-                Ok(opened) => opened,
-                Err(refusal) => return refusal,
-            };
-            if let Some(opened) = opened.as_ref().filter(|_| strict)
-                && let Err(refusal) = self.shapes.check(opened, &req)
-            {
-                return refusal;
+            if self.is_strict(mode) && batch::may_be(&req) {
+                let read = match open::whole(&mut req, self.limit).await {
+                    Ok(body) => batch::read(&req, &body),
+                    Err(refusal) => return refusal,
+                };
+                match read {
+                    Ok(Some(batch)) => return Box::pin(batch.run(self, req, cx, next, mode)).await,
+                    Ok(None) => {}
+                    Err(refusal) => return refusal,
+                }
             }
-            if let Some(opened) = &opened {
-                context::read(opened, &req, cx);
-            }
-            if let Some(opened) = &opened
-                && !(self.access.admits(mode, &req, cx) && self.is_trusted(&opened.asked, mode, cx))
-            {
-                return self.denial.answer(opened, self.access.name(), cx);
-            }
-            let listing = self.listing(opened.as_ref(), mode, &mut req, cx);
-            let learns = strict && self.shapes.expect(opened.as_ref(), &mut req);
-            let contract = opened.as_ref().and_then(|opened| self.undo.of(&opened.asked));
-            if contract.is_some() {
-                // Its result is read on its way: it has to come as it is.
-                req.headers.remove_known(Known::AcceptEncoding);
-            }
-            let span = opened.is_some().then(|| cx.record.enter(|| What::McpCall));
-            if let Some(opened) = &opened {
-                context::hand_on(opened, &mut req, cx);
-            }
-            let res = next.run(req, cx).await;
-            if let Some(span) = &span {
-                cx.record.leave(span);
-            }
-            let res = match (contract, &opened) {
-                (Some(contract), Some(opened)) => undo::watch_tool(contract, &opened.asked, cx, res),
-                _ => res,
-            };
-            let res = match &opened {
-                Some(opened) if learns => self.shapes.learn(opened.call.clone(), res),
-                _ => res,
-            };
-            let res = match opened {
-                Some(opened) => outcome::watch(opened.call, res),
-                None => res,
-            };
-            match listing {
-                Some(listing) => listing.shorten(res).await,
-                None => res,
-            }
+            self.message(req, cx, next, mode, Company::Alone).await
         })
     }
 }
 
 impl Mcp {
-    /// Whether anything is refused or hidden, so that messages have to be read as the server reads them.
+    /// What becomes of one message.
+    async fn message(
+        &self,
+        mut req: Request,
+        cx: &mut Exchange,
+        next: Next<'_>,
+        mode: Mode,
+        company: Company,
+    ) -> Response {
+        open::shared(cx).borrow_mut().answering.graceful = self.denial.is_graceful();
+        let strict = self.is_strict(mode);
+        let opened = match open::open(&mut req, cx, self.limit, strict).await {
+            Ok(opened) => opened,
+            Err(refusal) => return refusal,
+        };
+        if let Some(opened) = &opened
+            && let Err(refusal) = self.check(opened, &req, cx, mode)
+        {
+            return refusal;
+        }
+        let listing = self.listing(opened.as_ref(), mode, &mut req, cx);
+        let learns = strict && self.shapes.expect(opened.as_ref(), &mut req);
+        let contract = opened.as_ref().and_then(|opened| self.undo.of(&opened.asked));
+        if let (Some(_), Some(opened), Company::Others) = (&contract, &opened, company) {
+            let id = opened.call.borrow().answering.id.clone();
+            let why = "a call that can be undone is not taken with other messages: send it alone";
+            return denial::error(400, id.as_deref(), INVALID_REQUEST, why);
+        }
+        if contract.is_some() {
+            // Its result is read on its way: it has to come as it is.
+            req.headers.remove_known(Known::AcceptEncoding);
+        }
+        let span = opened.is_some().then(|| cx.record.enter(|| What::McpCall));
+        if let Some(opened) = &opened {
+            context::hand_on(opened, &mut req, cx);
+        }
+        let res = next.run(req, cx).await;
+        if let Some(span) = &span {
+            cx.record.leave(span);
+        }
+        let res = match (contract, &opened) {
+            (Some(contract), Some(opened)) => undo::watch_tool(contract, &opened.asked, cx, res),
+            _ => res,
+        };
+        let res = match &opened {
+            Some(opened) if learns => self.shapes.learn(opened.call.clone(), res),
+            _ => res,
+        };
+        let res = match opened {
+            Some(opened) => outcome::watch(opened.call, res),
+            None => res,
+        };
+        match listing {
+            Some(listing) => listing.shorten(res).await,
+            None => res,
+        }
+    }
+
+    /// Whether a message passes.
+    ///
+    /// # Errors
+    /// The answer to one that does not.
+    fn check(&self, opened: &Opened, req: &Request, cx: &mut Exchange, mode: Mode) -> Result<(), Response> {
+        if self.is_strict(mode) {
+            self.shapes.check(opened, req)?;
+        }
+        context::read(opened, req, cx);
+        match self.access.admits(mode, req, cx) && self.is_trusted(&opened.asked, mode, cx) {
+            true => Ok(()),
+            false => Err(self.denial.answer(opened, self.access.name(), cx)),
+        }
+    }
+
+    /// Whether messages have to be read as the server reads them.
+    fn is_strict(&self, mode: Mode) -> bool {
+        self.governs() && mode == Mode::Enforce
+    }
+
+    /// Whether anything is refused or hidden.
     fn governs(&self) -> bool {
         self.access.governs() || self.definitions.as_ref().is_some_and(|d| d.hides_any())
     }

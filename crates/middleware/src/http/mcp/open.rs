@@ -1,6 +1,7 @@
 //! Reading a message: whole, within its limit, and where rules decide by it strictly.
 
 use super::denial::error;
+use bytes::Bytes;
 use std::rc::Rc;
 use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::{Body, Exchange, FaultKind, Known, McpCall, Method, Request, Response, SharedMcpCall};
@@ -42,14 +43,7 @@ pub async fn open(
             false => Ok(None),
         };
     }
-    let body = match req.body.collect(limit).await {
-        Ok(body) => body,
-        Err(fault) if fault.kind == FaultKind::TooLarge => {
-            return Err(refused(413, &format!("the message is larger than {limit} bytes")));
-        }
-        Err(fault) => return Err(Response::from(fault)),
-    };
-    req.body = Body::from(body.clone());
+    let body = whole(req, limit).await?;
     match read(&body, &req.headers, strict) {
         Ok((asked, read)) => {
             let (asked, call) = (Rc::new(asked), shared(cx));
@@ -62,6 +56,23 @@ pub async fn open(
             Err(error(400, invalid.id.as_deref(), invalid.code, &invalid.message))
         }
         Err(_) => Ok(None),
+    }
+}
+
+/// Reads the body of a request, which stays in it.
+///
+/// # Errors
+/// The answer: 413 for more than `limit` bytes.
+pub async fn whole(req: &mut Request, limit: u64) -> Result<Bytes, Response> {
+    match req.body.collect(limit).await {
+        Ok(body) => {
+            req.body = Body::from(body.clone());
+            Ok(body)
+        }
+        Err(fault) if fault.kind == FaultKind::TooLarge => {
+            Err(refused(413, &format!("the message is larger than {limit} bytes")))
+        }
+        Err(fault) => Err(Response::from(fault)),
     }
 }
 

@@ -301,7 +301,13 @@ fn nothing_gets_around_the_rules() {
     let drop = call("drop", json!({}));
     check(post(&drop, &[]), 403, "plainly");
     check(post(&drop.replace("drop", "dr\\u006fp"), &[]), 403, "in escapes");
-    check(post(&format!("[{drop}]"), &[]), 400, "in a batch");
+    let late = [("MCP-Protocol-Version", "2025-06-18")];
+    check(
+        post(&format!("[{drop}]"), &late),
+        400,
+        "in a batch that is none any more",
+    );
+    check(post(&format!("[[{drop}]]"), &[]), 400, "in a batch in a batch");
     check(post(&format!("{drop}{drop}"), &[]), 400, "two in a row");
     check(
         post(

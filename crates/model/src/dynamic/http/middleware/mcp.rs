@@ -12,7 +12,8 @@ use crate::word::words;
 /// and what is listed to whom. Stands behind the middleware that makes out who is asking, such as `jwt`. A route whose middleware has
 /// no rules passes byte for byte; what was asked is recorded. Where the request is traced, the server is told so in `_meta`.
 ///
-/// With rules, messages are read strictly: what two readers could take for two messages gets 400. Batches are not taken.
+/// With rules, messages are read strictly: what two readers could take for two messages gets 400. Several messages in one request, as
+/// revisions up to 2025-03-26 have them, are decided on and sent one by one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Config)]
 pub struct Mcp {
     /// What clients find out about the server before they have a token (RFC 9728). It is served below
