@@ -5,8 +5,8 @@ use super::document::Document;
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// Schemas that are looked at for one reference. Where that is not enough, there is taken to be a circle.
-const MAX_SEEN: usize = 1_000;
+/// Schemas that are looked at for one document. Where that is not enough, every reference is taken to close a circle.
+pub const MAX_STEPS: usize = 500_000;
 /// Levels of one of them.
 const MAX_DEPTH: usize = 16;
 
@@ -38,8 +38,8 @@ impl About {
 }
 
 /// Whether a reference to `to` in the definition of `from` would close a circle, and is the one that is left out to open it: one that
-/// holds in any case, or one way of a circle that has only such.
-pub fn closes(document: &Document<'_>, from: &str, to: &str, about: About) -> bool {
+/// holds in any case, or one way of a circle that has only such. `steps` are those that are left.
+pub fn closes(document: &Document<'_>, from: &str, to: &str, about: About, steps: &mut usize) -> bool {
     let only_ways = match about {
         About::Part => return false,
         About::OneWay => true,
@@ -47,9 +47,10 @@ pub fn closes(document: &Document<'_>, from: &str, to: &str, about: About) -> bo
     };
     let (mut seen, mut waiting) = (HashSet::new(), vec![to.to_owned()]);
     while let Some(reference) = waiting.pop() {
-        if reference == from || seen.len() > MAX_SEEN {
+        if reference == from || *steps == 0 {
             return true;
         }
+        *steps -= 1;
         if let Some(schema) = document.find(&reference)
             && seen.insert(reference)
         {
@@ -102,7 +103,7 @@ mod tests {
         let check = |from: &str, to: &str, about: About, want: bool| {
             let at = |name: &str| format!("#/components/schemas/{name}");
             assert_eq!(
-                closes(&document, &at(from), &at(to), about),
+                closes(&document, &at(from), &at(to), about, &mut 100),
                 want,
                 "{from} {to} {about:?}"
             );
@@ -113,5 +114,9 @@ mod tests {
         check("Self", "Self", About::Itself, true);
         check("Tree", "Tree", About::Part, false);
         check("Pet", "Tree", About::Same, false);
+        assert!(
+            closes(&document, "#/a", "#/b", About::Same, &mut 0),
+            "no steps are left"
+        );
     }
 }

@@ -24,6 +24,8 @@ pub enum Kind {
 pub enum Shape {
     Any,
     Text,
+    /// An expression that has one meaning to all who read schemas.
+    Pattern,
     Number,
     Count,
     Flag,
@@ -51,9 +53,10 @@ impl Kind {
             "type" => Kind::Type,
             "required" => Kind::Names,
             "const" | "default" => Kind::Plain(Shape::Any),
-            "title" | "description" | "format" | "pattern" | "contentEncoding" | "contentMediaType" => {
+            "title" | "description" | "format" | "contentEncoding" | "contentMediaType" => {
                 Kind::Plain(Shape::Text)
             }
+            "pattern" => Kind::Plain(Shape::Pattern),
             "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf" => {
                 Kind::Plain(Shape::Number)
             }
@@ -95,12 +98,21 @@ impl Shape {
         match self {
             Shape::Any => true,
             Shape::Text => value.is_string(),
+            Shape::Pattern => value.as_str().is_some_and(is_plain_pattern),
             Shape::Number => value.is_number(),
             Shape::Count => value.is_u64(),
             Shape::Flag => value.is_boolean(),
             Shape::List => value.as_array().is_some_and(|items| !items.is_empty()),
         }
     }
+}
+
+/// Whether an expression has none of the words that only some engines have: classes of Unicode and POSIX, anchors of Perl, flags.
+fn is_plain_pattern(pattern: &str) -> bool {
+    let words = [
+        "\\p", "\\P", "\\A", "\\Z", "\\z", "\\h", "[:", "(?i", "(?s", "(?m", "(?x", "(?P",
+    ];
+    !words.iter().any(|word| pattern.contains(word))
 }
 
 /// The types that are types; `None` when there is none.
@@ -146,6 +158,17 @@ mod tests {
         );
         check(json!(["date"]), None);
         check(json!({}), None);
+    }
+
+    #[test]
+    fn patterns() {
+        let check = |pattern: &str, want: bool| {
+            assert_eq!(Shape::Pattern.fits(&json!(pattern)), want, "{pattern}");
+        };
+        check("^[a-z]{2}(?:-[A-Z]{2})?$", true);
+        check(r"^\p{L}+$", false);
+        check("(?i)^abc$", false);
+        check(r"\A[[:alpha:]]+\z", false);
     }
 
     #[test]

@@ -100,10 +100,6 @@ impl Tool {
             path.push_str(&text);
         }
         path.push_str(rest);
-        // Several values in one segment can be what none of them is.
-        match path.split('/').any(|segment| matches!(segment, "." | "..")) {
-            true => Err("the arguments make a path that leads elsewhere".to_owned()),
-            false => Ok(path),
-        }
+        Ok(path)
     }
 }

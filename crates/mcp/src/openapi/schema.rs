@@ -1,7 +1,7 @@
 //! Schemas of a document as JSON Schema 2020-12, which tools have. A reference stays one: what it leads to comes along in `$defs`, once,
 //! so that circles do no harm. Each is converted once for all tools that need it.
 
-use super::circle::{About, closes};
+use super::circle::{About, MAX_STEPS, closes};
 use super::document::Document;
 use super::keyword::{Kind, is_bytes, types};
 use serde_json::{Map, Value, json};
@@ -45,6 +45,8 @@ pub struct Schemas<'d> {
     by_reference: HashMap<String, usize>,
     taken: HashSet<String>,
     definitions: Vec<Definition>,
+    /// What is left for looking for circles.
+    steps: usize,
 }
 
 /// What a reference leads to.
@@ -87,6 +89,7 @@ impl<'d> Schemas<'d> {
             by_reference: HashMap::new(),
             taken: HashSet::new(),
             definitions: Vec::new(),
+            steps: MAX_STEPS,
         }
     }
 
@@ -270,7 +273,7 @@ impl<'d> Schemas<'d> {
             ));
         }
         let from = walk.of.map(|at| &*self.definitions[at].reference);
-        if from.is_some_and(|from| closes(self.document, from, reference, about)) {
+        if from.is_some_and(|from| closes(self.document, from, reference, about, &mut self.steps)) {
             return Ok(None);
         }
         let at = match self.by_reference.get(reference) {

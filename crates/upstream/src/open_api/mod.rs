@@ -54,9 +54,14 @@ impl OpenApi {
                 )));
             }
         }
-        let base = config.base_path.as_deref();
-        if let Some(base) = base.filter(|base| !base.is_empty() && !base.starts_with('/')) {
-            return Err(BuildError::new(format!("`basePath` `{base}` does not begin with `/`")).at(base, 0));
+        let is_path = |base: &str| {
+            base.starts_with('/') && base.bytes().all(|b| b.is_ascii_graphic() && !b"{?#".contains(&b))
+        };
+        let base = config.base_path.as_deref().filter(|base| !base.is_empty());
+        if let Some(base) = base.filter(|base| !is_path(base)) {
+            return Err(BuildError::new(format!("`basePath` `{base}` is no path"))
+                .at(base, 0)
+                .help("write `/v1`"));
         }
         let kept = keep.get(name, &identity(config), Kept::default);
         let tools = kept.tools(name, config)?;

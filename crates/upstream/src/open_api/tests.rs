@@ -124,6 +124,32 @@ fn a_call_becomes_a_request() {
 }
 
 #[test]
+fn no_argument_takes_the_place_of_a_header_of_the_gateway() {
+    let with_key = DOCUMENT.replace(
+        "    delete:",
+        "    put:\n      operationId: putPet\n      parameters: [{name: id, in: path}, {name: x-api-key, in: header}, {name: X-Other, in: header}]\n    delete:",
+    );
+    let config = Config {
+        document: with_key,
+        ..config()
+    };
+    let (service, pets) = build(&config).unwrap();
+    let (_, answer) = ask(
+        &service,
+        &call("putPet", json!({"id": 7, "x-api-key": "mine"})),
+        &[],
+    );
+    assert_eq!(answer["result"]["content"][0]["text"], "`x-api-key` is not known");
+    ask(
+        &service,
+        &call("putPet", json!({"id": 7, "X-Other": "mine"})),
+        &[],
+    );
+    let seen = pets.seen.lock().unwrap();
+    assert!(seen[0].ends_with("x-other: mine | x-api-key: s3cret"), "{seen:?}");
+}
+
+#[test]
 fn what_goes_wrong_is_a_result() {
     let (service, pets) = build(&config()).unwrap();
     let check = |tool: &str, arguments: Value, want: &str| {
@@ -204,9 +230,11 @@ fn mistakes_have_their_place() {
         ..config()
     };
     check(header, "`a b` is no name of a header");
-    let base = Config {
-        base_path: Some("v1".to_owned()),
-        ..config()
-    };
-    check(base, "`basePath` `v1` does not begin with `/`");
+    for wrong in ["v1", "/v1?x", "/{v}", "/a b"] {
+        let base = Config {
+            base_path: Some(wrong.to_owned()),
+            ..config()
+        };
+        check(base, &format!("`basePath` `{wrong}` is no path"));
+    }
 }
