@@ -137,6 +137,37 @@ fn line(gateway: &Gateway, dialect: Dialect, stream: bool) -> Value {
     until(PATIENCE, read).unwrap_or_else(|| panic!("no line about {dialect:?} stream={stream}"))
 }
 
+/// The access log's line about this cell's call, which it and the audit log's entry, among so many, tell as it was.
+fn told(
+    gateway: &Gateway,
+    (dialect, stream): (Dialect, bool),
+    cell: &str,
+    entries_so_far: usize,
+    facts: [(&str, &str); 4],
+) -> Value {
+    let line = line(gateway, dialect, stream);
+    let call = &line["ModelCall"];
+    for (name, want) in facts {
+        assert_eq!(call[name], want, "{cell}: {name}: {line}");
+    }
+    for (name, want) in [
+        ("input", 3.into()),
+        ("output", 4.into()),
+        ("basis", Value::from("reported")),
+    ] {
+        assert_eq!(call["usage"][name], want, "{cell}: {name}: {line}");
+    }
+    let entry = until(PATIENCE, || {
+        let all = entries(gateway.folder(), "request", entries_so_far).into_iter();
+        all.map(|(_, entry)| entry)
+            .find(|entry| is_of(&entry["model"], dialect, stream))
+    });
+    let entry = entry.unwrap_or_else(|| panic!("{cell}: no entry"));
+    assert_eq!(entry["model"]["usage"], call["usage"], "{cell}: {entry}");
+    assert_eq!(entry["actor"]["subject"], "ann", "{cell}: {entry}");
+    line
+}
+
 fn ask(gateway: &Gateway, dialect: Dialect, body: &str, key: &str) -> trilithon_testkit::Response {
     let head = format!(
         "POST {} HTTP/1.1\r\nHost: a.test\r\nX-Key: {key}\r\nAccept-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -187,34 +218,17 @@ fn every_way_is_authenticated_metered_and_recorded() {
             );
 
             // Metered and recorded.
-            let line = line(&gateway, dialect, stream);
+            let format = dialect.format().as_str();
+            let facts = [
+                ("format", format),
+                ("modelAsked", "m"),
+                ("modelServed", "m-1"),
+                ("responseId", "r1"),
+            ];
+            let line = told(&gateway, (dialect, stream), &cell, lines, facts);
             let call = &line["ModelCall"];
-            let facts = ["format", "modelAsked", "modelServed", "responseId"]
-                .map(|f| call[f].as_str().unwrap_or("none"));
-            assert_eq!(
-                facts,
-                [dialect.format().as_str(), "m", "m-1", "r1"],
-                "{cell}: {line}"
-            );
             assert_eq!(call["stream"], stream, "{cell}: {line}");
-            let usage = (
-                &call["usage"]["input"],
-                &call["usage"]["output"],
-                &call["usage"]["basis"],
-            );
-            assert_eq!(
-                usage,
-                (&3.into(), &4.into(), &"reported".into()),
-                "{cell}: {line}"
-            );
             assert_eq!(call["finishReasons"][0], "stop", "{cell}: {line}");
-            let told = until(PATIENCE, || {
-                let mut all = entries(gateway.folder(), "request", lines).into_iter();
-                all.find(|(_, entry)| is_of(&entry["model"], dialect, stream))
-            });
-            let (_, entry) = told.unwrap_or_else(|| panic!("{cell}: no entry"));
-            assert_eq!(entry["model"]["usage"], call["usage"], "{cell}: {entry}");
-            assert_eq!(entry["actor"]["subject"], "ann", "{cell}: {entry}");
             println!(
                 "{:<14}{stream:<8}{:>14}{:>9}{:>10}",
                 dialect.format().as_str(),
@@ -266,7 +280,7 @@ fn translated_routing() -> String {
         );
     }
     format!(
-        "http:\n  routers:\n{routers}  middlewares:\n{kinds}    key: {{apiKey: {{keySource: {{header: X-Key}}, secretNonBase64Encoded: true, secretValues: ['ann:{{SHA}}pi8iJb9wv6zLx/HvKjl4NnFzd94=']}}}}\n  services: {{s: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:@b1@'}}]}}}}}}\n"
+        "http:\n  routers:\n{routers}  middlewares:\n{kinds}{KEY}  services: {{s: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:@b1@'}}]}}}}}}\n"
     )
 }
 
@@ -298,25 +312,15 @@ fn every_translated_way_is_governed_too() {
             );
             assert_eq!(upstream.last().target, path(other), "{cell}");
 
-            let line = line(&gateway, client, stream);
+            let spoken = other.format().as_str();
+            let facts = [
+                ("upstreamFormat", spoken),
+                ("modelAsked", "m"),
+                ("modelServed", "m-1"),
+                ("responseId", "r1"),
+            ];
+            let line = told(&gateway, (client, stream), &cell, lines, facts);
             let call = &line["ModelCall"];
-            let facts = ["upstreamFormat", "modelAsked", "modelServed", "responseId"]
-                .map(|f| call[f].as_str().unwrap_or("none"));
-            assert_eq!(
-                facts,
-                [other.format().as_str(), "m", "m-1", "r1"],
-                "{cell}: {line}"
-            );
-            let usage = (
-                &call["usage"]["input"],
-                &call["usage"]["output"],
-                &call["usage"]["basis"],
-            );
-            assert_eq!(
-                usage,
-                (&3.into(), &4.into(), &"reported".into()),
-                "{cell}: {line}"
-            );
             for guard in ["front", "behind"] {
                 for phase in ["request", "response"] {
                     let name = format!("{guard}-{}@file", kind(client));
@@ -328,13 +332,6 @@ fn every_translated_way_is_governed_too() {
                     assert!(judged > 0, "{cell}: {name} judged nothing in the {phase}: {line}");
                 }
             }
-            let told = until(PATIENCE, || {
-                let mut all = entries(gateway.folder(), "request", lines).into_iter();
-                all.find(|(_, entry)| is_of(&entry["model"], client, stream))
-            });
-            let (_, entry) = told.unwrap_or_else(|| panic!("{cell}: no entry"));
-            assert_eq!(entry["model"]["usage"], call["usage"], "{cell}: {entry}");
-            assert_eq!(entry["actor"]["subject"], "ann", "{cell}: {entry}");
             println!("{cell}: authenticated, guarded on both sides, metered, recorded, audited");
         }
     }
