@@ -2,13 +2,16 @@
 """Real clients and servers of the Model Context Protocol with the gateway between them: the official SDKs in Python and TypeScript, and
 the protocol's conformance suite against a server alone, through the gateway, and through the gateway as the only or as one of two servers
 that are one, with rules, strict reading, list filtering, a guard on everything that is said, pinned definitions and the audit log on. No
-scenario that the server passes alone may be lost. And an API that is offered as tools, with the official client.
+scenario that the server passes alone may be lost. And an API that is offered as tools, and the sample server of tools, with the
+official clients.
 
     compat/mcp/run.py --bin target/debug/trilithon
 
 Needs the Python package `mcp`. Without Node.js 22 and its packages (below `.ci/mcp`) that half is left out."""
 import argparse
+import base64
 import collections
+import email
 import glob
 import http.server
 import json
@@ -50,7 +53,9 @@ http:
     one: {{rule: "Path(`/one`)", middlewares: [local, pinned-one, rules, guard], service: one}}
     two: {{rule: "Path(`/two`)", middlewares: [local, pinned-two, rules, guard], service: two}}
     pets: {{rule: "Path(`/pets`)", middlewares: [rules, guard], service: pets}}
+    sample: {{rule: "Path(`/sample`)", middlewares: [root], service: sample}}
   middlewares:
+    root: {{replacePath: {{path: /mcp}}}}
     # Who is asked by several servers' clients is the gateway: it looks where pages come from.
     local: {{plugin: {{mcp: {{allowedHosts: ["127.0.0.1:{port}"], allowedOrigins: ["http://127.0.0.1:{port}"]}}}}}}
     rules:
@@ -83,6 +88,7 @@ http:
     typescript: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{typescript}"}}]}}}}
     pets: {{openApi: {{document: "{folder}/pets.yml", service: api}}}}
     api: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{api}"}}]}}}}
+    sample: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{sample}"}}]}}}}
 '''
 
 PETS = '''
@@ -94,29 +100,59 @@ paths:
     post: {{operationId: addPet, requestBody: {{required: true, content: {{application/json: {{schema: {{$ref: "#/components/schemas/Pet"}}}}}}}}}}
   /pets/{{id}}:
     get: {{parameters: [{{name: id, in: path, required: true, schema: {{type: integer}}}}]}}
+  /pets/{{id}}/photo:
+    parameters: [{{name: id, in: path, required: true, schema: {{type: integer}}}}]
+    get: {{operationId: lookAtPet}}
+    post:
+      operationId: showPet
+      requestBody: {{content: {{multipart/form-data: {{schema: {{type: object, properties: {{
+        photo: {{type: string, format: binary}}, title: {{type: string}}}}}}}}}}}}
+  /odd:
+    get:
+      operationId: oddPet
+      responses: {{"200": {{content: {{application/json: {{schema: {{$ref: "#/components/schemas/Odd"}}}}}}}}}}
 components:
   schemas:
     Pet: {{type: object, required: [name], properties: {{name: {{type: string}}, mother: {{$ref: "#/components/schemas/Pet"}}}}}}
+    Odd: {{type: object, additionalProperties: false, required: [id, gone], properties: {{id: {{type: string}}, kind: {{enum: [cat]}},
+      born: {{type: string, format: date-time}}, mother: {{oneOf: [{{$ref: "#/components/schemas/Odd"}}, {{type: object}}]}}}}}}
 '''
+
+PHOTO = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==')
+# An answer that is not what the document says of it: nothing is where it should be but `mother`.
+ODD = {'id': 7, 'kind': 'dog', 'born': None, 'mother': {'id': 'x'}, 'more': [1]}
 
 
 class Api(http.server.BaseHTTPRequestHandler):
     """An API: says what it was asked."""
 
     def do_GET(self):
+        if self.path.endswith('/photo'):
+            return self.say(200, PHOTO, 'image/png')
+        if self.path.endswith('/odd'):
+            return self.tell(200, ODD)
         found = not self.path.endswith('404')
-        self.say(200 if found else 404, {'id': 7, 'asked': self.path} if found else {'title': 'no such pet'})
+        self.tell(200 if found else 404, {'id': 7, 'asked': self.path} if found else {'title': 'no such pet'})
 
     def do_POST(self):
-        self.say(201, json.loads(self.rfile.read(int(self.headers['Content-Length']))))
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        if not self.path.endswith('/photo'):
+            return self.tell(201, json.loads(body))
+        head = f'Content-Type: {self.headers["Content-Type"]}\r\n\r\n'.encode()
+        parts = email.message_from_bytes(head + body).get_payload()
+        name = lambda part: part.get_param('name', header='content-disposition')  # noqa: E731
+        said = {name(part): (part.get_filename(), part.get_payload(decode=True) == PHOTO) for part in parts}
+        self.tell(201, said)
 
-    def say(self, status, answer):
-        text = json.dumps(answer).encode()
+    def tell(self, status, answer):
+        self.say(status, json.dumps(answer).encode(), 'application/json')
+
+    def say(self, status, body, kind):
         self.send_response(status)
-        self.send_header('Content-Type', 'application/json')
-        self.send_header('Content-Length', str(len(text)))
+        self.send_header('Content-Type', kind)
+        self.send_header('Content-Length', str(len(body)))
         self.end_headers()
-        self.wfile.write(text)
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -128,7 +164,7 @@ class World:
     def __init__(self, binary, folder):
         self.folder, self.processes = folder, []
         other = 'typescript' if os.path.exists(NODE) else 'python'
-        self.ports = {name: free_port() for name in ('port', 'python', 'typescript')}
+        self.ports = {name: free_port() for name in ('port', 'python', 'typescript', 'sample')}
         self.api = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Api)
         threading.Thread(target=self.api.serve_forever, daemon=True).start()
         self.ports['api'] = self.api.server_port
@@ -139,6 +175,7 @@ class World:
         if os.path.exists(NODE):
             # A module looks for its packages beside itself.
             self.start('typescript', [NODE, shutil.copy(f'{HERE}/server.mjs', PACKAGES), str(self.ports['typescript'])])
+        self.start('sample', [binary, 'sample', 'tools', f'--listen=127.0.0.1:{self.ports["sample"]}'])
         self.start('port', [binary, f'--configFile={folder}/trilithon.yml'])
 
     def start(self, name, command):
@@ -194,6 +231,14 @@ def clients(world):
             commands.append([NODE, shutil.copy(f'{HERE}/client.mjs', PACKAGES), server, world.url(path)])
         for command in commands:
             yield from run(command, server)
+
+
+def apis(world):
+    """The same with what the gateway's own binary offers: an API as tools, and the sample server."""
+    for name, path in [('api', '/pets'), ('sample', '/sample')]:
+        yield from run([sys.executable, f'{HERE}/{name}.py', world.url(path)], name)
+        if os.path.exists(NODE):
+            yield from run([NODE, shutil.copy(f'{HERE}/{name}.mjs', PACKAGES), world.url(path)], name)
 
 
 def table(results):
@@ -252,7 +297,7 @@ def main():
     try:
         results = list(clients(world))
         table(results)
-        tools = list(run([sys.executable, f'{HERE}/api.py', world.url('/pets')], 'API'))
+        tools = list(apis(world))
         table(tools)
         canaries = list(guarded(world))
         table(canaries)
