@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ai;
+pub mod tools;
 
 use std::rc::Rc;
 use std::sync::Arc;
