@@ -48,10 +48,7 @@ impl Hello {
                 }
             }
             Era::Modern => {
-                if result.remove("protocolVersion").is_some() {
-                    let capabilities = result.get_mut("capabilities");
-                    capabilities.into_iter().for_each(without_news);
-                }
+                result.remove("protocolVersion");
                 result.entry("resultType").or_insert_with(|| "complete".into());
                 if let Some(info) = result.remove("serverInfo") {
                     result.insert("_meta".to_owned(), json!({SERVER_INFO: info}));
@@ -158,17 +155,6 @@ fn capabilities(all: &[Hello]) -> Value {
     union
 }
 
-/// What a server can tell by itself does not go from one era to the other.
-fn without_news(capabilities: &mut Value) {
-    let own = capabilities.as_object_mut();
-    for capability in own.into_iter().flat_map(|own| own.values_mut()) {
-        if let Value::Object(capability) = capability {
-            capability.remove("listChanged");
-            capability.remove("subscribe");
-        }
-    }
-}
-
 /// What either can.
 fn unite(one: &mut Value, other: Value) {
     match (one, other) {
@@ -262,7 +248,7 @@ mod tests {
         assert_eq!(told(&new, Era::Legacy), old);
         assert_eq!(told(&old, Era::Legacy), old);
         assert_eq!(told(&new, Era::Modern), new);
-        let want = json!({"resultType": "complete", "capabilities": {"tools": {}}, "_meta": {SERVER_INFO: {"name": "a"}}});
+        let want = json!({"resultType": "complete", "capabilities": {"tools": {"listChanged": true}}, "_meta": {SERVER_INFO: {"name": "a"}}});
         assert_eq!(told(&old, Era::Modern), want);
     }
 

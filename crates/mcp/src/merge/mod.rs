@@ -6,4 +6,4 @@ mod subscription;
 
 pub use hello::{Hello, Speaker, discover, initialize};
 pub use lists::Lists;
-pub use subscription::Subscription;
+pub use subscription::{Subscription, in_subscription};

@@ -2,10 +2,27 @@
 
 use crate::Naming;
 use serde_json::{Map, Value, json};
+use trilithon_wire::json::{self as wire, Splice};
 
 /// Where notifications and the end of a subscription name it.
 const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+/// A notification of a server of the first era as the subscription with this `id` has it: it names that. `None` for what is no
+/// notification.
+pub fn in_subscription(id: &str, doc: &[u8]) -> Option<Vec<u8>> {
+    let root = wire::parse(doc).ok()?;
+    let mut splice = Splice::new();
+    let named = format!("{{\"{SUBSCRIPTION_ID}\":{id}}}");
+    let params = root.get("params");
+    match (&params, params.as_ref().and_then(|params| params.get("_meta"))) {
+        (None, _) => splice.set(&root, "params", &format!("{{\"_meta\":{named}}}")),
+        (Some(params), None) => splice.set(params, "_meta", &named),
+        (_, Some(meta)) => splice.set(&meta, SUBSCRIPTION_ID, id),
+    }
+    .ok()?;
+    Some(splice.apply(doc))
+}
 
 /// What the servers have agreed to tell.
 #[derive(Debug)]
@@ -77,6 +94,29 @@ impl Subscription {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notifications_name_their_subscription() {
+        let check = |doc: &str, want: Option<&str>| {
+            let told = in_subscription("\"q\"", doc.as_bytes()).map(|doc| String::from_utf8(doc).unwrap());
+            assert_eq!(told.as_deref(), want, "{doc}");
+        };
+        const META: &str = r#""_meta":{"io.modelcontextprotocol/subscriptionId":"q""#;
+        check(
+            r#"{"method":"a"}"#,
+            Some(&format!(r#"{{"params":{{{META}}}}},"method":"a"}}"#)),
+        );
+        check(
+            r#"{"params":{"uri":"a:1"}}"#,
+            Some(&format!(r#"{{"params":{{{META}}},"uri":"a:1"}}}}"#)),
+        );
+        check(
+            r#"{"params":{"_meta":{"x":1}}}"#,
+            Some(&format!(r#"{{"params":{{{META},"x":1}}}}}}"#)),
+        );
+        check(r#"{"params":[]}"#, None);
+        check("{", None);
+    }
 
     #[test]
     fn what_servers_honour_is_put_together() {

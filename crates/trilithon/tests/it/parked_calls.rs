@@ -1,218 +1,16 @@
 //! Clients of the second era and a server of the first that asks while it answers: the call is parked, the client is asked in the
 //! place of a result, and the call goes on when it comes back; and nobody else gets into it.
 
+mod asking;
+mod client;
+mod listening;
+
 use crate::world::INSTALL;
+use asking::Asking;
+use client::{Client, again, named, text};
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
-use trilithon_testkit::{Gateway, GatewayBuilder, PATIENCE, RawClient, Seen, Upstream, until};
-
-/// A server of the first era; sessions are named by number, and know what their client can be asked.
-#[derive(Clone, Default)]
-struct Asking {
-    sessions: Arc<Mutex<HashMap<String, Value>>>,
-    /// What clients answered, by session and number of the question.
-    answers: Arc<Mutex<HashMap<(String, String), Value>>>,
-    cancelled: Arc<Mutex<Vec<Value>>>,
-    number: Arc<AtomicUsize>,
-}
-
-/// A call that the server answers.
-struct Answering<'a> {
-    server: &'a Asking,
-    session: String,
-    /// The number of the call.
-    id: &'a Value,
-    out: &'a mut dyn Write,
-}
-
-impl Asking {
-    fn upstream(&self) -> Upstream {
-        let server = self.clone();
-        Upstream::writing(move |seen, out| server.serve(seen, out))
-    }
-
-    fn number(&self) -> usize {
-        self.number.fetch_add(1, Ordering::Relaxed)
-    }
-
-    fn serve(&self, seen: &Seen, out: &mut dyn Write) -> io::Result<()> {
-        let message: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
-        let session = seen.headers.get("Mcp-Session-Id").to_owned();
-        let (id, params) = (&message["id"], &message["params"]);
-        let known = self.sessions.lock().unwrap().contains_key(&session);
-        match message["method"].as_str() {
-            Some("initialize") => {
-                let session = format!("session-{}", self.number());
-                let mut sessions = self.sessions.lock().unwrap();
-                sessions.insert(session.clone(), params["capabilities"].clone());
-                let result = json!({"protocolVersion": "2025-11-25", "capabilities": {"tools": {}, "logging": {}},
-                    "serverInfo": {"name": "asking", "version": "1"}});
-                plain(out, &format!("Mcp-Session-Id: {session}\r\n"), id, &result)
-            }
-            _ if !known => {
-                let status = if session.is_empty() { 400 } else { 404 };
-                write!(
-                    out,
-                    "HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-                )
-            }
-            Some("tools/list") => plain(out, "", id, &json!({"tools": [{"name": "greet"}]})),
-            Some("logging/setLevel") => plain(out, "", id, &json!({})),
-            Some("tools/call") => {
-                write!(
-                    out,
-                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-                )?;
-                let server = self;
-                Answering {
-                    server,
-                    session,
-                    id,
-                    out,
-                }
-                .answer(params)
-            }
-            other => {
-                match other {
-                    None => {
-                        let key = (session, id.to_string());
-                        self.answers.lock().unwrap().insert(key, message);
-                    }
-                    Some("notifications/cancelled") => {
-                        self.cancelled.lock().unwrap().push(params["requestId"].clone());
-                    }
-                    Some(_) => {}
-                }
-                write!(
-                    out,
-                    "HTTP/1.1 202 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-                )
-            }
-        }
-    }
-
-    fn cancelled(&self) -> usize {
-        self.cancelled.lock().unwrap().len()
-    }
-}
-
-fn plain(out: &mut dyn Write, headers: &str, id: &Value, result: &Value) -> io::Result<()> {
-    let body = json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string();
-    write!(
-        out,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-impl Answering<'_> {
-    fn answer(&mut self, params: &Value) -> io::Result<()> {
-        let said = match params["name"].as_str().unwrap_or_default() {
-            "greet" => {
-                let name = self.elicit("name")?;
-                format!("hello {name}, {}", params["arguments"]["nonce"])
-            }
-            "twice" => {
-                let name = self.elicit("name")?;
-                self.tell(
-                    "notifications/progress",
-                    &json!({"progressToken": "p", "progress": 1}),
-                )?;
-                let color = self.elicit("color")?;
-                format!("{name} likes {color}")
-            }
-            "both" => {
-                let (name, roots) = (self.server.number(), self.server.number());
-                let asked = [
-                    question(
-                        name,
-                        "elicitation/create",
-                        &json!({"message": "name?", "requestedSchema": {}}),
-                    ),
-                    question(roots, "roots/list", &json!({})),
-                    question(99_999, "ping", &json!({})),
-                ];
-                let events: String = asked.iter().map(|asked| format!("data: {asked}\n\n")).collect();
-                self.out.write_all(events.as_bytes())?;
-                self.out.flush()?;
-                let (name, roots) = (self.wait(name)?, self.wait(roots)?);
-                let ping = self.wait(99_999)?;
-                format!(
-                    "{} {} {}",
-                    name["result"]["content"]["name"], roots["result"]["roots"], ping["result"]
-                )
-            }
-            "sample" => {
-                let number = self.server.number();
-                self.event(&question(
-                    number,
-                    "sampling/createMessage",
-                    &json!({"messages": []}),
-                ))?;
-                self.wait(number)?["error"]["code"].to_string()
-            }
-            "can" => self.server.sessions.lock().unwrap()[&self.session].to_string(),
-            "talk" => {
-                for level in ["debug", "warning"] {
-                    self.tell("notifications/message", &json!({"level": level, "data": level}))?;
-                }
-                self.tell("notifications/tools/list_changed", &json!({}))?;
-                "talked".to_owned()
-            }
-            _ => {
-                // It takes its time, and says so until nobody listens.
-                let gone = until(PATIENCE, || {
-                    self.tell(
-                        "notifications/progress",
-                        &json!({"progressToken": "p", "progress": 1}),
-                    )
-                    .err()
-                });
-                return gone.map_or(Ok(()), Err);
-            }
-        };
-        let result = json!({"content": [{"type": "text", "text": said}]});
-        self.event(&json!({"jsonrpc": "2.0", "id": self.id, "result": result}))
-    }
-
-    fn elicit(&mut self, what: &str) -> io::Result<String> {
-        let number = self.server.number();
-        let params = json!({"message": format!("{what}?"), "requestedSchema": {"type": "object"}});
-        self.event(&question(number, "elicitation/create", &params))?;
-        let answer = self.wait(number)?;
-        Ok(answer["result"]["content"][what]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned())
-    }
-
-    fn wait(&self, number: usize) -> io::Result<Value> {
-        let key = (self.session.clone(), number.to_string());
-        let answer = until(PATIENCE, || {
-            let cancelled = self.server.cancelled.lock().unwrap().contains(self.id);
-            let answer = self.server.answers.lock().unwrap().remove(&key);
-            answer.map(Some).or(cancelled.then_some(None))
-        });
-        answer.flatten().ok_or_else(|| io::ErrorKind::TimedOut.into())
-    }
-
-    fn tell(&mut self, method: &str, params: &Value) -> io::Result<()> {
-        self.event(&json!({"jsonrpc": "2.0", "method": method, "params": params}))
-    }
-
-    fn event(&mut self, message: &Value) -> io::Result<()> {
-        write!(self.out, "event: message\ndata: {message}\n\n")?;
-        self.out.flush()
-    }
-}
-
-fn question(number: usize, method: &str, params: &Value) -> Value {
-    json!({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-}
+use trilithon_testkit::{Gateway, GatewayBuilder, PATIENCE, until};
 
 /// The server behind `tools`, asked by anybody (`all.test`) or by those who have a key (`keyed.test`).
 const ROUTING: &str = "\
@@ -248,97 +46,6 @@ fn builder(parked: &str) -> GatewayBuilder {
 
 fn start(server: &Asking, parked: &str) -> Gateway {
     builder(parked).upstream("a", server.upstream()).start()
-}
-
-/// A client of the second era.
-struct Client {
-    http: RawClient,
-    host: &'static str,
-    key: &'static str,
-    can: Value,
-}
-
-impl Client {
-    fn new(gateway: &Gateway, key: &'static str) -> Client {
-        Client {
-            http: gateway.client("web"),
-            host: if key.is_empty() { "all.test" } else { "keyed.test" },
-            key,
-            can: json!({"elicitation": {}, "roots": {"listChanged": true}}),
-        }
-    }
-
-    fn request(&self, params: &Value, meta: &Value) -> String {
-        let mut params = params.clone();
-        params["_meta"] = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": self.can});
-        for (name, value) in meta.as_object().into_iter().flatten() {
-            params["_meta"][name] = value.clone();
-        }
-        let name = params["name"].as_str().unwrap_or_default();
-        let body = json!({"jsonrpc": "2.0", "id": "q", "method": "tools/call", "params": params}).to_string();
-        let (host, key) = (self.host, self.key);
-        format!(
-            "POST /mcp HTTP/1.1\r\nHost: {host}\r\nX-Key: {key}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {name}\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-    }
-
-    /// Status and messages.
-    fn send(&mut self, params: &Value, meta: &Value) -> (u16, Vec<Value>) {
-        let answer = self.http.ask(&self.request(params, meta));
-        let text = answer.text();
-        let all = match answer.header("content-type").starts_with("text/event-stream") {
-            true => text
-                .lines()
-                .filter_map(|line| line.strip_prefix("data: "))
-                .map(|data| serde_json::from_str(data).unwrap())
-                .collect(),
-            false => vec![serde_json::from_str(&text).unwrap_or_else(|_| panic!("{} {text}", answer.status))],
-        };
-        (answer.status, all)
-    }
-
-    /// The last message of an answer that is well.
-    fn call(&mut self, params: &Value) -> Value {
-        let (status, mut all) = self.send(params, &json!({}));
-        assert_eq!(status, 200, "{all:?}");
-        all.pop().expect("an answer")
-    }
-
-    /// The questions of a tool: what was called, and what came.
-    fn begin(&mut self, tool: &str) -> (Value, Value) {
-        let params = json!({"name": tool, "arguments": {"nonce": tool}});
-        let asked = self.call(&params);
-        assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
-        (params, asked["result"].clone())
-    }
-
-    #[track_caller]
-    fn refused(&mut self, params: &Value, code: i64, why: &str) {
-        let (_, all) = self.send(params, &json!({}));
-        let error = &all[0]["error"];
-        let message = error["message"].as_str().unwrap_or_default();
-        assert_eq!(error["code"], code, "{all:?}");
-        assert!(message.contains(why), "{message}");
-    }
-}
-
-/// The same message with what its client was asked.
-fn again(params: &Value, asked: &Value, answers: &Value) -> Value {
-    let mut params = params.clone();
-    params["inputResponses"] = answers.clone();
-    params["requestState"] = asked["requestState"].clone();
-    params
-}
-
-fn named(question: &str, name: &str) -> Value {
-    json!({question: {"action": "accept", "content": {"name": name, "color": name}}})
-}
-
-fn text(answer: &Value) -> &str {
-    answer["result"]["content"][0]["text"]
-        .as_str()
-        .unwrap_or_default()
 }
 
 const LAX: &str = "{maxAge: 1m}";
@@ -382,6 +89,14 @@ fn a_server_asks_and_its_call_goes_on() {
     let roots = json!({"q2": {"roots": [{"uri": "file:///a"}]}, "other": {}});
     let answer = client.call(&again(&params, &rest["result"], &roots));
     assert_eq!(text(&answer), r#""Zoe" [{"uri":"file:///a"}] {}"#);
+
+    // A server that asks beside its answer asks for the one call of that session.
+    let (params, asked) = client.begin("x_beside");
+    let (other, beside) = client.begin("x_beside");
+    let answer = client.call(&again(&params, &asked, &named("q1", "Zoe")));
+    assert_eq!(text(&answer), "\"Zoe\"");
+    let answer = client.call(&again(&other, &beside, &named("q1", "Yan")));
+    assert_eq!(text(&answer), "\"Yan\"");
 
     // Nobody is asked for what it cannot do, and servers know.
     assert_eq!(

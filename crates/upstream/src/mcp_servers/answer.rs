@@ -9,6 +9,7 @@ use trilithon_mcp::error::{
     NO_SESSION, PARSE_ERROR, UNSUPPORTED_VERSION,
 };
 use trilithon_mcp::{Era, Invalid};
+use trilithon_wire::json as wire;
 
 /// A message of JSON-RPC.
 pub fn json(status: u16, body: impl Into<bytes::Bytes>) -> Response {
@@ -58,6 +59,13 @@ pub fn status(era: Era, code: i64) -> u16 {
         (_, PARSE_ERROR | INVALID_REQUEST | INVALID_PARAMS | UNSUPPORTED_VERSION..=HEADER_MISMATCH) => 400,
         _ => 200,
     }
+}
+
+/// The status of a message as the answer to one of the second era.
+pub fn modern_status(doc: &[u8]) -> u16 {
+    let root = wire::parse(doc).ok();
+    let code = root.and_then(|root| root.get("error")?.get("code")?.raw().parse().ok());
+    status(Era::Modern, code.unwrap_or_default())
 }
 
 /// No server has such a method.

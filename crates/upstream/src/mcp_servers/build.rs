@@ -1,7 +1,8 @@
 //! Building the service: what the configuration may say, and what outlives a reload.
 
 use super::kept::{self, Tapes};
-use super::parked::{Bounds, Parked};
+use super::lines::Lines;
+use super::parked::{Bounds, Parked, Turns};
 use super::server::Server;
 use super::stream::Places;
 use super::table::Table;
@@ -81,6 +82,8 @@ impl McpServers {
             seal: keep.get(name, &sessions.secrets, || Seal::new(secrets)),
             table: keep.get(name, &(), Table::default),
             parked: keep.get(name, &bounds, || Parked::new(name, bounds)),
+            turns: keep.get(name, &(), Turns::default),
+            lines: keep.get(name, &(), Lines::default),
             places: keep.get(name, &max_streams, || Places::new(max_streams)),
             tapes: keep.get(name, &kept, || Tapes::new(kept)),
             max_age,

@@ -20,9 +20,18 @@ pub struct Bridge {
     pub session: Session,
     /// The number of the message in it.
     pub number: u64,
+    /// Whether its client can be asked something.
+    pub can_be_asked: bool,
 }
 
 impl Bridge {
+    /// The same in a session of its own, the `place`th of this caller.
+    pub fn apart(mut self, place: usize) -> Bridge {
+        let place = (place as u64).to_be_bytes();
+        self.session.number = hash([b"apart", &self.session.number, &place, b""]);
+        self
+    }
+
     /// A message under its number.
     pub fn renumbered(&self, body: &[u8]) -> Vec<u8> {
         match Message::read(body) {
@@ -47,7 +56,8 @@ impl Federation {
         if self.is_modern(server, head, &mut cx.side()).await? {
             return Ok(None);
         }
-        let capabilities = Abilities::of(body).json();
+        let abilities = Abilities::of(body);
+        let capabilities = abilities.json();
         let client = format!(
             r#"{{"name":"trilithon","version":"{}"}}"#,
             env!("CARGO_PKG_VERSION")
@@ -65,6 +75,7 @@ impl Federation {
         };
         Ok(Some(Bridge {
             session,
+            can_be_asked: abilities != Abilities::default(),
             // As large as all readers of numbers take them.
             number: fastrand::u64(1..1 << 53),
         }))

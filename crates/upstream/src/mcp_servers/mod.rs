@@ -17,6 +17,7 @@ mod discover;
 mod initialize;
 mod kept;
 mod legs;
+mod lines;
 mod list;
 mod listen;
 mod listen_up;
@@ -39,7 +40,8 @@ mod underway;
 
 use crate::service::Backend;
 use kept::Tapes;
-use parked::Parked;
+use lines::Lines;
+use parked::{Parked, Turns};
 use server::Server;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +63,8 @@ struct Federation {
     places: Arc<Places>,
     parked: Arc<Parked>,
     tapes: Arc<Tapes>,
+    turns: Arc<Turns>,
+    lines: Arc<Lines>,
     /// Seconds that a session lasts.
     max_age: u64,
     timeout: Duration,

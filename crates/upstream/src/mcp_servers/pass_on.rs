@@ -50,8 +50,8 @@ impl Federation {
             let telling = match crossing {
                 Crossing::None if may_give(call) => telling.sealing(Sealer::new(self, server, call, cx)),
                 Crossing::None => telling,
-                Crossing::Down(cancel) => {
-                    return self.begin(server, res.body.take(), cancel, place, call, cx);
+                Crossing::Down(down) => {
+                    return self.begin(server, res.body.take(), *down, place, call, cx).await;
                 }
                 Crossing::Up(session, body, ongoing) => {
                     let talk = self.conversation(server, (session, body, ongoing), call, cx);
@@ -100,15 +100,12 @@ impl Federation {
                 sealed.map_or(body, Into::into)
             }
             Crossing::None => body,
-            Crossing::Down(mut cancel) => {
-                cancel.answered();
+            Crossing::Down(mut down) => {
+                down.cancel.answered();
                 let id = call.id().unwrap_or("null");
                 match bridge::modern_answer(&body, id, call.message.method()) {
                     Ok(body) => {
-                        let code = json::parse(&body)
-                            .ok()
-                            .and_then(|root| root.get("error")?.get("code")?.raw().parse().ok());
-                        res.status = answer::status(Era::Modern, code.unwrap_or_default());
+                        res.status = answer::modern_status(&body);
                         body.into()
                     }
                     Err(error) => {

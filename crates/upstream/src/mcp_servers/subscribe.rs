@@ -2,7 +2,10 @@
 //! The client is told first what it will hear of. A server that is down does not end it, and is come back to.
 
 use super::Federation;
+use super::all::all;
 use super::ask::is_stream;
+use super::cross::Bridge;
+use super::lines::{self, Wants};
 use super::listen::{Heard, Pauses};
 use super::post::Call;
 use super::server::Server;
@@ -46,7 +49,7 @@ impl News {
     }
 
     /// One server less is waited for; after the last one the client is told what it will hear of.
-    fn settle(&self, server: &Name) {
+    pub fn settle(&self, server: &Name) {
         let mut waiting = self.waiting.borrow_mut();
         let before = waiting.len();
         waiting.retain(|name| name != server);
@@ -61,7 +64,7 @@ impl News {
     }
 
     /// One server less is listened to; after the last one nothing more will come.
-    fn leave(&self) {
+    pub fn leave(&self) {
         let left = self.open.get().saturating_sub(1);
         self.open.set(left);
         if left == 0 {
@@ -73,7 +76,9 @@ impl News {
 impl Federation {
     /// `subscriptions/listen`.
     pub async fn subscribe(self: &Arc<Federation>, call: &Call<'_>, id: &str, cx: &mut Exchange) -> Response {
-        if self.only().is_some_and(|server| server.naming.is_plain()) {
+        let bridges = self.bridges(call, cx).await;
+        let crosses = bridges.iter().any(Option::is_some);
+        if !crosses && self.only().is_some_and(|server| server.naming.is_plain()) {
             return self.route(call, None, cx).await;
         }
         let Some(place) = self.places.take() else {
@@ -88,11 +93,24 @@ impl Federation {
             out: out.clone(),
         });
         let head = Rc::new(call.head.clone_head());
-        let tellers = self.servers.iter().map(|server| {
+        let tellers = self.servers.iter().zip(bridges).map(|(server, bridge)| {
             let own = |uri: &str| {
                 let (owner, inner) = self.find(false, uri)?;
                 Arc::ptr_eq(owner, server).then(|| inner.to_owned())
             };
+            if let Some(bridge) = bridge {
+                let subscriber = lines::Subscriber {
+                    federation: self.clone(),
+                    server: server.clone(),
+                    bridge,
+                    head: head.clone(),
+                    wants: Wants::read(&call.message, own),
+                    id: id.into(),
+                    news: news.clone(),
+                    exchange: cx.side(),
+                };
+                return Box::pin(subscriber.run()) as Teller;
+            }
             let subscriber = Subscriber {
                 body: inward::with_subscriptions(&call.message, call.body, own).into(),
                 telling: Telling::new(server.clone(), None, Era::Modern).for_subscriber(news.clone()),
@@ -109,7 +127,19 @@ impl Federation {
     }
 }
 
-/// Who is subscribed with one server.
+impl Federation {
+    /// How each server is reached that speaks the first era; whoever does not say what it speaks is taken for one of the second.
+    async fn bridges(&self, call: &Call<'_>, cx: &Exchange) -> Vec<Option<Bridge>> {
+        let bridging = self
+            .servers
+            .iter()
+            .map(|server| self.bridge(server, call.head, call.body, cx));
+        let bridges = all(bridging.collect::<Vec<_>>()).await;
+        bridges.into_iter().map(|bridge| bridge.ok().flatten()).collect()
+    }
+}
+
+/// Who is subscribed with one server of the second era.
 struct Subscriber {
     server: Arc<Server>,
     body: Bytes,

@@ -4,8 +4,8 @@
 use super::super::Federation;
 use super::super::answer::server_failed_body;
 use super::super::ask::Failure;
-use super::super::cross::Cancel;
 use super::super::resume::now;
+use super::super::send::Down;
 use super::super::server::Server;
 use super::super::stream::Events;
 use super::client::Left;
@@ -13,6 +13,7 @@ use super::heard::Heard;
 use super::{Client, Id, Parked, Resumed, Waiting, name};
 use aws_lc_rs::rand;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 use trilithon_flow::{Body, Exchange, Method, Request};
@@ -20,11 +21,14 @@ use trilithon_mcp::error::INTERNAL_ERROR;
 use trilithon_mcp::state::{Of, Round, State};
 use trilithon_mcp::{bridge, error};
 
+/// Questions that come within this time are asked together.
+const TOGETHER: Duration = Duration::from_millis(50);
+
 /// What stays the same in all rounds.
 pub struct Call {
     pub federation: Arc<Federation>,
     pub server: Arc<Server>,
-    pub cancel: Box<Cancel>,
+    pub down: Down,
     pub head: Request,
     pub exchange: Exchange,
     /// The message's method.
@@ -53,11 +57,13 @@ impl Call {
     pub async fn run(self, body: Body, client: Client) {
         let mut id = [0; 16];
         rand::fill(&mut id).expect("the system gives random bytes");
+        let mut heard = Heard::new(self.server.clone());
+        heard.turn_to(&client);
         let running = Running {
             id,
             parked: self.federation.parked.clone(),
             events: Events::new(body),
-            heard: Heard::new(self.server.clone(), &client),
+            heard,
             round: 0,
             ended: None,
             call: self,
@@ -88,6 +94,10 @@ impl Running {
     /// Tells the client what is heard; -> the answer, or nothing when the client is to be asked first.
     async fn tell(&mut self, client: &Client) -> Result<Option<Vec<u8>>, Left> {
         loop {
+            if !self.heard.questions.is_empty() {
+                self.gather(client).await?;
+            }
+            self.reply().await;
             while let Some(doc) = self.heard.next() {
                 client.tell(doc).await?;
             }
@@ -99,9 +109,21 @@ impl Running {
             }
             tokio::select! {
                 () = client.left() => return Err(Left),
-                () = Running::hear(&mut self.events, &mut self.heard, &mut self.ended) => {}
+                () = self.hear() => {}
             }
-            self.reply().await;
+        }
+    }
+
+    /// Hears for a moment whether there are more questions: some servers ask several at once.
+    async fn gather(&mut self, client: &Client) -> Result<(), Left> {
+        let mut over = std::pin::pin!(sleep(TOGETHER));
+        loop {
+            let may_hear = self.ended.is_none() && self.heard.has_room();
+            tokio::select! {
+                () = client.left() => return Err(Left),
+                () = &mut over => return Ok(()),
+                () = self.hear(), if may_hear => {}
+            }
         }
     }
 
@@ -110,7 +132,7 @@ impl Running {
         let failure = match self.heard.answer.take() {
             Some(doc) => match bridge::modern_answer(&doc, &client.id, &self.call.method) {
                 Ok(answer) => {
-                    self.call.cancel.answered();
+                    self.call.down.cancel.answered();
                     return Some(answer);
                 }
                 Err(error) => Failure::Unreadable(error.to_string()),
@@ -122,24 +144,39 @@ impl Running {
         Some(server_failed_body(server, Some(&client.id), &failure))
     }
 
-    async fn hear(events: &mut Events, heard: &mut Heard, ended: &mut Option<Failure>) {
-        match events.more(|raw, frame| heard.event(raw, frame)).await {
+    /// Hears more of the answer, or of what is said beside it.
+    async fn hear(&mut self) {
+        let heard = &mut self.heard;
+        let more = tokio::select! {
+            more = self.events.more(|raw, frame| heard.event(raw, frame)), if self.ended.is_none() => more,
+            said = self.call.down.beside.said() => {
+                return said.iter().for_each(|(raw, frame)| self.heard.event_beside(raw, frame));
+            }
+        };
+        match more {
             Ok(false) => {}
             Ok(true) => {
                 let why = "the stream ended without an answer".to_owned();
-                *ended = Some(Failure::Unreadable(why));
+                self.ended = Some(Failure::Unreadable(why));
             }
-            Err(fault) => *ended = Some(Failure::Broken(fault.to_string())),
+            Err(fault) => self.ended = Some(Failure::Broken(fault.to_string())),
         }
     }
 
-    /// Says to the server what the gateway says itself.
+    /// Tells those who listen what is news, and says to the server what the gateway says itself.
     async fn reply(&mut self) {
+        let news = self.heard.take_news();
+        if !news.is_empty() {
+            let of = (self.call.down.session, (&*self.call.server.name).into());
+            for doc in news {
+                self.call.federation.lines.tell(&of, &doc);
+            }
+        }
         for doc in std::mem::take(&mut self.heard.replies) {
             let call = &mut self.call;
             let req = call
                 .server
-                .request_in(call.cancel.leg(), &call.head, Method::Post, doc);
+                .request_in(call.down.cancel.leg(), &call.head, Method::Post, doc);
             let saying = call.server.backend.call(req, &mut call.exchange);
             drop(tokio::time::timeout(call.federation.timeout, saying).await);
         }
@@ -154,7 +191,7 @@ impl Running {
             round: self.round,
             caller: self.call.caller,
             since: Instant::now(),
-            leg: self.call.cancel.leg().clone(),
+            leg: self.call.down.cancel.leg().clone(),
             questions: questions.clone(),
             resume,
         };
@@ -191,7 +228,7 @@ impl Running {
                     // Its client is back, and about to be heard.
                     in_time = false;
                 }
-                () = Running::hear(&mut self.events, &mut self.heard, &mut self.ended), if may_hear => {
+                () = self.hear(), if may_hear => {
                     self.reply().await;
                 }
             }

@@ -35,6 +35,28 @@ pub enum Said {
     Answered(Vec<u8>),
 }
 
+impl Said {
+    /// Whether the round ends with it.
+    pub fn is_last(&self) -> bool {
+        !matches!(self, Said::Told(_))
+    }
+
+    /// The message; the record is told what is asked.
+    pub fn doc(self, record: Option<&SharedMcpCall>) -> Vec<u8> {
+        match self {
+            Said::Told(doc) | Said::Answered(doc) => doc,
+            Said::Asked(doc, call, count) => {
+                if let Some(record) = record {
+                    let mut record = record.borrow_mut();
+                    record.parked = Some(name(&call));
+                    record.asked = u64::try_from(count).unwrap_or(u64::MAX);
+                }
+                doc
+            }
+        }
+    }
+}
+
 /// The client has left.
 pub struct Left;
 
@@ -76,27 +98,26 @@ impl Client {
     }
 }
 
-/// Writes what a call says into the stream of its client, up to the end of the round.
+/// Writes what a call says into the stream of its client, from `first` up to the end of the round.
 pub async fn hear(
+    mut first: Option<Said>,
     mut heard: mpsc::Receiver<Said>,
     out: Out,
     server: Arc<Server>,
     id: Box<str>,
     record: Option<SharedMcpCall>,
 ) {
-    while let Some(said) = heard.recv().await {
+    loop {
+        let said = match first.take() {
+            None => heard.recv().await,
+            first => first,
+        };
+        let Some(said) = said else { break };
         out.room().await;
-        match said {
-            Said::Told(doc) => out.event(None, &doc),
-            Said::Answered(doc) => return out.event(None, &doc),
-            Said::Asked(doc, call, count) => {
-                if let Some(record) = &record {
-                    let mut record = record.borrow_mut();
-                    record.parked = Some(name(&call));
-                    record.asked = u64::try_from(count).unwrap_or(u64::MAX);
-                }
-                return out.event(None, &doc);
-            }
+        let is_last = said.is_last();
+        out.event(None, &said.doc(record.as_ref()));
+        if is_last {
+            return;
         }
     }
     // Its worker has ended.

@@ -15,6 +15,8 @@ const ENOUGH: usize = 64 * 1024;
 const MOST_QUESTIONS: usize = 16;
 /// What the server is told by the gateway itself and was not told yet.
 const MOST_REPLIES: usize = 64;
+/// News that were not told yet; they say that something changed, and more of them say no more.
+const MOST_NEWS: usize = 64;
 
 /// Notifications that a client hears of where it listens, and not in the answer to its call.
 const NEWS: [&str; 4] = [
@@ -35,21 +37,25 @@ pub struct Heard {
     pub replies: Vec<Vec<u8>>,
     /// The answer, as the server gave it.
     pub answer: Option<Vec<u8>>,
+    /// That something changed, as the server says it.
+    news: Vec<Vec<u8>>,
     bytes: usize,
     /// How many questions have a name.
     named: u64,
 }
 
 impl Heard {
-    pub fn new(server: Arc<Server>, client: &Client) -> Heard {
+    /// What is heard for nobody yet, who can be asked nothing.
+    pub fn new(server: Arc<Server>) -> Heard {
         Heard {
             server,
-            abilities: client.abilities,
-            level: client.level,
+            abilities: Abilities::default(),
+            level: None,
             told: VecDeque::new(),
             questions: Vec::new(),
             replies: Vec::new(),
             answer: None,
+            news: Vec::new(),
             bytes: 0,
             named: 0,
         }
@@ -70,6 +76,11 @@ impl Heard {
         let doc = self.told.pop_front()?;
         self.bytes = self.bytes.saturating_sub(doc.len());
         Some(doc)
+    }
+
+    /// Takes what is news to those who listen.
+    pub fn take_news(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.news)
     }
 
     /// Takes what is to be asked.
@@ -98,13 +109,24 @@ impl Heard {
         }
     }
 
+    /// Hears an event of the stream beside: nothing in it is the answer.
+    pub fn event_beside(&mut self, raw: &[u8], frame: &Frame) {
+        let answer = self.answer.take();
+        self.event(raw, frame);
+        self.answer = answer;
+    }
+
     fn message(&mut self, doc: &[u8]) -> Result<(), json::Error> {
         match rounds::saying(doc)? {
             Saying::Answer => self.answer = Some(self.outward(doc)?),
             Saying::Ping(id) => self.reply(rounds::answer(&id, "{}")),
             Saying::Question(question) => self.question(question),
             Saying::Withdrawn(id) => self.questions.retain(|question| question.id != id),
-            Saying::Notification(method) if NEWS.contains(&&*method) => {}
+            Saying::Notification(method) if NEWS.contains(&&*method) => {
+                if self.news.len() < MOST_NEWS {
+                    self.news.push(doc.to_vec());
+                }
+            }
             Saying::Notification(method) => {
                 if &*method != "notifications/message" || self.wants(doc) {
                     let doc = self.outward(doc)?;

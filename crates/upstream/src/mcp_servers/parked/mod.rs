@@ -6,13 +6,18 @@
 //! ([`client`]), on any worker. What is between them is here: the calls that wait.
 
 mod begin;
+mod beside;
 mod call;
 mod client;
 mod heard;
 mod resume;
+mod turns;
 
+pub use beside::Beside;
 pub use call::Call;
 pub use client::{Client, Said};
+pub use heard::Heard;
+pub use turns::{Turn, Turns};
 
 use aws_lc_rs::rand;
 use std::collections::HashMap;

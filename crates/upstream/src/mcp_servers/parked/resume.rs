@@ -70,7 +70,7 @@ impl Federation {
             return answer::server_failed(server, call.id(), &failure, cx);
         }
         self.parked.tell(Outcome::Resumed);
-        self.heard_by(call, server, heard, place, cx)
+        self.heard_by(call, server, heard, place, cx).await
     }
 
     /// What came of handing the server an answer.
