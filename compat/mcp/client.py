@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import version
 
 from mcp import Client
-from mcp.types import ElicitResult
+from mcp.types import CreateMessageResult, ElicitResult, TextContent
 
 logging.disable(logging.CRITICAL)
 
@@ -25,13 +25,17 @@ async def says(context, params):
     return ElicitResult(action='accept', content={'response': 'yes'})
 
 
+async def thinks(context, params):
+    return CreateMessageResult(role='assistant', content=TextContent(type='text', text='I think so'), model='none')
+
+
 async def cases(server, url, mode):
     steps = []
 
     async def progress(done, total, message):
         steps.append(done)
 
-    async with Client(url, mode=mode, elicitation_callback=says) as client:
+    async with Client(url, mode=mode, elicitation_callback=says, sampling_callback=thinks) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
         yield 'tools are listed', 'test_simple_text' in names
         yield 'a hidden tool is not', 'secret_tool' not in names
@@ -47,9 +51,11 @@ async def cases(server, url, mode):
         yield 'a resource', 'static text resource' in answer.contents[0].text
         answer = await client.get_prompt('test_simple_prompt')
         yield 'a prompt', 'simple prompt' in answer.messages[0].content.text
-        if server != 'TypeScript' and mode == 'legacy':
+        if server != 'TypeScript' and (mode == 'legacy' or server == 'first era'):
             answer = await client.call_tool('test_elicitation', {'message': 'well?'})
             yield 'a question back', 'action=accept' in answer.content[0].text
+            answer = await client.call_tool('test_sampling', {'prompt': 'well?'})
+            yield 'a thought', 'I think so' in answer.content[0].text
 
 
 async def main(server, url):

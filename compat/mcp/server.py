@@ -6,13 +6,15 @@ import base64
 import sys
 from typing import Annotated
 
+from mcp.server.elicitation import render_elicitation_schema
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.prompts.base import UserMessage
 from mcp.server.streamable_http import EventMessage, EventStore
 from mcp.shared.exceptions import MCPError
-from mcp.types import (AudioContent, Completion, ElicitRequest, ElicitRequestFormParams, EmbeddedResource, ImageContent,
-                       InputRequiredResult, ListRootsRequest, SamplingMessage, CreateMessageRequest, CreateMessageRequestParams,
-                       EmptyResult, SetLevelRequestParams, SubscribeRequestParams, TextContent, TextResourceContents,
+from mcp.shared.message import ServerMessageMetadata
+from mcp.types import (AudioContent, Completion, CreateMessageRequest, CreateMessageRequestParams, CreateMessageResult, ElicitRequest,
+                       ElicitRequestFormParams, ElicitResult, EmbeddedResource, EmptyResult, ImageContent, InputRequiredResult,
+                       ListRootsRequest, ListRootsResult, SamplingMessage, SetLevelRequestParams, SubscribeRequestParams, TextContent, TextResourceContents,
                        UnsubscribeRequestParams)
 from pydantic import BaseModel, Field
 
@@ -122,13 +124,6 @@ async def test_tool_with_progress(ctx: Context) -> str:
     return 'done'
 
 
-@tool
-async def test_sampling(prompt: str, ctx: Context) -> str:
-    asked = [SamplingMessage(role='user', content=text(prompt))]
-    answer = await ctx.session.create_message(messages=asked, max_tokens=100)
-    return f'LLM response: {answer.content.text}'
-
-
 class Reply(BaseModel):
     response: str = Field(description='What the user says')
 
@@ -154,38 +149,11 @@ class Choices(BaseModel):
         json_schema_extra={'items': {'anyOf': titled(('value1', 'First'), ('value2', 'Second'), ('value3', 'Third'))}})
 
 
-async def elicit(ctx, message, schema):
-    answer = await ctx.elicit(message=message, schema=schema)
-    content = answer.data.model_dump_json() if answer.action == 'accept' else '{}'
-    return f'action={answer.action}, content={content}'
-
-
-@tool
-async def test_elicitation(message: str, ctx: Context) -> str:
-    return 'User response: ' + await elicit(ctx, message, Reply)
-
-
-@tool
-async def test_elicitation_sep1034_defaults(ctx: Context) -> str:
-    return 'Elicitation completed: ' + await elicit(ctx, 'Please confirm', Defaults)
-
-
-@tool
-async def test_elicitation_sep1330_enums(ctx: Context) -> str:
-    return 'Elicitation completed: ' + await elicit(ctx, 'Please choose', Choices)
-
-
-@tool
-async def test_reconnection(ctx: Context) -> str:
-    await ctx.close_sse_stream()
-    await asyncio.sleep(0.2)
-    return 'Reconnection test completed'
-
-
-# Questions inside a result, as the newest revision has them.
-
 def ask(message, name, kind):
-    schema = {'type': 'object', 'properties': {name: {'type': kind}}, 'required': [name]}
+    return form(message, {'type': 'object', 'properties': {name: {'type': kind}}, 'required': [name]})
+
+
+def form(message, schema):
     return ElicitRequest(method='elicitation/create', params=ElicitRequestFormParams(message=message, requested_schema=schema))
 
 
@@ -198,59 +166,116 @@ def roots():
     return ListRootsRequest(method='roots/list')
 
 
-def until(ctx, questions, state=None):
-    """What is asked while answers are missing; `None` once they are there."""
+RESULTS = {'elicitation/create': ElicitResult, 'sampling/createMessage': CreateMessageResult, 'roots/list': ListRootsResult}
+
+
+async def put(ctx, questions, state=None):
+    """Answers by name. In the newest revision the result that asks for them, while some are missing."""
+    if ctx.session.can_send_request:
+        about = ServerMessageMetadata(related_request_id=ctx.request_id)
+        asking = [ctx.session.send_request(question, RESULTS[question.method], metadata=about) for question in questions.values()]
+        return dict(zip(questions, await asyncio.gather(*asking)))
     given = ctx.input_responses or {}
-    if all(name in given for name in questions):
-        return None
-    return InputRequiredResult(input_requests=questions, request_state=state)
+    return given if all(name in given for name in questions) else InputRequiredResult(input_requests=questions, request_state=state)
+
+
+def asks(given):
+    return isinstance(given, InputRequiredResult)
 
 
 @tool
+async def test_sampling(prompt: str, ctx: Context) -> str | InputRequiredResult:
+    if ctx.session.can_send_request:
+        # As most servers do, beside the answer to any call.
+        asked = [SamplingMessage(role='user', content=text(prompt))]
+        return f'LLM response: {(await ctx.session.create_message(messages=asked, max_tokens=100)).content.text}'
+    given = await put(ctx, {'thought': sample(prompt)})
+    return given if asks(given) else f'LLM response: {given["thought"].content.text}'
+
+
+async def elicit(ctx, before, message, schema):
+    given = await put(ctx, {'answer': form(message, render_elicitation_schema(schema))})
+    if asks(given):
+        return given
+    answer = given['answer']
+    content = schema.model_validate(answer.content).model_dump_json() if answer.action == 'accept' else '{}'
+    return f'{before}: action={answer.action}, content={content}'
+
+
+@tool
+async def test_elicitation(message: str, ctx: Context) -> str | InputRequiredResult:
+    return await elicit(ctx, 'User response', message, Reply)
+
+
+@tool
+async def test_elicitation_sep1034_defaults(ctx: Context) -> str | InputRequiredResult:
+    return await elicit(ctx, 'Elicitation completed', 'Please confirm', Defaults)
+
+
+@tool
+async def test_elicitation_sep1330_enums(ctx: Context) -> str | InputRequiredResult:
+    return await elicit(ctx, 'Elicitation completed', 'Please choose', Choices)
+
+
+@tool
+async def test_reconnection(ctx: Context) -> str:
+    await ctx.close_sse_stream()
+    await asyncio.sleep(0.2)
+    return 'Reconnection test completed'
+
+
+# What the newest revision asks for in results; older ones while the call is under way.
+
+@tool
 async def test_input_required_result_elicitation(ctx: Context) -> str | InputRequiredResult:
-    return until(ctx, {'user_name': ask('What is your name?', 'name', 'string')}) or \
-        f'Hello, {ctx.input_responses["user_name"].content["name"]}!'
+    given = await put(ctx, {'user_name': ask('What is your name?', 'name', 'string')})
+    return given if asks(given) else f'Hello, {given["user_name"].content["name"]}!'
 
 
 @tool
 async def test_input_required_result_sampling(ctx: Context) -> str | InputRequiredResult:
-    return until(ctx, {'capital_question': sample('What is the capital of France?')}) or \
-        f'The model says {ctx.input_responses["capital_question"].content.text}'
+    given = await put(ctx, {'capital_question': sample('What is the capital of France?')})
+    return given if asks(given) else f'The model says {given["capital_question"].content.text}'
 
 
 @tool
 async def test_input_required_result_list_roots(ctx: Context) -> str | InputRequiredResult:
-    return until(ctx, {'client_roots': roots()}) or \
-        'Roots: ' + ', '.join(str(root.uri) for root in ctx.input_responses['client_roots'].roots)
+    given = await put(ctx, {'client_roots': roots()})
+    return given if asks(given) else 'Roots: ' + ', '.join(str(root.uri) for root in given['client_roots'].roots)
 
 
 @tool
 async def test_input_required_result_request_state(ctx: Context) -> str | InputRequiredResult:
-    return until(ctx, {'confirm': ask('Please confirm', 'ok', 'boolean')}, 'state-1') or \
-        ('state-ok' if ctx.request_state == 'state-1' else 'state-lost')
+    given = await put(ctx, {'confirm': ask('Please confirm', 'ok', 'boolean')}, 'state-1')
+    return given if asks(given) else 'state-ok' if ctx.request_state in ('state-1', None) else 'state-lost'
 
 
 @tool
 async def test_input_required_result_tampered_state(ctx: Context) -> str | InputRequiredResult:
-    return until(ctx, {'confirm': ask('Please confirm', 'ok', 'boolean')}, 'state-2') or 'state-ok'
+    given = await put(ctx, {'confirm': ask('Please confirm', 'ok', 'boolean')}, 'state-2')
+    return given if asks(given) else 'state-ok'
 
 
 @tool
 async def test_input_required_result_multiple_inputs(ctx: Context) -> str | InputRequiredResult:
     questions = {'user_name': ask('What is your name?', 'name', 'string'), 'greeting': sample('Generate a greeting'),
                  'client_roots': roots()}
-    return until(ctx, questions, 'state-3') or 'all there'
+    given = await put(ctx, questions, 'state-3')
+    return given if asks(given) else 'all there'
 
 
 @tool
 async def test_input_required_result_multi_round(ctx: Context) -> str | InputRequiredResult:
-    given = ctx.input_responses or {}
+    first, second = ask('Step 1: What is your name?', 'name', 'string'), ask('Step 2: What is your favorite color?', 'color', 'string')
     if ctx.request_state is None:
-        return InputRequiredResult(input_requests={'step1': ask('Step 1: What is your name?', 'name', 'string')}, request_state='one')
-    if ctx.request_state == 'one':
-        return InputRequiredResult(input_requests={'step2': ask('Step 2: What is your favorite color?', 'color', 'string')},
-                                   request_state='two')
-    return f'{len(given)} answers'
+        given = await put(ctx, {'step1': first}, 'one')
+        if asks(given):
+            return given
+    if ctx.request_state in ('one', None):
+        given = await put(ctx, {'step2': second}, 'two')
+        if asks(given):
+            return given
+    return 'both answered'
 
 
 @tool
@@ -259,7 +284,10 @@ async def test_input_required_result_capabilities(ctx: Context) -> str | InputRe
     questions = {'user_name': ask('What is your name?', 'name', 'string')} if can and can.elicitation else {}
     if can and can.sampling:
         questions['greeting'] = sample('Generate a greeting')
-    return until(ctx, questions) if questions else 'nothing can be asked'
+    if not questions:
+        return 'nothing can be asked'
+    given = await put(ctx, questions)
+    return given if asks(given) else 'all there'
 
 
 @server.resource('test://static-text')
@@ -305,8 +333,8 @@ def test_prompt_with_image() -> list[UserMessage]:
 
 @prompt
 async def test_input_required_result_prompt(ctx: Context) -> list[UserMessage] | InputRequiredResult:
-    return until(ctx, {'user_context': ask('What context should the prompt use?', 'context', 'string')}) or \
-        [UserMessage(text(f'In the context of {ctx.input_responses["user_context"].content["context"]}'))]
+    given = await put(ctx, {'user_context': ask('What context should the prompt use?', 'context', 'string')})
+    return given if asks(given) else [UserMessage(text(f'In the context of {given["user_context"].content["context"]}'))]
 
 
 @tool
