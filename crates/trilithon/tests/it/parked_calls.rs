@@ -286,3 +286,17 @@ fn a_call_outlives_a_reload_and_not_its_process() {
     let params = again(&params, &asked, &named("q1", "Ann"));
     client.refused(&params, -32602, "another process");
 }
+
+#[test]
+fn a_gateway_ends_while_calls_wait() {
+    let server = Asking::default();
+    let gateway = start(&server, LAX);
+    let mut client = Client::new(&gateway, "ann-key");
+    client.begin("x_greet");
+    client.begin("x_beside");
+    drop(client);
+    gateway.terminate();
+    let status = gateway.exit(PATIENCE).expect("it ends");
+    let log = gateway.log();
+    assert!(status.success() && !log.contains("panicked"), "{status}: {log}");
+}
