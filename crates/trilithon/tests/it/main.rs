@@ -48,6 +48,7 @@ mod spine;
 mod streaming;
 mod streams;
 mod tap;
+mod tbac;
 mod threats;
 mod tls;
 mod tokens;
