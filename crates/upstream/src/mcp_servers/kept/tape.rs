@@ -134,11 +134,17 @@ impl Tape {
         self.news.notify_waiters();
     }
 
-    /// Waits until nobody has read it for `age`, or nobody may.
+    /// Whether all was told that its client waits for, and nobody reads it.
+    pub fn is_done(&self) -> bool {
+        let state = self.lock();
+        state.readers == 0 && state.answer.is_some()
+    }
+
+    /// Waits until nobody has read it for `age` or nobody may, or nobody reads on when all was told.
     pub async fn abandoned(&self, age: Duration) {
         loop {
             let news = self.news.notified();
-            if self.is_stale(age) {
+            if self.is_stale(age) || self.is_done() {
                 return;
             }
             let left = self.lock().left;
@@ -260,6 +266,9 @@ mod tests {
         assert!(!tape.is_stale(now), "somebody reads it");
         drop(reader);
         assert!(tape.is_stale(now) && !tape.is_stale(Duration::from_secs(60)));
+        assert!(!tape.is_done());
+        keep(&tape, 1, r#"{"result":{}}"#);
+        assert!(tape.is_done(), "nobody waits for more");
         tape.let_go();
         assert!(tape.is_stale(Duration::from_secs(60)) && tape.read(&SESSION).is_none());
     }

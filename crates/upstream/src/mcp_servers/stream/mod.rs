@@ -152,7 +152,8 @@ impl Drop for Channel {
             return;
         };
         // The worker itself may be at its end.
-        if self.tellers.is_empty() || tokio::runtime::Handle::try_current().is_err() {
+        let is_over = self.tellers.is_empty() || tape.is_done();
+        if is_over || tokio::runtime::Handle::try_current().is_err() {
             return tape.end();
         }
         let (mut tellers, place) = (std::mem::take(&mut self.tellers), self.place.take());
