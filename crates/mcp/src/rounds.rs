@@ -23,6 +23,11 @@ pub struct Question {
 }
 
 impl Question {
+    /// Bytes that it takes.
+    pub fn size(&self) -> usize {
+        self.name.len() + self.id.len() + self.method.len() + self.params.len()
+    }
+
     /// The server's question answered with a result, as JSON.
     pub fn answer(&self, result: &str) -> Vec<u8> {
         answer(&self.id, result)

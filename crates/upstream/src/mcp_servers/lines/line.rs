@@ -64,7 +64,7 @@ impl Line {
                     tracing::debug!(server = &*self.server.name, %failure, "a server of tools cannot be listened to");
                 }
             }
-            if federation.lines.wanted(&self.of).is_none() {
+            if federation.lines.wanted(&self.of, &self.changed).is_none() {
                 return;
             }
             pauses.wait(None).await;
@@ -134,7 +134,11 @@ impl Line {
 
     /// Tells the server what clients want to hear of, as far as it does not know.
     async fn tell(&mut self, leg: &Leg) -> Result<(), Over> {
-        let (turn, wanted) = self.federation.lines.wanted(&self.of).ok_or(Over)?;
+        let (turn, wanted) = self
+            .federation
+            .lines
+            .wanted(&self.of, &self.changed)
+            .ok_or(Over)?;
         let mut refused = Vec::new();
         let fresh: Vec<Box<str>> = wanted.difference(&self.subscribed).cloned().collect();
         for uri in fresh {

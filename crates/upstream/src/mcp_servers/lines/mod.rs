@@ -100,10 +100,11 @@ impl Lines {
         }
     }
 
-    /// What the server is to tell of, and which change that is; `None` when nobody listens any more.
-    pub fn wanted(&self, of: &Of) -> Option<(u64, HashSet<Box<str>>)> {
+    /// What the server is to tell of, and which change that is; `None` when nobody listens any more to the line whose changes are told
+    /// to `changed`. There may be another one already.
+    pub fn wanted(&self, of: &Of, changed: &Arc<Notify>) -> Option<(u64, HashSet<Box<str>>)> {
         let lines = self.lock();
-        let line = lines.get(of)?;
+        let line = lines.get(of).filter(|line| Arc::ptr_eq(&line.changed, changed))?;
         let uris = line.uris.keys().filter(|uri| !line.refused.contains(*uri));
         Some((line.turn, uris.cloned().collect()))
     }
@@ -183,12 +184,13 @@ mod tests {
     #[test]
     fn a_resource_is_wanted_while_somebody_wants_it() {
         let (lines, of) = (Lines::default(), ([1; 16], Box::<str>::from("s")));
+        let one = lines.join(&of, wants(false, &["a:1", "a:2"]));
+        let changed = one.first.clone().unwrap();
         let wanted = || {
-            let mut all: Vec<Box<str>> = lines.wanted(&of)?.1.into_iter().collect();
+            let mut all: Vec<Box<str>> = lines.wanted(&of, &changed)?.1.into_iter().collect();
             all.sort();
             Some(all.join(" "))
         };
-        let one = lines.join(&of, wants(false, &["a:1", "a:2"]));
         let two = lines.join(&of, wants(false, &["a:1", "a:3"]));
         assert_eq!(wanted().as_deref(), Some("a:1 a:2 a:3"));
         lines.settle(&of, two.number, vec!["a:3".into()]);
@@ -201,5 +203,6 @@ mod tests {
         lines.leave(&of, two.number);
         assert_eq!(wanted(), None);
         assert!(lines.join(&of, wants(true, &[])).first.is_some(), "a line anew");
+        assert_eq!(wanted(), None, "which is another one");
     }
 }

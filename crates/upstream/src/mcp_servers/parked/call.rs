@@ -187,15 +187,19 @@ impl Running {
         self.round += 1;
         let questions = self.heard.take_questions();
         let (resume, mut resumed) = oneshot::channel();
-        let waiting = Waiting {
-            round: self.round,
-            caller: self.call.caller,
-            since: Instant::now(),
-            leg: self.call.down.cancel.leg().clone(),
-            questions: questions.clone(),
-            resume,
-        };
-        if self.parked.park(self.id, waiting).is_err() {
+        let parked = self.parked.room(&questions).and_then(|room| {
+            let waiting = Waiting {
+                round: self.round,
+                caller: self.call.caller,
+                since: Instant::now(),
+                leg: self.call.down.cancel.leg().clone(),
+                questions: questions.clone(),
+                _room: room,
+                resume,
+            };
+            self.parked.park(self.id, waiting)
+        });
+        if parked.is_err() {
             let why = "too many calls wait for what their clients were asked";
             drop(
                 client

@@ -86,14 +86,14 @@ impl Heard {
     /// Takes what is to be asked.
     pub fn take_questions(&mut self) -> Vec<Question> {
         let questions = std::mem::take(&mut self.questions);
-        let bytes: usize = questions.iter().map(size).sum();
+        let bytes: usize = questions.iter().map(Question::size).sum();
         self.bytes = self.bytes.saturating_sub(bytes);
         questions
     }
 
     /// What is to be asked once more goes first.
     pub fn ask_again(&mut self, questions: Vec<Question>) {
-        self.bytes += questions.iter().map(size).sum::<usize>();
+        self.bytes += questions.iter().map(Question::size).sum::<usize>();
         self.questions.splice(..0, questions);
     }
 
@@ -146,7 +146,7 @@ impl Heard {
         }
         self.named += 1;
         question.name = format!("q{}", self.named).into();
-        self.bytes += size(&question);
+        self.bytes += question.size();
         self.questions.push(question);
     }
 
@@ -167,8 +167,4 @@ impl Heard {
         let passed = outward::message(doc, &self.server.name, &self.server.naming)?;
         Ok(passed.doc.unwrap_or_else(|| doc.to_vec()))
     }
-}
-
-fn size(question: &Question) -> usize {
-    question.params.len() + question.id.len()
 }

@@ -19,6 +19,7 @@ pub use client::{Client, Said};
 pub use heard::Heard;
 pub use turns::{Turn, Turns};
 
+use super::room::{Room, Taken};
 use aws_lc_rs::rand;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,9 @@ use trilithon_flow::metrics::{Value, registry};
 use trilithon_flow::record::Name;
 use trilithon_mcp::Leg;
 use trilithon_mcp::rounds::Question;
+
+/// Bytes of questions that wait for answers, in all calls.
+const MOST_ASKED: usize = 64 << 20;
 
 /// Tells parked calls apart; made by chance.
 pub type Id = [u8; 16];
@@ -48,6 +52,8 @@ pub struct Parked {
     pub process: [u8; 8],
     service: Box<str>,
     waiting: Mutex<HashMap<Id, Waiting>>,
+    /// For what all of their clients are asked.
+    room: Arc<Room>,
     count: Arc<Value>,
 }
 
@@ -61,6 +67,7 @@ pub struct Waiting {
     /// The session with the server that asks.
     pub leg: Leg,
     pub questions: Vec<Question>,
+    pub _room: Taken,
     /// Dropped, the call is cancelled.
     pub resume: oneshot::Sender<Resumed>,
 }
@@ -108,6 +115,7 @@ impl Parked {
             process,
             service: service.into(),
             waiting: Mutex::default(),
+            room: Arc::new(Room::new(MOST_ASKED)),
             count: registry().gauge(
                 "trilithon_mcp_parked_calls",
                 "Calls of tools that wait for what their clients were asked.",
@@ -118,6 +126,15 @@ impl Parked {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Id, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room for questions until they are answered.
+    ///
+    /// # Errors
+    /// There is none left.
+    pub fn room(&self, questions: &[Question]) -> Result<Taken, Full> {
+        let bytes = questions.iter().map(Question::size).sum();
+        self.room.take(bytes).ok_or(Full)
     }
 
     /// Lets a call wait. Of one caller the one that has waited for longest makes room for it.
@@ -209,6 +226,7 @@ mod tests {
             since: Instant::now(),
             leg,
             questions: Vec::new(),
+            _room: Arc::new(Room::new(1)).take(1).unwrap(),
             resume,
         };
         (call, resumed)
