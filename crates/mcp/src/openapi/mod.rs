@@ -3,8 +3,10 @@
 //!
 //! Only what an operation leads to is looked at, each of its schemas once; references lead inside the document and nowhere else.
 
+mod arguments;
 mod body;
 mod circle;
+mod dialect;
 mod document;
 mod keyword;
 mod multipart;
