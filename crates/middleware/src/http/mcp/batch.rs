@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{
-    Beginning, Body, Exchange, Fault, Known, Method, Mode, Next, Request, Response, Source, read_up_to,
+    Beginning, Body, Exchange, Fault, Known, Method, Mode, Next, Request, Response, SharedMcpCall, Source,
+    read_up_to,
 };
 use trilithon_mcp::batch::{self, Part, joined};
 use trilithon_mcp::{error as code, header};
@@ -74,9 +75,11 @@ impl Batch {
             side.record.tool_call.clone_from(&cx.record.tool_call);
             side.record.started_at = cx.record.started_at;
             let res = gate.message(one, &mut side, next, mode, Company::Others).await;
+            let is_denied = |call: &SharedMcpCall| call.borrow().denied_by.is_some();
+            let is_ours = side.mcp_call.as_ref().is_some_and(is_denied);
             tell(side, cx);
-            if res.status == 401 {
-                // Who is nobody is that for all of them, and is told where to get a token.
+            if res.status == 401 || (res.status == 404 && !is_ours) {
+                // Who is nobody, or has no session any more, is that for all of them, and goes by the status.
                 return res;
             }
             answers.add(res, part.id.as_deref()).await;
@@ -355,6 +358,20 @@ mod tests {
         }];
         let (bench, outcome) = send(&config, &[], &two);
         assert!(outcome.text().contains("can be undone"), "{}", outcome.text());
+        assert_eq!((outcome.status, bench.asked()), (200, 1));
+    }
+
+    #[test]
+    fn a_session_that_is_lost_is_lost_for_all() {
+        let mut bench =
+            Bench::new(|_: &Seen| Response::bare(404, r#"{"error":{"code":-32001,"message":"no"}}"#));
+        let chain = bench.around(|cx| build(&rules(), cx));
+        let mut req = request("POST", "/mcp", &[("Mcp-Session-Id", "s1")]);
+        req.body = Body::from(batch(&[&call(1, "read"), &call(2, "write")]));
+        assert_eq!((bench.send(&chain, req).status, bench.asked()), (404, 1));
+        let mut config = rules();
+        config.status_code_on_deny = 404;
+        let (bench, outcome) = send(&config, &[], &batch(&[&call(1, "drop"), &call(2, "write")]));
         assert_eq!((outcome.status, bench.asked()), (200, 1));
     }
 
