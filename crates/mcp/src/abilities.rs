@@ -75,21 +75,50 @@ impl Abilities {
 
     /// Whether the client can be asked this.
     pub fn take(&self, method: &str, params: Option<&Value<'_>>) -> bool {
+        match Asked::of(method, params) {
+            Some(Asked::Roots) => self.roots,
+            Some(Asked::Sampling { tools }) => self.sampling.is_some_and(|can| can.tools || !tools),
+            Some(Asked::Form) => self.elicitation.is_some_and(|can| can.form),
+            Some(Asked::Url) => self.elicitation.is_some_and(|can| can.url),
+            None => false,
+        }
+    }
+
+    /// What a client would have to say of itself to be asked this: `clientCapabilities`, as JSON.
+    pub fn needed(method: &str, params: Option<&Value<'_>>) -> &'static str {
+        match Asked::of(method, params) {
+            Some(Asked::Roots) => r#"{"roots":{}}"#,
+            Some(Asked::Sampling { tools: false }) => r#"{"sampling":{}}"#,
+            Some(Asked::Sampling { tools: true }) => r#"{"sampling":{"tools":{}}}"#,
+            Some(Asked::Form) => r#"{"elicitation":{"form":{}}}"#,
+            Some(Asked::Url) => r#"{"elicitation":{"url":{}}}"#,
+            None => "{}",
+        }
+    }
+}
+
+/// A question, by what a client must be able to do for it.
+enum Asked {
+    Roots,
+    Sampling { tools: bool },
+    Form,
+    Url,
+}
+
+impl Asked {
+    fn of(method: &str, params: Option<&Value<'_>>) -> Option<Asked> {
         let has = |name: &str| params.is_some_and(|params| params.get(name).is_some());
         match method {
-            "roots/list" => self.roots,
-            "sampling/createMessage" => {
-                let with_tools = has("tools") || has("toolChoice");
-                self.sampling.is_some_and(|can| can.tools || !with_tools)
-            }
-            "elicitation/create" => {
-                let mode = params.and_then(|params| params.get("mode")?.text());
-                let form = mode.as_ref().is_none_or(|mode| mode.is("form"));
-                let url = mode.is_some_and(|mode| mode.is("url"));
-                self.elicitation
-                    .is_some_and(|can| can.form && form || can.url && url)
-            }
-            _ => false,
+            "roots/list" => Some(Asked::Roots),
+            "sampling/createMessage" => Some(Asked::Sampling {
+                tools: has("tools") || has("toolChoice"),
+            }),
+            "elicitation/create" => match params.and_then(|params| params.get("mode")?.text()) {
+                Some(mode) if mode.is("url") => Some(Asked::Url),
+                Some(mode) if !mode.is("form") => None,
+                _ => Some(Asked::Form),
+            },
+            _ => None,
         }
     }
 }

@@ -14,6 +14,8 @@ pub const INVALID_PARAMS: i64 = -32602;
 pub const HEADER_MISMATCH: i64 = -32020;
 /// There is no such method, or none in this revision.
 pub const METHOD_NOT_FOUND: i64 = -32601;
+/// The client did not say that it can be asked what the server has to ask (revision 2026-07-28).
+pub const MISSING_CAPABILITY: i64 = -32021;
 /// The revision is none that is spoken here (revision 2026-07-28).
 pub const UNSUPPORTED_VERSION: i64 = -32022;
 /// There is no such session (first era); clients open another one.
@@ -56,6 +58,16 @@ pub fn unsupported_version(id: Option<&str>, asked: &str, supported: &[&str]) ->
         "\"error\":{{\"code\":{UNSUPPORTED_VERSION},\"message\":\"Unsupported protocol version\",\"data\":{{\"supported\":[{}],\"requested\":{}}}}}}}",
         supported.join(","),
         quoted(asked)
+    );
+    text.into_bytes()
+}
+
+/// The error for a client that cannot be asked what has to be asked: `required` is what it would have to say of itself, as JSON.
+pub fn missing_capability(id: Option<&str>, required: &str) -> Vec<u8> {
+    let mut text = begin(id);
+    let _ = write!(
+        text,
+        "\"error\":{{\"code\":{MISSING_CAPABILITY},\"message\":\"Missing required client capability\",\"data\":{{\"requiredCapabilities\":{required}}}}}}}"
     );
     text.into_bytes()
 }
@@ -108,6 +120,10 @@ mod tests {
         assert_eq!(
             text(unsupported_version(Some("1"), "2030-01-01", &["2026-07-28"])),
             r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"Unsupported protocol version","data":{"supported":["2026-07-28"],"requested":"2030-01-01"}}}"#
+        );
+        assert_eq!(
+            text(missing_capability(Some("1"), r#"{"roots":{}}"#)),
+            r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32021,"message":"Missing required client capability","data":{"requiredCapabilities":{"roots":{}}}}}"#
         );
         assert!(text(tool_result("1", Era::Modern, "no")).contains(r#""resultType":"complete""#));
         assert!(!(-32768..=-32000).contains(&forbidden(Era::Modern)));

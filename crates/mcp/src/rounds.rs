@@ -1,8 +1,9 @@
 //! The rounds of one call (revision 2026-07-28, "Multi Round-Trip Requests"): what a server of the first era asks while a call is
 //! under way, asked of a client of the second in the place of a result; and what that client answers when it repeats the call.
 
+use crate::answer::contains;
 use crate::error::{INVALID_PARAMS, METHOD_NOT_FOUND};
-use crate::{Invalid, Message, error};
+use crate::{Abilities, Invalid, Message, error};
 use trilithon_wire::json::{self, Kind, Value, quote};
 
 /// Methods that may be answered with questions.
@@ -60,6 +61,21 @@ pub fn input_required(id: &str, questions: &[Question], state: &str) -> Vec<u8> 
         r#"{{"jsonrpc":"2.0","id":{id},"result":{{"resultType":"input_required","inputRequests":{{{asked}}},"requestState":{state}}}}}"#
     )
     .into_bytes()
+}
+
+/// What a client with these abilities would need to be asked what an answer asks (`inputRequests`), as JSON; `None` when it can be.
+pub fn undeclared(doc: &[u8], abilities: impl FnOnce() -> Abilities) -> Option<&'static str> {
+    // Few answers ask for anything.
+    let root = contains(doc, b"inputRequests").then(|| json::parse(doc).ok())??;
+    let asked = root.get("result")?.get("inputRequests")?;
+    let abilities = abilities();
+    asked.members().find_map(|(_, question)| {
+        let method = question.get("method").and_then(|method| method.text());
+        let method = method.map(|method| method.to_str()).unwrap_or_default();
+        let params = question.get("params");
+        let can = abilities.take(&method, params.as_ref());
+        (!can).then(|| Abilities::needed(&method, params.as_ref()))
+    })
 }
 
 /// What a message answers, by name (`inputResponses`); as JSON.
@@ -181,6 +197,36 @@ mod tests {
             String::from_utf8(question().answer(r#"{"action":"accept"}"#)).unwrap(),
             r#"{"jsonrpc":"2.0","id":7,"result":{"action":"accept"}}"#
         );
+    }
+
+    #[test]
+    fn nobody_is_asked_what_it_did_not_declare() {
+        let check = |asked: &str, want: Option<&str>| {
+            let doc = format!(r#"{{"id":1,"result":{{"inputRequests":{{{asked}}}}}}}"#);
+            let said = json::parse(br#"{"elicitation":{},"sampling":{}}"#).unwrap();
+            let needed = undeclared(doc.as_bytes(), || Abilities::read(Some(&said)));
+            assert_eq!(needed, want, "{asked}");
+        };
+        let form = r#""a":{"method":"elicitation/create","params":{"mode":"form"}}"#;
+        check(form, None);
+        check(r#""a":{"method":"elicitation/create"}"#, None);
+        check("", None);
+        check(
+            &format!(r#"{form},"b":{{"method":"roots/list"}}"#),
+            Some(r#"{"roots":{}}"#),
+        );
+        check(
+            r#""a":{"method":"elicitation/create","params":{"mode":"url"}}"#,
+            Some(r#"{"elicitation":{"url":{}}}"#),
+        );
+        check(
+            r#""a":{"method":"sampling/createMessage","params":{"tools":[]}}"#,
+            Some(r#"{"sampling":{"tools":{}}}"#),
+        );
+        check(r#""a":{"method":"shell/run"}"#, Some("{}"));
+        check(r#""a":7"#, Some("{}"));
+        let text = br#"{"id":1,"result":{"content":[{"text":"inputRequests"}]}}"#;
+        assert_eq!(undeclared(text, || panic!("nothing is asked")), None);
     }
 
     #[test]

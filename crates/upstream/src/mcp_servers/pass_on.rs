@@ -95,10 +95,13 @@ impl Federation {
         cx: &Exchange,
     ) -> Response {
         res.body = Body::from(match crossing {
-            Crossing::None if may_give(call) => {
-                let sealed = Sealer::new(self, server, call, cx).seal(&body);
-                sealed.map_or(body, Into::into)
-            }
+            Crossing::None if may_give(call) => match Sealer::new(self, server, call, cx).shown(&body) {
+                Some(shown) => {
+                    res.status = answer::modern_status(&shown);
+                    shown.into()
+                }
+                None => body,
+            },
             Crossing::None => body,
             Crossing::Down(mut down) => {
                 down.cancel.answered();

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use trilithon_flow::{Exchange, Response};
 use trilithon_mcp::error::INVALID_PARAMS;
 use trilithon_mcp::state::{self, Of, State};
-use trilithon_mcp::{Era, Message, rounds};
+use trilithon_mcp::{Abilities, Era, Message, error, rounds};
 
-/// Seals what a server of the second era wants to have back: it is asked for all callers alike, and could not tell whose it is.
+/// Looks over what a server of the second era wants of its client. What it wants to have back is sealed: it is asked for all callers
+/// alike, and could not tell whose it is. What the client did not say it can be asked is refused.
 pub struct Sealer {
     federation: Arc<Federation>,
     server: Arc<Server>,
@@ -31,7 +32,17 @@ impl Sealer {
     }
 
     /// An answer of the server as the client is to see it; `None` when it stays as it is.
-    pub fn seal(&self, doc: &[u8]) -> Option<Vec<u8>> {
+    pub fn shown(&self, doc: &[u8]) -> Option<Vec<u8>> {
+        if let Some(needed) = rounds::undeclared(doc, || Abilities::of(&self.body)) {
+            tracing::warn!(
+                server = &*self.server.name,
+                needed,
+                "a server of tools asks what its client did not say it can be asked"
+            );
+            let message = Message::read(&self.body).ok();
+            let id = message.and_then(|message| message.id.map(|id| id.raw()));
+            return Some(error::missing_capability(id, needed));
+        }
         let federation = &self.federation;
         state::given(doc, |given| {
             let about = Message::read(&self.body).map(|message| state::about(&message));

@@ -101,6 +101,26 @@ fn clients_of_one_era_reach_servers_of_the_other() {
         "b:\"whoami\":\"2\":new"
     );
     assert_eq!(a.opened.load(Ordering::Relaxed), 1, "one session for all");
+    let lines = [
+        "MCP-Protocol-Version: 2026-07-28",
+        "Mcp-Method: tools/call",
+        "Mcp-Name: b_ask",
+    ];
+    let message = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "b_ask", "_meta": meta}});
+    let beyond = Client::new(&gateway, "all.test", &lines).send("POST", &message.to_string());
+    assert_eq!(
+        (
+            beyond.status,
+            beyond.json()["error"]["code"].as_i64(),
+            &beyond.json()["error"]["data"]
+        ),
+        (
+            400,
+            Some(-32021),
+            &json!({"requiredCapabilities": {"sampling": {}}})
+        ),
+        "nobody is asked what it did not declare"
+    );
 
     // Who leaves wants no answer: the server is told in its own way.
     let lines = [

@@ -159,8 +159,8 @@ impl Telling {
                 }
             }
             Manner::Sealing(sealer) if is_answer => {
-                if let Some(sealed) = sealer.seal(&doc) {
-                    doc = Cow::Owned(sealed);
+                if let Some(shown) = sealer.shown(&doc) {
+                    doc = Cow::Owned(shown);
                 }
             }
             Manner::Plain | Manner::Sealing(_) | Manner::Conversing(_) => {}
