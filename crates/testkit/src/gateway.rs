@@ -131,9 +131,15 @@ impl Gateway {
     /// POST on entry point `web`.
     #[track_caller]
     pub fn post(&self, host: &str, path: &str, body: &str) -> Response {
+        self.post_with(host, path, &[], body)
+    }
+
+    /// POST on entry point `web` with more header lines.
+    #[track_caller]
+    pub fn post_with(&self, host: &str, path: &str, lines: &[&str], body: &str) -> Response {
         let length = format!("Content-Length: {}", body.len());
-        self.client("web")
-            .ask(&(head("POST", host, path, &[&length]) + body))
+        let lines = [lines, &[&length]].concat();
+        self.client("web").ask(&(head("POST", host, path, &lines) + body))
     }
 
     /// Which upstreams answer `count` requests in a row.

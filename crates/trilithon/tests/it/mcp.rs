@@ -79,12 +79,8 @@ fn start(signer: &Signer) -> Gateway {
 }
 
 fn ask(gateway: &Gateway, host: &str, lines: &[&str], body: &str) -> Response {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-    let head = format!(
-        "POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{lines}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    gateway.client("web").ask(&head)
+    let lines = [lines, &["Content-Type: application/json"]].concat();
+    gateway.post_with(host, "/mcp", &lines, body)
 }
 
 fn call(tool: &str, arguments: &Value) -> String {

@@ -64,12 +64,8 @@ fn start(signer: &Signer) -> Gateway {
 }
 
 fn ask(gateway: &Gateway, host: &str, lines: &[&str], body: &Value) -> Response {
-    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-    let body = body.to_string();
-    gateway.client("web").ask(&format!(
-        "POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{lines}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    ))
+    let lines = [lines, &["Content-Type: application/json"]].concat();
+    gateway.post_with(host, "/mcp", &lines, &body.to_string())
 }
 
 fn message(method: &str, params: Value) -> Value {
