@@ -1,5 +1,6 @@
 //! What an answer of a server says of how it went, and what can stand in the place of one.
 
+use trilithon_wire::contains;
 use trilithon_wire::json::{self, Kind, Value};
 
 /// Why a message has no good result: the code of an error, or `tool_error`; `None` for a result, and for what is no answer.
@@ -119,10 +120,6 @@ fn place_of(message: &Value<'_>, answer: &impl Fn(&str) -> Vec<u8>) -> Place {
         (None, Some(_)) => Place::Told,
         (None, None) => Place::Question,
     }
-}
-
-pub(crate) fn contains(doc: &[u8], part: &[u8]) -> bool {
-    doc.windows(part.len()).any(|w| w == part)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! numbered gets the server's name; every other byte stays.
 
 use crate::{Naming, tag};
+use trilithon_wire::contains;
 use trilithon_wire::json::{self, Kind as Json, Splice, Value, quote};
 
 /// A message, as it goes on.
@@ -54,7 +55,7 @@ pub fn message(doc: &[u8], server: &str, naming: &Naming) -> Result<Passed, json
             Kind::Notification
         }
         (None, _) => {
-            if let Some(result) = result.filter(|_| !naming.is_plain()) {
+            if let Some(result) = result.filter(|_| !naming.is_plain() && may_name(doc)) {
                 edits.result(&result);
             }
             Kind::Answer
@@ -65,6 +66,11 @@ pub fn message(doc: &[u8], server: &str, naming: &Naming) -> Result<Passed, json
         kind,
         doc: (!splice.is_empty()).then(|| splice.apply(doc)),
     })
+}
+
+/// Whether an address can stand in it: most results have none, and are not walked through. An escape may spell anything.
+fn may_name(doc: &[u8]) -> bool {
+    contains(doc, b"uri") || contains(doc, b"\\u")
 }
 
 struct Edits<'n> {

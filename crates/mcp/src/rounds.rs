@@ -1,9 +1,9 @@
 //! The rounds of one call (revision 2026-07-28, "Multi Round-Trip Requests"): what a server of the first era asks while a call is
 //! under way, asked of a client of the second in the place of a result; and what that client answers when it repeats the call.
 
-use crate::answer::contains;
 use crate::error::{INVALID_PARAMS, METHOD_NOT_FOUND};
 use crate::{Abilities, Invalid, Message, error};
+use trilithon_wire::contains;
 use trilithon_wire::json::{self, Kind, Value, quote};
 
 /// Methods that may be answered with questions.

@@ -1,10 +1,10 @@
 //! `requestState` (revision 2026-07-28, "Multi Round-Trip Requests"): what a client is asked to bring back when it repeats a message,
 //! sealed with who it is for and which message, so that nobody else, and nothing else, can use it.
 
-use crate::answer::contains;
 use crate::pack::{Parts, put};
 use crate::{Message, Seal};
 use aws_lc_rs::digest::{SHA256, digest};
+use trilithon_wire::contains;
 use trilithon_wire::json::{self, Splice, canonical_without, quote};
 
 /// Members of a message that are others each time it is repeated.

@@ -10,6 +10,7 @@ pub mod buffer;
 mod chunk;
 pub mod client_hello;
 mod connection;
+mod contains;
 pub mod date;
 pub mod encode;
 mod field;
@@ -30,6 +31,7 @@ mod unseen;
 pub use body::{BodyDecoder, Step};
 pub use buffer::Buffer;
 pub use client_hello::Peek;
+pub use contains::contains;
 pub use encode::{RequestOptions, ResponseFraming};
 pub use framing::Framing;
 pub use head::{

@@ -3,12 +3,13 @@
 
 use super::Dialect;
 use std::ops::Range;
+use trilithon_wire::contains;
 use trilithon_wire::json::{self, Kind, Value};
 
 /// Where a body or an event tells of tokens, and what may stand there instead.
 pub(super) fn find(dialect: Dialect, data: &[u8]) -> Vec<(Range<usize>, &'static str)> {
     let mut found = Vec::new();
-    if data.windows(8).any(|w| w == b"logprobs")
+    if contains(data, b"logprobs")
         && let Ok(root) = json::parse(data)
     {
         match dialect {

@@ -4,6 +4,7 @@ use super::super::sieve::{self, Sieve};
 use trilithon_ai::dialect::{Dialect, EventKind};
 use trilithon_flow::limits::MAX_MODEL_EVENT;
 use trilithon_flow::{Fault, Known, Response};
+use trilithon_wire::contains;
 use trilithon_wire::sse::Frame;
 
 /// Takes the events that tell the usage and nothing else out of a stream.
@@ -20,7 +21,7 @@ impl Sieve for UsageEvents {
 
     fn event(&mut self, raw: &[u8], frame: &Frame, out: &mut Vec<u8>) {
         // Most events have no usage, and nearly all of those do not name it.
-        let is_usage = raw.windows(7).any(|w| w == b"\"usage\"")
+        let is_usage = contains(raw, b"\"usage\"")
             && matches!(self.0.event(&frame.data(raw)), Ok(event) if event.kind == EventKind::Usage);
         if !is_usage {
             out.extend_from_slice(raw);

@@ -6,6 +6,7 @@ use trilithon_ai::dialect;
 use trilithon_ai::price::Price;
 use trilithon_ai::tokens::{Family, Forecasts, Kind, LONGEST_FORECAST, Prompt, Ratios};
 use trilithon_flow::model_call::Basis;
+use trilithon_wire::contains;
 use trilithon_wire::json::Text;
 
 /// How much is set aside before a call (`reserve`).
@@ -126,10 +127,6 @@ fn prompt(family: Family, body: &Bytes, request: &dialect::Request) -> Prompt {
     prompt.messages(messages);
     prompt.images(request.opaque.len() as u64);
     prompt
-}
-
-fn contains(body: &[u8], part: &[u8]) -> bool {
-    body.windows(part.len()).any(|w| w == part)
 }
 
 #[cfg(test)]
