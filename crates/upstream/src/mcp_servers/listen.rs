@@ -10,7 +10,7 @@ use super::{Federation, answer};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use trilithon_flow::{Exchange, Known, Method, Request, Response};
+use trilithon_flow::{Exchange, Request, Response};
 use trilithon_mcp::merge::Hello;
 use trilithon_mcp::{Era, EventId, Leg, Session, Stream, header};
 
@@ -167,9 +167,7 @@ impl Listener {
                 Some(_) => Heard::Nothing,
             };
         }
-        let mut req = self.server.request_in(&leg, &self.head, Method::Get, "");
-        req.headers.set_known(Known::Accept, "text/event-stream");
-        req.headers.remove_known(Known::ContentType);
+        let mut req = self.server.listening_in(&leg, &self.head);
         if let Some(last) = &self.telling.last {
             req.headers.set("Last-Event-ID", last);
         }

@@ -148,6 +148,14 @@ impl Server {
         req
     }
 
+    /// The stream of a session with it, for what it says by itself.
+    pub fn listening_in(&self, leg: &Leg, head: &Request) -> Request {
+        let mut req = self.request_in(leg, head, Method::Get, "");
+        req.headers.set_known(Known::Accept, "text/event-stream");
+        req.headers.remove_known(Known::ContentType);
+        req
+    }
+
     /// A question of the gateway's own to it.
     pub fn own_request(&self, head: &Request, body: impl Into<Bytes>) -> Request {
         let mut req = self.request(head, Method::Post, body);

@@ -12,7 +12,7 @@ use super::Of;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::Notify;
-use trilithon_flow::{Exchange, Known, Method, Request, Response};
+use trilithon_flow::{Exchange, Method, Request, Response};
 use trilithon_mcp::{Leg, Session};
 use trilithon_wire::json::quote;
 
@@ -91,9 +91,7 @@ impl Line {
 
     /// The head of the stream, which some servers send with the first event only.
     async fn open(&mut self, leg: &Leg) -> Result<Response, Over> {
-        let mut req = self.server.request_in(leg, &self.head, Method::Get, "");
-        req.headers.set_known(Known::Accept, "text/event-stream");
-        req.headers.remove_known(Known::ContentType);
+        let req = self.server.listening_in(leg, &self.head);
         let (backend, mut exchange) = (self.server.backend.clone(), self.exchange.side());
         let mut opening = backend.call(req, &mut exchange);
         let changed = self.changed.clone();

@@ -6,7 +6,7 @@ use super::super::stream::Events;
 use std::future::pending;
 use std::pin::Pin;
 use std::time::Duration;
-use trilithon_flow::{Exchange, Known, Method, Request, Response};
+use trilithon_flow::{Exchange, Request, Response};
 use trilithon_mcp::Leg;
 use trilithon_wire::sse::Frame;
 
@@ -26,9 +26,7 @@ impl Beside {
         if leg.id.is_none() {
             return Beside::None;
         }
-        let mut req = server.request_in(leg, head, Method::Get, "");
-        req.headers.set_known(Known::Accept, "text/event-stream");
-        req.headers.remove_known(Known::ContentType);
+        let req = server.listening_in(leg, head);
         let backend = server.backend.clone();
         let mut opening = Box::pin(async move { backend.call(req, &mut exchange).await });
         match tokio::time::timeout(BEGINNING, &mut opening).await {
