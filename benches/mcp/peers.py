@@ -1,25 +1,16 @@
-"""What is compared: how it is started, what it wants to be told, what it used so far."""
-import base64
-import hashlib
+"""What is compared: how it is started, what it wants to be told."""
 import json
 import os
-import subprocess
-import sys
-import time
 import urllib.request
 
-from harness import places
-from harness.peers import PIN_PROXY, process_clock, stop, wait_for
+from harness import calls
+from harness.calls import KEY, KEY_HASH
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CONF = os.path.join(HERE, 'conf')
 FASTMCP = os.path.join(HERE, 'venv', 'bin', 'python')
 MCP_PROXY = os.path.join(HERE, 'venv', 'bin', 'mcp-proxy')
-PIN_LOAD = ['taskset', '-c', places.LOAD_CPU]
-KEY = 'sk-bench-0123456789'
 REVISION = '2025-11-25'
 NAMES = ('direct', 'bare', 'governed', 'aggregated', 'mcp-proxy', 'fastmcp')
-GATEWAYS = ('bare', 'governed', 'aggregated')
 # Those that put the server's name before a tool's.
 PREFIXED = ('aggregated', 'mcp-proxy')
 
@@ -30,70 +21,35 @@ def available(gateway):
     return [name for name in NAMES if os.path.exists(there.get(name, gateway))]
 
 
-def fill(template, out=None, **values):
-    """A file of this folder's `conf/` with `@name@` replaced, as text or as the file `out` of the run."""
-    if out is None:
-        return places.filled(template, CONF, **values)
-    return places.fill(template, os.path.join(places.RUN, out), CONF, **values)
-
-
-class Server:
-    """A server of tools behind all peers, on the load's CPU."""
-
-    def __init__(self, gateway):
-        self.port = places.free_port()
-        command = [gateway, 'sample', 'tools', '--listen', f'127.0.0.1:{self.port}']
-        self.process = subprocess.Popen([*PIN_LOAD, *command], stdout=subprocess.DEVNULL)
-        wait_for(self.port)
-
-    def stop(self):
-        stop(self.process)
-
-
-class Peer:
+class Peer(calls.Peer):
     def __init__(self, name, servers, gateway):
-        self.name, self.port, self.process, self.sink = name, places.free_port(), None, None
+        super().__init__(name, os.path.join(HERE, 'conf'))
         self.url = f'http://127.0.0.1:{self.port}/' + ('' if name == 'mcp-proxy' else 'mcp')
         self.tool = 'shop_read_notes' if name in PREFIXED else 'read_notes'
-        self.headers = [f'Authorization: Bearer {KEY}', 'Content-Type: application/json', 'Accept: application/json, text/event-stream']
-        self.environment = {'TRILITHON_WORKERS': '1'} if name in GATEWAYS else {}
+        self.headers += ['Content-Type: application/json', 'Accept: application/json, text/event-stream']
+        first = f'http://127.0.0.1:{servers[0].port}/mcp'
         if name == 'direct':
-            self.port, self.url = servers[0].port, f'http://127.0.0.1:{servers[0].port}/mcp'
+            self.url = first
         elif name == 'fastmcp':
-            self.arguments = [FASTMCP, os.path.join(HERE, 'fastmcp_proxy.py'), f'http://127.0.0.1:{servers[0].port}/mcp', str(self.port)]
+            self.arguments = [FASTMCP, os.path.join(HERE, 'fastmcp_proxy.py'), first, str(self.port)]
         elif name == 'mcp-proxy':
             values = {'port': self.port, 'key': KEY, 'server': servers[0].port, 'second': servers[1].port}
-            self.arguments = [MCP_PROXY, '--config', fill('mcp-proxy.toml', 'mcp-proxy.toml', **values)]
+            self.arguments = [MCP_PROXY, '--config', self.fill('mcp-proxy.toml', 'mcp-proxy.toml', **values)]
         else:
-            self.arguments = [gateway, f'--configFile={self.configure(servers)}']
+            self.serve(gateway, self.configure(servers))
 
     def configure(self, servers):
-        more, values = '', {'server': servers[0].port, 'second': servers[1].port}
+        values = {'server': servers[0].port, 'second': servers[1].port}
         if self.name == 'bare':
-            fill('bare.routing.yml', 'bare.routing.yml', **values)
-        else:
-            collector = places.free_port()
-            self.sink = [*PIN_LOAD, sys.executable, places.COLLECTOR, str(collector)]
-            more = fill('governed.yml', collector=collector)
-            kind = 'aggregated' if self.name == 'aggregated' else 'plain'
-            services = fill(f'{kind}.services.yml', **values)
-            digest = base64.b64encode(hashlib.sha1(KEY.encode()).digest()).decode()
-            fill('governed.routing.yml', f'{self.name}.routing.yml', services=services, hash=digest, tools=self.tool)
-        return fill('gateway.yml', f'{self.name}.yml', port=self.port, admin=places.free_port(), peer=self.name, more=more)
+            self.fill('bare.routing.yml', 'bare.routing.yml', **values)
+            return ''
+        kind = 'aggregated' if self.name == 'aggregated' else 'plain'
+        services = self.fill(f'{kind}.services.yml', **values)
+        self.fill('governed.routing.yml', f'{self.name}.routing.yml', services=services, hash=KEY_HASH, tools=self.tool)
+        return self.governed()
 
     def start(self):
-        if self.name == 'direct':
-            return self.open()
-        if self.sink:
-            self.sink = subprocess.Popen(self.sink)
-        log = open(f'{places.RUN}/{self.name}.log', 'w')
-        self.process = subprocess.Popen([*PIN_PROXY, *self.arguments], env={**os.environ, **self.environment}, stdout=log,
-                                        stderr=subprocess.STDOUT, cwd=places.RUN)
-        deadline = time.monotonic() + 120
-        while not wait_for(self.port, 1):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f'{self.name} did not come up: ' + open(f'{places.RUN}/{self.name}.log').read()[-500:])
+        super().start()
         self.open()
 
     def open(self):
@@ -122,28 +78,3 @@ class Peer:
         answer = self.send(json.loads(self.body().replace('@ID@', '1')))
         if b'"result"' not in answer.body or b'"isError":true' in answer.body:
             raise RuntimeError(f'{self.name}: {answer.body[:300]}')
-
-    def cpu_seconds(self):
-        """User and system time of the whole tree of processes, from each one's own CPU clock."""
-        return sum(cpu(pid) for pid in tree(self.process.pid)) if self.process else 0.0
-
-    def stop(self):
-        for process in (self.process, self.sink):
-            if isinstance(process, subprocess.Popen):
-                stop(process)
-
-
-def cpu(pid):
-    try:
-        return time.clock_gettime(process_clock(pid))
-    except OSError:
-        return 0.0
-
-
-def tree(pid):
-    """A process and all below it."""
-    try:
-        children = open(f'/proc/{pid}/task/{pid}/children').read().split()
-    except OSError:
-        children = []
-    return [pid, *(p for child in children for p in tree(int(child)))]
