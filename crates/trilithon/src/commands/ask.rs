@@ -1,33 +1,130 @@
-//! One request to an HTTP/1.1 server on a connection of its own: what samples ask each other with.
+//! A command's own requests, with the client that the gateway itself asks with.
 
-use std::io::{Error, ErrorKind, Result};
+use anyhow::Context;
+use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use trilithon_flow::Headers;
-use trilithon_wire::{BodyDecoder, Buffer, Framing, HeadLimits, Step, parse_response};
+use trilithon_flow::{Body, Headers, Known, Method, Request, Target};
+use trilithon_upstream::{Origin, Settings, Transport, own_exchange, send, tls_settings};
 
-const LIMITS: HeadLimits = HeadLimits {
-    bytes: 64 * 1024,
-    fields: 128,
-};
-/// Longest body that is read.
-const MAX_BODY: usize = 8 << 20;
 /// Longest wait for the whole answer.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of an answer.
+const MAX_ANSWER: u64 = 8 << 20;
 
-/// What is asked. The URL is one of plain HTTP.
-pub struct Question<'a> {
-    pub method: &'a str,
-    pub url: &'a str,
-    pub headers: &'a [(&'a str, &'a str)],
-    pub body: &'a [u8],
+/// Which certificate of a server is believed.
+#[derive(Default)]
+pub struct Trust {
+    /// A file with the authority; the system's when absent.
+    pub authority: Option<String>,
+    /// Any.
+    pub insecure: bool,
 }
 
-/// What came of it.
+/// Who is asked.
+#[derive(Clone)]
+pub struct Server {
+    origin: Origin,
+    transport: Arc<Transport>,
+    host: String,
+}
+
+/// An answer, read whole.
 pub struct Answer {
     pub status: u16,
-    pub body: Vec<u8>,
+    pub headers: Headers,
+    pub body: Bytes,
+}
+
+impl Server {
+    /// The server that `url` names.
+    ///
+    /// # Errors
+    /// It is no URL.
+    pub fn at(url: &str) -> anyhow::Result<Server> {
+        let origin = Origin::parse(url).map_err(|e| anyhow::anyhow!("{e}"))?;
+        let host = origin.authority.to_string();
+        Ok(Server {
+            origin,
+            transport: transport(&host, &Trust::default()),
+            host,
+        })
+    }
+
+    /// What listens at `url`, asked as `host`.
+    ///
+    /// # Errors
+    /// It is no URL.
+    pub fn as_host(url: &str, host: String, trust: &Trust) -> anyhow::Result<Server> {
+        Ok(Server {
+            transport: transport(&host, trust),
+            host,
+            ..Server::at(url)?
+        })
+    }
+
+    /// Path and query of the URL.
+    pub fn target(&self) -> String {
+        let path = match &*self.origin.path {
+            "" => "/",
+            path => path,
+        };
+        match &self.origin.query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Asks for a path, and reads the whole answer.
+    ///
+    /// # Errors
+    /// Nobody answers, not in time, or not with HTTP/1.1.
+    pub async fn ask(
+        &self,
+        method: Method,
+        target: &str,
+        mut headers: Headers,
+        body: Option<String>,
+    ) -> anyhow::Result<Answer> {
+        headers.set_known(Known::Host, &self.host);
+        let req = Request {
+            method,
+            target: Target::new(target),
+            headers,
+            body: body.map(Body::from).unwrap_or_default(),
+            ..Request::default()
+        };
+        let late = || format!("no answer within {} s", PATIENCE.as_secs());
+        tokio::time::timeout(PATIENCE, self.exchange(req))
+            .await
+            .with_context(late)?
+    }
+
+    async fn exchange(&self, req: Request) -> anyhow::Result<Answer> {
+        let mut cx = own_exchange();
+        let mut res = send(&self.transport, &self.origin, req, &mut cx).await?;
+        Ok(Answer {
+            status: res.status,
+            body: res.body.collect(MAX_ANSWER).await?,
+            headers: res.headers,
+        })
+    }
+}
+
+fn transport(host: &str, trust: &Trust) -> Arc<Transport> {
+    let authority: Vec<_> = trust.authority.iter().map(|path| path.as_str().into()).collect();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let mut tls = tls_settings(name, trust.insecure, &authority, &[], "");
+    tls.http1_only = true;
+    let settings = Settings {
+        tls,
+        dial_timeout: Some(PATIENCE),
+        response_header_timeout: Some(PATIENCE),
+        // Connections end with the runtime that they were made in: see `run`.
+        max_idle: 0,
+        ..Settings::default()
+    };
+    Arc::new(Transport::new("internal", settings))
 }
 
 impl Answer {
@@ -35,94 +132,25 @@ impl Answer {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
-}
 
-impl Question<'_> {
-    /// Asks, and reads the whole answer.
-    ///
-    /// # Errors
-    /// Nobody answers, not in time, or not with HTTP/1.1.
-    pub async fn ask(&self) -> Result<Answer> {
-        let late = || Error::new(ErrorKind::TimedOut, "there was no answer in time");
-        tokio::time::timeout(TIMEOUT, self.exchange())
-            .await
-            .map_err(|_| late())?
-    }
-
-    async fn exchange(&self) -> Result<Answer> {
-        let rest = self.url.strip_prefix("http://");
-        let rest = rest.ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                format!("`{}` does not begin with `http://`", self.url),
-            )
-        })?;
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let path = if path.is_empty() { "/" } else { path };
-        let mut head = format!(
-            "{} {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nContent-Length: {}\r\n",
-            self.method,
-            self.body.len()
-        );
-        for (name, value) in self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str("\r\n");
-        let address = match authority.contains(':') {
-            true => authority.to_owned(),
-            false => format!("{authority}:80"),
-        };
-        let mut tcp = TcpStream::connect(address).await?;
-        tcp.write_all(&[head.as_bytes(), self.body].concat()).await?;
-        self.read(&mut tcp).await
-    }
-
-    async fn read(&self, tcp: &mut TcpStream) -> Result<Answer> {
-        let mut buffer = Buffer::new();
-        let (mut answer, framing) = head(tcp, &mut buffer, self.method == "HEAD").await?;
-        let mut decoder = BodyDecoder::new(framing);
-        loop {
-            match decoder.step(buffer.filled()).map_err(|_| broken())? {
-                Step::Data { skip, len } => {
-                    if answer.body.len() + len > MAX_BODY {
-                        return Err(broken());
-                    }
-                    answer.body.extend_from_slice(&buffer.filled()[skip..skip + len]);
-                    buffer.consume(skip + len);
-                    decoder.consumed(len);
-                }
-                Step::Skip(skip) => buffer.consume(skip),
-                Step::More if tcp.read_buf(buffer.reading()).await? > 0 => {}
-                Step::More if framing == Framing::Close => return Ok(answer),
-                Step::More => return Err(broken()),
-                _ => return Ok(answer),
-            }
+    /// The beginning of the body, for people.
+    pub fn words(&self) -> String {
+        const SHOWN: usize = 300;
+        let text = self.text().trim().replace(char::is_control, " ");
+        match text.is_empty() {
+            true => text,
+            false => format!(": {}", &text[..text.floor_char_boundary(SHOWN)]),
         }
     }
 }
 
-async fn head(tcp: &mut TcpStream, buffer: &mut Buffer, to_head: bool) -> Result<(Answer, Framing)> {
-    loop {
-        let mut headers = Headers::new();
-        let parsed = parse_response(buffer.filled(), &mut headers, &LIMITS, to_head, false);
-        match parsed.map_err(|_| broken())? {
-            Some(head) => {
-                buffer.consume(head.len);
-                if (100..200).contains(&head.status) {
-                    continue;
-                }
-                let answer = Answer {
-                    status: head.status,
-                    body: Vec::new(),
-                };
-                return Ok((answer, head.framing));
-            }
-            None if tcp.read_buf(buffer.reading()).await? > 0 => {}
-            None => return Err(broken()),
-        }
-    }
-}
-
-fn broken() -> Error {
-    Error::new(ErrorKind::InvalidData, "the answer broke off or is no HTTP/1.1")
+/// Runs what asks, on this thread.
+///
+/// # Errors
+/// The system refuses a runtime, or what ran failed.
+pub fn run<T>(what: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, what)
 }

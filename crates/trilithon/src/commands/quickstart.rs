@@ -154,7 +154,7 @@ fn static_of(text: &str) -> anyhow::Result<Static> {
 const TOOL_KEY: &str = "stone";
 
 /// The samples by the marks of their URLs. `web` is the port that tools ask the gateway at.
-async fn samples(web: u16) -> std::io::Result<Vec<(&'static str, String)>> {
+async fn samples(web: u16) -> anyhow::Result<Vec<(&'static str, String)>> {
     Ok(vec![
         (
             "@whoami1@",

@@ -88,10 +88,14 @@ pub fn start_model(listener: TcpListener, key: Option<String>) -> io::Result<Str
 /// Starts the server of tools on `listener`; gives its URL. `api` is where its tools ask for orders, `key` what they ask with.
 ///
 /// # Errors
-/// The listener has no address.
-pub fn start_tools(listener: TcpListener, api: Option<String>, key: Option<String>) -> io::Result<String> {
+/// The listener has no address, or `api` is none.
+pub fn start_tools(
+    listener: TcpListener,
+    api: Option<String>,
+    key: Option<String>,
+) -> anyhow::Result<String> {
     let url = format!("http://{}", listener.local_addr()?);
-    let tools = Arc::new(Tools::new(api, key));
+    let tools = Arc::new(Tools::new(api, key)?);
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             let tools = tools.clone();

@@ -4,6 +4,7 @@ mod http;
 mod tool;
 
 use super::arguments::Arguments;
+use super::ask::{self, Trust};
 use crate::control::{self, Answer, Request};
 use crate::undo::{Order, Plan};
 use anyhow::Context;
@@ -28,7 +29,7 @@ pub struct Options {
     order: Order,
     /// Of whoever undoes.
     headers: Vec<(String, String)>,
-    trust: http::Trust,
+    trust: Trust,
     store: PathBuf,
 }
 
@@ -58,7 +59,7 @@ impl Options {
                 again: args.switch(&["--again"]),
             },
             headers,
-            trust: http::Trust {
+            trust: Trust {
                 authority: args.option(&["--cacert"])?,
                 insecure: args.switch(&["--insecure"]),
             },
@@ -94,9 +95,11 @@ pub fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let book = Book::in_store(&options.store);
     let before = last_try(&book, &plan.id)?.map(|(by, _)| by);
     let client = Client::new(&plan, &options.headers, &options.trust)?;
-    let outcome = client.run(async |client| match plan.call.contains_key("tool") {
-        true => tool::call(client, &plan, ticket).await,
-        false => client.compensate(&plan, ticket).await,
+    let outcome = ask::run(async {
+        match plan.call.contains_key("tool") {
+            true => tool::call(&client, &plan, ticket).await,
+            false => client.compensate(&plan, ticket).await,
+        }
     });
     let outcome = outcome.context("the call that undoes it failed; look whether it had an effect")?;
     let by = entry_of(&book, &plan.id, before.as_deref())?;

@@ -9,6 +9,7 @@ mod play;
 mod record;
 mod written;
 
+use crate::commands::ask;
 use agent::Agent;
 use anyhow::Context;
 use record::Book;
@@ -54,12 +55,9 @@ impl Tour {
 
 fn play(stage: &Stage) -> anyhow::Result<()> {
     let began = Instant::now();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let mut agent = Agent::new(stage)?;
     let book = Book::new(stage)?;
-    let steps = runtime.block_on(play::all(&mut agent, &book))?;
+    let steps = ask::run(play::all(&mut agent, &book))?;
     say!(
         "\nAll {steps} steps went as they should, in {:.1} s. `trilithon quickstart` serves the same to try by hand.",
         began.elapsed().as_secs_f64()

@@ -1,6 +1,7 @@
 //! A compensating call of a tool: as a client of the Model Context Protocol, in the era of the call that is undone.
 
-use super::http::{Client, Outcome, Said};
+use super::http::{Client, Outcome};
+use crate::commands::ask::Answer;
 use crate::undo::Plan;
 use serde_json::{Value, json};
 use trilithon_flow::undo::TICKET;
@@ -96,7 +97,7 @@ fn meta(version: &str) -> Value {
 }
 
 /// What the answer says, whole or as a stream.
-fn outcome(said: &Said) -> Outcome {
+fn outcome(said: &Answer) -> Outcome {
     let status = format!("{} {}", said.status, trilithon_flow::status::text(said.status));
     let mut messages = vec![said.body.to_vec()];
     let kind = said.headers.known(Known::ContentType).unwrap_or_default();

@@ -1,17 +1,18 @@
 //! The agent of the tour: a client of models and of tools that takes part in tracing, as any SDK with OpenTelemetry does.
 
 use super::Stage;
-use crate::commands::ask::{Answer, Question};
+use crate::commands::ask::{Answer, Server};
 use anyhow::Context;
 use aws_lc_rs::rand::fill;
 use serde_json::{Value, json};
+use trilithon_flow::{Headers, Method};
 
 /// The revision of the Model Context Protocol that it speaks.
 const REVISION: &str = "2026-07-28";
 
 /// Who asks, and in which trace.
 pub struct Agent {
-    base: String,
+    gateway: Server,
     authorization: String,
     /// W3C trace id.
     pub trace: String,
@@ -29,7 +30,7 @@ impl Agent {
     /// The system has no randomness to give.
     pub fn new(stage: &Stage) -> anyhow::Result<Agent> {
         Ok(Agent {
-            base: format!("http://127.0.0.1:{}", stage.web),
+            gateway: Server::at(&format!("http://127.0.0.1:{}", stage.web))?,
             authorization: format!("Bearer {}", stage.token),
             trace: random(16)?,
         })
@@ -59,7 +60,7 @@ impl Agent {
     /// # Errors
     /// Nobody answers.
     pub async fn get(&self, path: &str) -> anyhow::Result<Answer> {
-        self.send("GET", path, &[], &[]).await
+        self.send(Method::Get, path, &[], None).await
     }
 
     /// Asks the model behind the route `name`, which may call `tools`; gives the status and the answer.
@@ -75,7 +76,7 @@ impl Agent {
         let path = format!("/{name}/v1/chat/completions");
         let headers = [("traceparent", &*place), ("Content-Type", "application/json")];
         let answer = self
-            .send("POST", &path, &headers, body.to_string().as_bytes())
+            .send(Method::Post, &path, &headers, Some(body.to_string()))
             .await?;
         Ok((answer.status, parsed(&answer)?))
     }
@@ -105,7 +106,7 @@ impl Agent {
             ("Content-Type", "application/json"),
             ("Accept", "application/json, text/event-stream"),
         ];
-        let answer = self.send("POST", "/mcp", &headers, body.as_bytes()).await?;
+        let answer = self.send(Method::Post, "/mcp", &headers, Some(body)).await?;
         Ok((answer.status, parsed(&answer)?))
     }
 
@@ -120,24 +121,18 @@ impl Agent {
 
     async fn send(
         &self,
-        method: &str,
+        method: Method,
         path: &str,
         headers: &[(&str, &str)],
-        body: &[u8],
+        body: Option<String>,
     ) -> anyhow::Result<Answer> {
-        let url = format!("{}{path}", self.base);
-        let mut all = vec![("Authorization", &*self.authorization)];
-        all.extend(headers);
-        let question = Question {
-            method,
-            url: &url,
-            headers: &all,
-            body,
-        };
-        question
-            .ask()
-            .await
-            .with_context(|| format!("cannot ask for {method} {path}"))
+        let what = format!("cannot ask for {} {path}", method.as_str());
+        let mut all = Headers::new();
+        all.append("Authorization", &self.authorization);
+        for (name, value) in headers {
+            all.append(name, value);
+        }
+        self.gateway.ask(method, path, all, body).await.context(what)
     }
 }
 

@@ -1,40 +1,51 @@
 //! The API that a tool asks, with a key of its own and with the caller's place in the trace.
 
 use super::super::asked::Asked;
-use crate::commands::ask::Question;
+use crate::commands::ask::{self, Server};
+use anyhow::Context;
 use serde_json::{Map, Value};
+use tokio::task::spawn_blocking;
 use trilithon_flow::target::escape_component;
+use trilithon_flow::{Headers, Method};
 
 /// W3C Trace Context and Baggage: members of a message's `_meta` (SEP-414), and headers.
 const CONTEXT: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
 /// Where orders are asked for.
 pub struct Api {
-    pub url: String,
+    server: Server,
     /// Goes as `X-API-Key`.
-    pub key: Option<String>,
+    key: Option<String>,
 }
 
 impl Api {
+    /// # Errors
+    /// `url` is none.
+    pub fn new(url: &str, key: Option<String>) -> anyhow::Result<Api> {
+        let server = Server::at(url).context("`--api`")?;
+        Ok(Api { server, key })
+    }
+
     /// The orders, or why there are none.
     pub async fn orders(&self, customer: Option<&str>, context: &[(&str, String)]) -> Result<Value, String> {
-        let query = customer.map_or_else(String::new, |name| {
-            format!("?customer={}", escape_component(name))
-        });
-        let url = format!("{}{query}", self.url);
-        let mut headers: Vec<(&str, &str)> = context
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        headers.extend(self.key.as_deref().map(|key| ("X-API-Key", key)));
-        let question = Question {
-            method: "GET",
-            url: &url,
-            headers: &headers,
-            body: &[],
-        };
-        let answer = question.ask().await;
-        let answer = answer.map_err(|error| format!("the API does not answer: {error}"))?;
+        let mut target = self.server.target();
+        if let Some(name) = customer {
+            target.push(if target.contains('?') { '&' } else { '?' });
+            target += &format!("customer={}", escape_component(name));
+        }
+        let mut headers = Headers::new();
+        for (name, value) in context {
+            headers.append(name, value);
+        }
+        if let Some(key) = &self.key {
+            headers.append("X-API-Key", key);
+        }
+        let server = self.server.clone();
+        // The gateway's client stays on one thread; samples do not.
+        let asking =
+            spawn_blocking(move || ask::run(async { server.ask(Method::Get, &target, headers, None).await }));
+        let answer = asking.await.map_err(anyhow::Error::from).flatten();
+        let answer = answer.map_err(|error| format!("the API does not answer: {error:#}"))?;
         match answer.status {
             200 => serde_json::from_slice(&answer.body).map_err(|_| "the API answered no JSON".to_owned()),
             status => Err(format!("the API answered {status}")),

@@ -34,13 +34,16 @@ pub struct Tools {
 
 impl Tools {
     /// A server whose tools ask for orders at `url` with `key`.
-    pub fn new(url: Option<String>, key: Option<String>) -> Tools {
-        Tools {
-            api: url.map(|url| Api { url, key }),
+    ///
+    /// # Errors
+    /// `url` is none.
+    pub fn new(url: Option<String>, key: Option<String>) -> anyhow::Result<Tools> {
+        Ok(Tools {
+            api: url.map(|url| Api::new(&url, key)).transpose()?,
             shop: Shop::default(),
             sessions: Sessions::default(),
             seen: Seen::of("tool"),
-        }
+        })
     }
 
     /// Serves one connection until either side ends it.
