@@ -26,6 +26,8 @@ pub struct Message<'j> {
     /// `None` for a notification.
     pub id: Option<Value<'j>>,
     params: Option<Value<'j>>,
+    /// What stands beside the parameters.
+    meta: Option<Value<'j>>,
     /// What names the thing that is asked for, where the method has such a thing.
     name: Option<Cow<'j, str>>,
     version: Option<Cow<'j, str>>,
@@ -57,6 +59,17 @@ fn invalid(message: impl Into<String>) -> Invalid {
     }
 }
 
+fn no_json(error: json::Error) -> Invalid {
+    Invalid {
+        code: error::PARSE_ERROR,
+        ..invalid(format!("no JSON: {error}"))
+    }
+}
+
+fn ambiguous(error: json::Error) -> Invalid {
+    invalid(format!("not the same to all readers: {error}"))
+}
+
 /// The parameter that names what a method is about; the headers of the second era repeat it (`Mcp-Name`).
 fn naming(method: &str) -> Option<&'static str> {
     match method {
@@ -77,20 +90,28 @@ impl<'j> Message<'j> {
     /// Reads a message.
     ///
     /// # Errors
-    /// It is no JSON, or not the same JSON to all readers ([`json::Value::check_alike`]); several messages at once; no message
+    /// It is no JSON, or not the same JSON to all readers ([`json::parse_alike`]); several messages at once; no message
     /// of JSON-RPC 2.0; parameters that are no object; something without the name that its method needs.
     pub fn read(body: &'j [u8]) -> Result<Message<'j>, Invalid> {
-        let root = json::parse(body).map_err(|error| Invalid {
-            code: error::PARSE_ERROR,
-            ..invalid(format!("no JSON: {error}"))
-        })?;
+        let (root, alike) = json::parse_alike(body).map_err(no_json)?;
         match root.kind() {
             Kind::Object => {}
             Kind::Array => return Err(invalid("several messages at once are not taken: send each alone")),
             _ => return Err(invalid("a message is an object")),
         }
-        let ambiguous = |error: json::Error| invalid(format!("not the same to all readers: {error}"));
-        root.check_alike().map_err(ambiguous)?;
+        alike.map_err(ambiguous)?;
+        Message::of(&root)
+    }
+
+    /// Reads a message again, whose bytes were read before.
+    ///
+    /// # Errors
+    /// As [`read`](Message::read), which would have been said then.
+    pub fn again(body: &'j [u8]) -> Result<Message<'j>, Invalid> {
+        Message::of(&json::checked(body).map_err(no_json)?)
+    }
+
+    fn of(root: &Value<'j>) -> Result<Message<'j>, Invalid> {
         let names = ["jsonrpc", "id", "method", "params", "result", "error"];
         let [jsonrpc, id, method, params, result, error] = root.fields(names).map_err(ambiguous)?;
         if let Some(id) = &id
@@ -98,9 +119,9 @@ impl<'j> Message<'j> {
         {
             return Err(invalid("`id` is neither text nor a whole number"));
         }
-        let known = id.as_ref().map(|id| id.raw().to_owned());
+        let known = id.as_ref().map(Value::raw);
         let refuse = |message: &str| Invalid {
-            id: known.clone(),
+            id: known.map(str::to_owned),
             ..invalid(message)
         };
         if !jsonrpc.and_then(|v| v.text()).is_some_and(|t| t.is("2.0")) {
@@ -112,6 +133,7 @@ impl<'j> Message<'j> {
                     method: None,
                     id,
                     params: None,
+                    meta: None,
                     name: None,
                     version: None,
                 }),
@@ -126,14 +148,14 @@ impl<'j> Message<'j> {
         if params.as_ref().is_some_and(|p| p.kind() != Kind::Object) {
             return Err(refuse("`params` is no object"));
         }
-        let (name, version) = match &params {
-            Some(params) => about(&method, params).map_err(|invalid| Invalid {
-                id: known.clone(),
-                ..invalid
+        let about = match &params {
+            Some(params) => About::read(&method, params).map_err(|error| Invalid {
+                id: known.map(str::to_owned),
+                ..ambiguous(error)
             })?,
-            None => (None, None),
+            None => About::default(),
         };
-        if let (Some(wanted), None) = (naming(&method), &name)
+        if let (Some(wanted), None) = (naming(&method), &about.name)
             && is_named(&method)
         {
             return Err(Invalid {
@@ -145,8 +167,9 @@ impl<'j> Message<'j> {
             method: Some(method),
             id,
             params,
-            name,
-            version,
+            meta: about.meta,
+            name: about.name,
+            version: about.version,
         })
     }
 
@@ -162,7 +185,12 @@ impl<'j> Message<'j> {
 
     /// What `_meta` says of it under this name.
     pub fn meta(&self, name: &str) -> Option<Value<'j>> {
-        self.params.as_ref()?.get("_meta")?.get(name)
+        self.meta.as_ref()?.get(name)
+    }
+
+    /// `_meta`, where there is one.
+    pub fn beside(&self) -> Option<&Value<'j>> {
+        self.meta.as_ref()
     }
 
     /// What names the thing that is asked for: a tool, a prompt, the address of a resource, a task.
@@ -228,32 +256,39 @@ pub(crate) fn is_id(id: &Value<'_>) -> bool {
     }
 }
 
-type About<'j> = (Option<Cow<'j, str>>, Option<Cow<'j, str>>);
+/// What the parameters say that a message is about.
+#[derive(Default)]
+struct About<'j> {
+    name: Option<Cow<'j, str>>,
+    version: Option<Cow<'j, str>>,
+    meta: Option<Value<'j>>,
+}
 
-/// The name and the revision in the parameters.
-fn about<'j>(method: &str, params: &Value<'j>) -> Result<About<'j>, Invalid> {
-    let ambiguous = |error: json::Error| invalid(format!("not the same to all readers: {error}"));
-    let fields = ["name", "uri", "taskId", "arguments", "_meta", "protocolVersion"];
-    let [name, uri, task, _, meta, offered] = params.fields(fields).map_err(ambiguous)?;
-    let text = |value: Option<Value<'j>>| value.and_then(|v| v.text()).map(|t| t.to_str());
-    let name = match naming(method) {
-        Some("name") => text(name),
-        Some("uri") => text(uri),
-        Some(_) => text(task),
-        None => None,
-    };
-    let version = match meta {
-        Some(meta) => meta
-            .fields([VERSION])
-            .map_err(ambiguous)?
-            .map(text)
-            .into_iter()
-            .flatten()
-            .next(),
-        None => None,
-    };
-    let offered = (method == "initialize").then(|| text(offered)).flatten();
-    Ok((name, version.or(offered)))
+impl<'j> About<'j> {
+    fn read(method: &str, params: &Value<'j>) -> Result<About<'j>, json::Error> {
+        let fields = ["name", "uri", "taskId", "arguments", "_meta", "protocolVersion"];
+        let [name, uri, task, _, meta, offered] = params.fields(fields)?;
+        let text = |value: Option<Value<'j>>| value.and_then(|v| v.text()).map(|t| t.to_str());
+        let name = match naming(method) {
+            Some("name") => text(name),
+            Some("uri") => text(uri),
+            Some(_) => text(task),
+            None => None,
+        };
+        let version = match &meta {
+            Some(meta) => {
+                let [version] = meta.fields([VERSION])?;
+                text(version)
+            }
+            None => None,
+        };
+        let offered = || text(offered.filter(|_| method == "initialize"));
+        Ok(About {
+            name,
+            version: version.or_else(offered),
+            meta,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What a message says beside its parameters (`_meta`): the place in a trace (SEP-414), and the tool call that it is made for.
 
+use crate::Message;
+use std::ops::Range;
 use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::trace::baggage;
-use trilithon_wire::json::{self, Kind, Splice, quote};
+use trilithon_wire::json::{self, Kind, Splice, Value, quote, quote_into};
 
 pub const TRACE_PARENT: &str = "traceparent";
 pub const TRACE_STATE: &str = "tracestate";
@@ -22,30 +24,77 @@ pub fn tool_call(asked: &Asked) -> Option<&str> {
     named.into_iter().find(|id| !id.is_empty())
 }
 
-/// The message with these texts in its `_meta`, and otherwise byte for byte; `None` for one without parameters, or with a `_meta`
-/// that is no object.
-pub fn with(message: &[u8], members: &[(&str, &str)]) -> Option<Vec<u8>> {
-    let root = json::parse(message).ok()?;
-    let params = root
-        .get("params")
-        .filter(|params| params.kind() == Kind::Object)?;
-    let mut splice = Splice::new();
-    let value = |text: &str| String::from_utf8(quote(text)).unwrap_or_default();
-    match params.get("_meta") {
-        Some(meta) => {
-            for (name, text) in members {
-                splice.set(&meta, name, &value(text)).ok()?;
-            }
-        }
-        None => {
-            let all = members
-                .iter()
-                .map(|(name, text)| format!("{}:{}", value(name), value(text)));
-            let all = all.collect::<Vec<_>>().join(",");
-            splice.set(&params, "_meta", &format!("{{{all}}}")).ok()?;
+/// Where the texts of `_meta` stand in a message, or can be put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In `_meta`, which is here.
+    Meta(Range<usize>),
+    /// In the parameters, which are here and have none.
+    Params(Range<usize>),
+}
+
+impl Place {
+    /// `None` for a message without parameters, or with a `_meta` that is no object.
+    pub fn of(message: &Message<'_>) -> Option<Place> {
+        match message.beside() {
+            Some(meta) => (meta.kind() == Kind::Object).then(|| Place::Meta(meta.range())),
+            None => message.params().map(|params| Place::Params(params.range())),
         }
     }
-    Some(splice.apply(message))
+
+    /// The message with these texts in its `_meta`, and otherwise byte for byte. It stays the same to all readers, if it was.
+    pub fn with(&self, message: &[u8], members: &[(&str, &str)]) -> Option<Vec<u8>> {
+        let doc = std::str::from_utf8(message).ok()?;
+        let mut splice = Splice::new();
+        match self {
+            Place::Meta(at) => {
+                let meta = Value::at(doc, at.clone());
+                let there = replace(&meta, members, &mut splice);
+                let new = members.iter().zip(there).filter(|(_, there)| !there);
+                let mut new = written(new.map(|(member, _)| member));
+                if !new.is_empty() && meta.members().next().is_some() {
+                    new.push(b',');
+                }
+                splice.replace(at.start + 1..at.start + 1, new).ok()?;
+            }
+            Place::Params(at) => {
+                let is_empty = Value::at(doc, at.clone()).members().next().is_none();
+                let all = [br#""_meta":{"#, &*written(members.iter()), b"}"].concat();
+                let all = if is_empty { all } else { [&*all, b","].concat() };
+                splice.replace(at.start + 1..at.start + 1, all).ok()?;
+            }
+        }
+        Some(splice.apply(message))
+    }
+}
+
+/// Members with these texts, one behind the other.
+fn written<'m>(members: impl Iterator<Item = &'m (&'m str, &'m str)>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    for (name, text) in members {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        quote_into(name, &mut out);
+        out.push(b':');
+        quote_into(text, &mut out);
+    }
+    out
+}
+
+/// Replaces those members that are there; says which are.
+fn replace(meta: &Value<'_>, members: &[(&str, &str)], splice: &mut Splice) -> Vec<bool> {
+    let mut there = vec![false; members.len()];
+    for (name, value) in meta.members() {
+        // A second one in another spelling would make another message of it.
+        let same = members.iter().position(|(n, _)| json::alike(&name.to_str(), n));
+        if let Some(i) = same
+            && splice.replace(value.range(), quote(members[i].1)).is_ok()
+        {
+            there[i] = true;
+        }
+    }
+    there
 }
 
 #[cfg(test)]
@@ -53,35 +102,39 @@ mod tests {
     use super::*;
     use crate::Message;
 
+    fn with(message: &[u8], members: &[(&str, &str)]) -> Option<Vec<u8>> {
+        Place::of(&Message::read(message).ok()?)?.with(message, members)
+    }
+
     #[test]
     fn texts_are_put_in() {
-        let check = |message: &str, want: Option<&str>| {
-            let with = with(message.as_bytes(), &[("a", "1"), ("b", "\"")]);
+        let check = |params: &str, want: Option<&str>| {
+            let message = |params: &str| format!(r#"{{"jsonrpc":"2.0","method":"x"{params} }}"#);
+            let with = with(message(params).as_bytes(), &[("a", "1"), ("b", "\"")]);
             let with = with.map(|m| String::from_utf8(m).unwrap());
-            assert_eq!(with.as_deref(), want, "{message}");
+            assert_eq!(with, want.map(message), "{params}");
         };
         check(
-            r#"{"params": {"name":"x"} }"#,
-            Some(r#"{"params": {"_meta":{"a":"1","b":"\""},"name":"x"} }"#),
+            r#","params": {"name":"x"}"#,
+            Some(r#","params": {"_meta":{"a":"1","b":"\""},"name":"x"}"#),
         );
         check(
-            r#"{"params":{}}"#,
-            Some(r#"{"params":{"_meta":{"a":"1","b":"\""}}}"#),
+            r#","params":{}"#,
+            Some(r#","params":{"_meta":{"a":"1","b":"\""}}"#),
         );
         check(
-            r#"{"params":{"_meta":{"a" : "old","z":1e400}}}"#,
-            Some(r#"{"params":{"_meta":{"b":"\"","a" : "1","z":1e400}}}"#),
+            r#","params":{"_meta":{"a" : "old","z":1e40}}"#,
+            Some(r#","params":{"_meta":{"b":"\"","a" : "1","z":1e40}}"#),
         );
         check(
-            r#"{"params":{"_meta":{}}}"#,
-            Some(r#"{"params":{"_meta":{"a":"1","b":"\""}}}"#),
+            r#","params":{"_meta":{"B":7,"a":{"a":8}}}"#,
+            Some(r#","params":{"_meta":{"B":"\"","a":"1"}}"#),
         );
-        for none in [
-            r#"{"method":"x"}"#,
-            r#"{"params":[]}"#,
-            r#"{"params":{"_meta":7}}"#,
-            "no",
-        ] {
+        check(
+            r#","params":{"_meta":{ }}"#,
+            Some(r#","params":{"_meta":{"a":"1","b":"\"" }}"#),
+        );
+        for none in ["", r#","params":{"_meta":7}"#, r#","params":7"#] {
             check(none, None);
         }
     }
@@ -122,6 +175,8 @@ mod tests {
                 };
                 let text = String::from_utf8_lossy(&told);
                 let same = Message::read(&told).unwrap_or_else(|e| panic!("{text}: {e}"));
+                let again = Message::again(&told).unwrap_or_else(|e| panic!("{text}: {e}"));
+                assert_eq!(format!("{again:?}"), format!("{same:?}"), "{text}");
                 assert_eq!(
                     (same.method(), same.name()),
                     (message.method(), message.name()),

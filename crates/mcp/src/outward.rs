@@ -9,6 +9,8 @@ use trilithon_wire::json::{self, Kind as Json, Splice, Value, quote};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Passed {
     pub kind: Kind,
+    /// It says that it is a message of JSON-RPC.
+    pub is_rpc: bool,
     /// `None` when it stays as it is.
     pub doc: Option<Vec<u8>>,
 }
@@ -29,7 +31,8 @@ pub enum Kind {
 /// It is no JSON, or says something twice.
 pub fn message(doc: &[u8], server: &str, naming: &Naming) -> Result<Passed, json::Error> {
     let root = json::parse(doc)?;
-    let [id, method, params, result] = root.fields(["id", "method", "params", "result"])?;
+    let names = ["jsonrpc", "id", "method", "params", "result"];
+    let [rpc, id, method, params, result] = root.fields(names)?;
     let mut edits = Edits {
         splice: Splice::new(),
         naming,
@@ -64,6 +67,7 @@ pub fn message(doc: &[u8], server: &str, naming: &Naming) -> Result<Passed, json
     let splice = edits.splice;
     Ok(Passed {
         kind,
+        is_rpc: rpc.is_some(),
         doc: (!splice.is_empty()).then(|| splice.apply(doc)),
     })
 }

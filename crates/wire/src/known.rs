@@ -73,6 +73,11 @@ known! {
     XRealIp = "X-Real-Ip",
     Traceparent = "Traceparent",
     Baggage = "Baggage",
+    LastEventId = "Last-Event-Id",
+    McpMethod = "Mcp-Method",
+    McpName = "Mcp-Name",
+    McpProtocolVersion = "Mcp-Protocol-Version",
+    McpSessionId = "Mcp-Session-Id",
 }
 
 // One bit of a `u64` stands for each.

@@ -2,6 +2,7 @@
 
 use super::kept::{self, Tapes};
 use super::lines::Lines;
+use super::opened::Opened;
 use super::parked::{Bounds, Parked, Turns};
 use super::server::Server;
 use super::stream::Places;
@@ -80,6 +81,7 @@ impl McpServers {
             name: name.into(),
             servers: servers.collect(),
             seal: keep.get(name, &sessions.secrets, || Seal::new(secrets)),
+            opened: Opened::default(),
             table: keep.get(name, &(), Table::default),
             parked: keep.get(name, &bounds, || Parked::new(name, bounds)),
             turns: keep.get(name, &(), Turns::default),

@@ -27,7 +27,7 @@ impl Federation {
             return answer::method_not_allowed("POST");
         }
         let session = match self.session(head, None, cx) {
-            Ok(session) => Rc::new(session),
+            Ok(session) => session,
             Err(refusal) => return refusal,
         };
         let last = head.headers.get_str("Last-Event-ID").and_then(EventId::read);
@@ -59,7 +59,7 @@ impl Federation {
     pub fn tellers(
         self: &Arc<Federation>,
         from: &EventId,
-        session: &Rc<Session>,
+        session: &Arc<Session>,
         head: &Rc<Request>,
         out: &Out,
         cx: &Exchange,
@@ -92,7 +92,7 @@ impl Federation {
 pub struct Listener {
     pub federation: Arc<Federation>,
     pub server: Arc<Server>,
-    pub session: Rc<Session>,
+    pub session: Arc<Session>,
     pub head: Rc<Request>,
     pub telling: Telling,
     pub out: Out,

@@ -14,6 +14,7 @@ mod build;
 mod converse;
 mod cross;
 mod discover;
+mod generations;
 mod initialize;
 mod kept;
 mod legs;
@@ -21,6 +22,7 @@ mod lines;
 mod list;
 mod listen;
 mod listen_up;
+mod opened;
 mod parked;
 mod pass_on;
 mod post;
@@ -41,6 +43,7 @@ mod underway;
 use crate::service::Backend;
 use kept::Tapes;
 use lines::Lines;
+use opened::Opened;
 use parked::{Parked, Turns};
 use server::Server;
 use std::sync::Arc;
@@ -59,6 +62,7 @@ struct Federation {
     name: Box<str>,
     servers: Vec<Arc<Server>>,
     seal: Arc<Seal>,
+    opened: Opened,
     table: Arc<Table>,
     places: Arc<Places>,
     parked: Arc<Parked>,

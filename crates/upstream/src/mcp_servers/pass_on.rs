@@ -16,7 +16,7 @@ use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{Body, Exchange, Known, Response};
 use trilithon_mcp::bridge::{self, Questions};
 use trilithon_mcp::{Era, EventId, Session, Stream, header, outward, rounds};
-use trilithon_wire::json;
+use trilithon_wire::json::Fault;
 
 impl Federation {
     /// The answer of a server, as the client is to see it.
@@ -165,12 +165,12 @@ async fn read(res: &mut Response, server: &Server) -> Result<Bytes, Failure> {
     }
     let body = res.body.collect(MAX_MCP_ANSWER as u64).await;
     let body = body.map_err(|fault| Failure::Broken(fault.to_string()))?;
-    let is_message = json::parse(&body).is_ok_and(|root| root.get("jsonrpc").is_some());
-    if !is_message {
-        let status = || ask::status_or(res.status, "it is no message");
-        return Err(ask::refused(res).unwrap_or_else(status));
+    match outward::message(&body, &server.name, &server.naming) {
+        Ok(passed) if passed.is_rpc => Ok(passed.doc.map_or(body, Into::into)),
+        Err(error) if error.what == Fault::Twice => Err(Failure::Unreadable(error.to_string())),
+        Ok(_) | Err(_) => {
+            let status = || ask::status_or(res.status, "it is no message");
+            Err(ask::refused(res).unwrap_or_else(status))
+        }
     }
-    let passed = outward::message(&body, &server.name, &server.naming);
-    let passed = passed.map_err(|error| Failure::Unreadable(error.to_string()))?;
-    Ok(passed.doc.map_or(body, Into::into))
 }

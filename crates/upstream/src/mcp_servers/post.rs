@@ -59,7 +59,11 @@ impl Federation {
         };
         // Who holds the client's body holds its connection, and does not notice that it has left.
         drop(req.body.take());
-        let message = match Message::read(&body) {
+        let message = match cx.was_checked(&body) {
+            true => Message::again(&body),
+            false => Message::read(&body),
+        };
+        let message = match message {
             Ok(message) => message,
             Err(invalid) => return answer::invalid(&invalid),
         };
@@ -108,8 +112,8 @@ impl Federation {
             }
             ("logging/setLevel", Some(id)) => self.set_level(call, id, &session, cx).await,
             (method, Some(id)) => match List::of(method) {
-                Some(list) => self.list(call, id, list, Some(&session), cx).await,
-                None => self.route(call, Some(&session), cx).await,
+                Some(list) => self.list(call, id, list, Some(&*session), cx).await,
+                None => self.route(call, Some(&*session), cx).await,
             },
         }
     }

@@ -3,6 +3,7 @@
 use super::all::all;
 use super::{Federation, answer};
 use aws_lc_rs::digest;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use trilithon_flow::{Exchange, Method, Request, Response};
 use trilithon_mcp::error::INVALID_REQUEST;
@@ -14,7 +15,7 @@ impl Federation {
     /// # Errors
     /// The answer: 400 for a request without one or with a revision that is not spoken, 404 for a session that is none, has
     /// ended, or is somebody else's.
-    pub fn session(&self, head: &Request, id: Option<&str>, cx: &Exchange) -> Result<Session, Response> {
+    pub fn session(&self, head: &Request, id: Option<&str>, cx: &Exchange) -> Result<Arc<Session>, Response> {
         let version = head.headers.get_str(header::PROTOCOL_VERSION);
         if let Some(version) = version.filter(|v| !Era::LEGACY.contains(v)) {
             let message = format!(
@@ -30,7 +31,8 @@ impl Federation {
             );
             return Err(answer::failed(400, id, INVALID_REQUEST, &message));
         };
-        let session = Session::open(&self.seal, &self.name, text).filter(|session| {
+        let open = || Session::open(&self.seal, &self.name, text);
+        let session = self.opened.get(text, open).filter(|session| {
             let age = now().saturating_sub(session.created);
             session.principal == principal(cx) && age < self.max_age
         });

@@ -125,16 +125,14 @@ impl Server {
         if !self.path.is_empty() {
             req.target.set_path(&self.path);
         }
-        let headers = &mut req.headers;
-        headers.remove(header::SESSION_ID);
-        headers.remove("Last-Event-ID");
-        // Answers are read on their way: they have to come as they are.
-        headers.remove_known(Known::AcceptEncoding);
-        headers.remove_known(Known::ContentLength);
-        if !self.pass_authorization {
-            headers.remove_known(Known::Authorization);
-            headers.remove("Cookie");
-        }
+        let shows_caller = self.pass_authorization;
+        req.headers.retain(|known, _, _| match known {
+            // Answers are read on their way: they have to come as they are.
+            Known::AcceptEncoding | Known::ContentLength => false,
+            Known::McpSessionId | Known::LastEventId => false,
+            Known::Authorization | Known::Cookie => shows_caller,
+            _ => true,
+        });
         req
     }
 

@@ -2,6 +2,7 @@
 //! given, and that a session has ended. Bounded: what was not looked at for longest goes first, and is opened anew when it is
 //! needed.
 
+use super::generations::Generations;
 use super::remember::Subscriptions;
 use super::room::Room;
 use super::underway::Underway;
@@ -23,7 +24,7 @@ pub type Number = [u8; 16];
 
 /// Sessions by number; outlives reloads.
 pub struct Table {
-    sessions: Mutex<Generations>,
+    sessions: Mutex<Generations<Number, Arc<Entry>>>,
     /// For what clients have servers remember.
     room: Arc<Room>,
 }
@@ -31,16 +32,10 @@ pub struct Table {
 impl Default for Table {
     fn default() -> Table {
         Table {
-            sessions: Mutex::default(),
+            sessions: Mutex::new(Generations::new(MOST)),
             room: Arc::new(Room::new(MOST_REMEMBERED)),
         }
     }
-}
-
-#[derive(Default)]
-struct Generations {
-    young: HashMap<Number, Arc<Entry>>,
-    old: HashMap<Number, Arc<Entry>>,
 }
 
 /// What is remembered of one session.
@@ -77,35 +72,18 @@ impl Table {
     /// What is remembered of a session; `None` when there is nothing.
     pub fn find(&self, number: &Number) -> Option<Arc<Entry>> {
         let mut all = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = all.young.get(number) {
-            return Some(entry.clone());
-        }
-        let entry = all.old.remove(number)?;
-        all.put(*number, entry.clone());
-        Some(entry)
+        all.get(number)
     }
 
     /// The same, made if there was nothing.
     pub fn entry(&self, number: &Number) -> Arc<Entry> {
-        if let Some(entry) = self.find(number) {
-            return entry;
-        }
         let mut all = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = all.young.get(number) {
-            return entry.clone();
+        if let Some(entry) = all.get(number) {
+            return entry;
         }
         let entry = Arc::<Entry>::default();
         all.put(*number, entry.clone());
         entry
-    }
-}
-
-impl Generations {
-    fn put(&mut self, number: Number, entry: Arc<Entry>) {
-        if self.young.len() >= MOST {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(number, entry);
     }
 }
 
@@ -196,8 +174,6 @@ mod tests {
             }
         }
         assert!(table.find(&number(1)).is_none(), "nobody looked");
-        let all = table.sessions.lock().unwrap();
-        assert!(all.young.len() <= MOST && all.old.len() <= MOST);
     }
 
     #[test]

@@ -3,13 +3,39 @@
 use super::{Error, Fault, MAX_DEPTH};
 use std::ops::Range;
 
+/// Who wants to see what is passed on the way.
+pub(super) trait Watch {
+    /// An object or an array begins.
+    fn open(&mut self, object: bool);
+    /// The innermost of them ends.
+    fn close(&mut self);
+    /// A member's name, without its quotes.
+    fn name(&mut self, at: Range<usize>, has_escapes: bool);
+    /// Any string, names too, without its quotes.
+    fn string(&mut self, at: Range<usize>, has_escapes: bool);
+    fn number(&mut self, at: Range<usize>);
+}
+
+/// Nobody does.
+impl Watch for () {
+    fn open(&mut self, _: bool) {}
+    fn close(&mut self) {}
+    fn name(&mut self, _: Range<usize>, _: bool) {}
+    fn string(&mut self, _: Range<usize>, _: bool) {}
+    fn number(&mut self, _: Range<usize>) {}
+}
+
 /// Where the one value of a document stands.
-pub(super) fn document(doc: &[u8]) -> Result<Range<usize>, Error> {
+///
+/// # Errors
+/// The grammar does not have it, or it is too deep.
+pub(super) fn document(doc: &[u8], watch: &mut impl Watch) -> Result<Range<usize>, Error> {
     let mut check = Check {
         doc,
         at: 0,
         objects: 0,
         depth: 0,
+        watch,
     };
     check.space();
     let start = check.at;
@@ -22,15 +48,16 @@ pub(super) fn document(doc: &[u8]) -> Result<Range<usize>, Error> {
     }
 }
 
-struct Check<'j> {
+struct Check<'j, 'w, W> {
     doc: &'j [u8],
     at: usize,
     /// The open arrays and objects, innermost lowest: a bit is set for an object.
     objects: u128,
     depth: u32,
+    watch: &'w mut W,
 }
 
-impl Check<'_> {
+impl<W: Watch> Check<'_, '_, W> {
     /// One value with all that is in it; a loop, so that depth costs no stack.
     fn values(&mut self) -> Result<(), Error> {
         loop {
@@ -80,7 +107,7 @@ impl Check<'_> {
                 }
                 Ok(true)
             }
-            b'"' => self.string().map(|()| false),
+            b'"' => self.string().map(|_| false),
             b't' => self.word(b"true"),
             b'f' => self.word(b"false"),
             b'n' => self.word(b"null"),
@@ -94,6 +121,7 @@ impl Check<'_> {
         }
         self.depth += 1;
         self.objects = self.objects << 1 | object;
+        self.watch.open(object == 1);
         self.at += 1;
         self.space();
         Ok(())
@@ -103,6 +131,7 @@ impl Check<'_> {
         self.depth -= 1;
         self.objects >>= 1;
         self.at += 1;
+        self.watch.close();
     }
 
     /// A member's name and its colon.
@@ -111,7 +140,9 @@ impl Check<'_> {
         if self.peek()? != b'"' {
             return Err(self.error(Fault::Unexpected));
         }
-        self.string()?;
+        let start = self.at + 1;
+        let has_escapes = self.string()?;
+        self.watch.name(start..self.at - 1, has_escapes);
         self.space();
         match self.peek()? {
             b':' => self.at += 1,
@@ -120,16 +151,23 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn string(&mut self) -> Result<(), Error> {
+    /// A string; true for one with escapes.
+    fn string(&mut self) -> Result<bool, Error> {
         self.at += 1;
+        let start = self.at;
+        let mut has_escapes = false;
         loop {
             self.at = special(self.doc, self.at);
             match self.peek()? {
                 b'"' => {
+                    self.watch.string(start..self.at, has_escapes);
                     self.at += 1;
-                    return Ok(());
+                    return Ok(has_escapes);
                 }
-                b'\\' => self.escape()?,
+                b'\\' => {
+                    has_escapes = true;
+                    self.escape()?;
+                }
                 _ => return Err(self.error(Fault::Text)),
             }
         }
@@ -155,6 +193,7 @@ impl Check<'_> {
 
     /// `-? ( 0 | [1-9][0-9]* ) ( . [0-9]+ )? ( [eE] [+-]? [0-9]+ )?`
     fn number(&mut self) -> Result<(), Error> {
+        let start = self.at;
         self.at += usize::from(self.has(b"-"));
         match self.peek()? {
             b'0' => self.at += 1,
@@ -169,6 +208,7 @@ impl Check<'_> {
             self.at += usize::from(self.has(b"+-"));
             self.digits()?;
         }
+        self.watch.number(start..self.at);
         Ok(())
     }
 
@@ -250,7 +290,7 @@ mod tests {
 
     fn check(doc: &str, want: Result<Range<usize>, (Fault, usize)>) {
         assert_eq!(
-            document(doc.as_bytes()).map_err(|e| (e.what, e.at)),
+            document(doc.as_bytes(), &mut ()).map_err(|e| (e.what, e.at)),
             want,
             "{doc}"
         );
@@ -282,9 +322,9 @@ mod tests {
     #[test]
     fn depth_is_bounded() {
         let nested = |n: usize| "[".repeat(n) + &"]".repeat(n);
-        assert!(document(nested(128).as_bytes()).is_ok());
+        assert!(document(nested(128).as_bytes(), &mut ()).is_ok());
         check(&nested(129), Err((Fault::Depth, 128)));
         let mixed = "{\"a\":[".repeat(64) + &"]}".repeat(64);
-        assert!(document(mixed.as_bytes()).is_ok());
+        assert!(document(mixed.as_bytes(), &mut ()).is_ok());
     }
 }

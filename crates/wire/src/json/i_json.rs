@@ -1,9 +1,8 @@
 //! What every reader takes for the same (I-JSON, RFC 7493): names that are there once, numbers that a double holds, whole
 //! characters. Whoever decides by a document that somebody else acts on reads no other.
 
-use super::check::past_space;
+use super::check::Watch;
 use super::text::Text;
-use super::walk::past_string;
 use super::{Error, Fault, name};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -21,43 +20,74 @@ pub(super) enum What {
     Names,
 }
 
-/// Looks once over a value of a document whose grammar was checked.
-pub(super) fn check(doc: &str, range: Range<usize>, what: What) -> Result<(), Error> {
-    let bytes = doc.as_bytes();
-    let mut names = Names::default();
-    let mut at = range.start;
-    while at < range.end {
-        match bytes.get(at) {
-            Some(b'"') => {
-                let end = past_string(bytes, at);
-                let text = Text::at(doc, at + 1..end - 1);
-                if what == What::All {
-                    whole_characters(&text)?;
-                }
-                names.see(text);
-                at = end;
-                continue;
-            }
-            Some(b'{') => names.open(true),
-            Some(b'[') => names.open(false),
-            Some(b'}' | b']') => names.close()?,
-            Some(b',') => names.next(),
-            Some(b'-' | b'0'..=b'9') if what == What::All => {
-                let end = past_number(bytes, at);
-                if !is_same_to_all(doc.get(at..end).unwrap_or_default()) {
-                    return Err(Error {
-                        what: Fault::Number,
-                        at,
-                    });
-                }
-                at = end;
-                continue;
-            }
-            _ => {}
+/// Looks while the grammar of a document is checked.
+pub(super) struct Alike<'j> {
+    doc: &'j str,
+    what: What,
+    names: Names<'j>,
+    /// What was found first.
+    found: Option<Error>,
+}
+
+impl<'j> Alike<'j> {
+    pub(super) fn new(doc: &'j str, what: What) -> Alike<'j> {
+        Alike {
+            doc,
+            what,
+            names: Names::default(),
+            found: None,
         }
-        at = past_space(bytes, at + 1);
     }
-    Ok(())
+
+    /// Whether nothing was found.
+    ///
+    /// # Errors
+    /// What not all readers take for the same.
+    pub(super) fn verdict(self) -> Result<(), Error> {
+        self.found.map_or(Ok(()), Err)
+    }
+
+    #[cold]
+    fn find(&mut self, what: Fault, at: usize) {
+        self.found.get_or_insert(Error { what, at });
+    }
+}
+
+impl Watch for Alike<'_> {
+    fn open(&mut self, object: bool) {
+        self.names.open(object);
+    }
+
+    fn close(&mut self) {
+        if let Some(at) = self.names.close() {
+            self.find(Fault::Twice, at);
+        }
+    }
+
+    fn name(&mut self, at: Range<usize>, has_escapes: bool) {
+        let start = at.start;
+        let text = Text::at(self.doc, at);
+        self.names.all.push((name::folded(&text, has_escapes), start));
+    }
+
+    fn string(&mut self, at: Range<usize>, has_escapes: bool) {
+        // Halves of pairs can only be written as escapes.
+        if has_escapes && self.what == What::All {
+            let start = at.start;
+            if has_half(self.doc.get(at).unwrap_or_default()) {
+                self.find(Fault::Surrogate, start);
+            }
+        }
+    }
+
+    fn number(&mut self, at: Range<usize>) {
+        if self.what == What::All {
+            let start = at.start;
+            if !is_same_to_all(self.doc.get(at).unwrap_or_default()) {
+                self.find(Fault::Number, start);
+            }
+        }
+    }
 }
 
 /// The names of all open objects, innermost last.
@@ -67,52 +97,30 @@ struct Names<'j> {
     all: Vec<(Cow<'j, str>, usize)>,
     /// For each open object where its names begin; `None` for an array.
     open: Vec<Option<usize>>,
-    /// The next string is a name.
-    awaited: bool,
 }
 
-impl<'j> Names<'j> {
+impl Names<'_> {
     fn open(&mut self, object: bool) {
         self.open.push(object.then_some(self.all.len()));
-        self.awaited = object;
     }
 
-    fn next(&mut self) {
-        self.awaited = matches!(self.open.last(), Some(Some(_)));
-    }
-
-    fn see(&mut self, text: Text<'j>) {
-        if std::mem::take(&mut self.awaited) {
-            self.all.push((name::folded(&text), text.range().start));
-        }
-    }
-
-    fn close(&mut self) -> Result<(), Error> {
-        self.awaited = false;
-        let Some(Some(start)) = self.open.pop() else {
-            return Ok(());
-        };
+    /// An object or an array ends; where a name stands that the object has twice.
+    fn close(&mut self) -> Option<usize> {
+        let start = self.open.pop()??;
         let own = self.all.get_mut(start..).unwrap_or_default();
         own.sort_unstable();
         let twice = own.windows(2).find(|pair| pair[0].0 == pair[1].0);
-        if let Some(pair) = twice {
-            return Err(Error {
-                what: Fault::Twice,
-                at: pair[1].1,
-            });
-        }
+        let twice = twice.map(|pair| pair[1].1);
         self.all.truncate(start);
-        Ok(())
+        twice
     }
 }
 
-fn past_number(doc: &[u8], start: usize) -> usize {
-    let rest = doc.get(start..).unwrap_or_default();
-    let of_number = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E');
-    start + rest.iter().take_while(|b| of_number(b)).count()
-}
-
 fn is_same_to_all(number: &str) -> bool {
+    // Most are short and whole.
+    if number.len() <= 15 && number.bytes().all(|b| b.is_ascii_digit()) {
+        return true;
+    }
     let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
     let digits = mantissa.bytes().filter(u8::is_ascii_digit);
     let is_zero = digits.clone().all(|d| d == b'0');
@@ -127,17 +135,6 @@ fn is_same_to_all(number: &str) -> bool {
     }
     let double = number.parse::<f64>();
     double.is_ok_and(|n| n.is_finite() && (n != 0.0 || is_zero))
-}
-
-/// Halves of pairs can only be written as escapes.
-fn whole_characters(text: &Text<'_>) -> Result<(), Error> {
-    if text.raw().as_bytes().contains(&b'\\') && has_half(text.raw()) {
-        return Err(Error {
-            what: Fault::Surrogate,
-            at: text.range().start,
-        });
-    }
-    Ok(())
 }
 
 fn has_half(raw: &str) -> bool {
@@ -164,13 +161,13 @@ fn has_half(raw: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse;
+    use super::super::{parse, parse_alike};
     use super::*;
 
     #[track_caller]
     fn check(doc: &str, want: Result<(), (Fault, usize)>) {
-        let value = parse(doc.as_bytes()).expect("JSON");
-        assert_eq!(value.check_alike().map_err(|e| (e.what, e.at)), want, "{doc}");
+        let (_, verdict) = parse_alike(doc.as_bytes()).expect("JSON");
+        assert_eq!(verdict.map_err(|e| (e.what, e.at)), want, "{doc}");
     }
 
     #[test]

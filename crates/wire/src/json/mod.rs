@@ -15,7 +15,7 @@ use std::ops::Range;
 
 pub use canonical::{canonical, canonical_without};
 pub use name::alike;
-pub use splice::{Overlap, Splice, quote};
+pub use splice::{Overlap, Splice, quote, quote_into};
 pub use text::{Decoded, Text};
 pub use tree::tree;
 pub use walk::{Items, Members};
@@ -96,12 +96,41 @@ impl std::error::Error for Error {}
 /// # Errors
 /// It is not one value by the grammar, not UTF-8, or too deep.
 pub fn parse(doc: &[u8]) -> Result<Value<'_>, Error> {
-    let range = check::document(doc)?;
-    let doc = std::str::from_utf8(doc).map_err(|e| Error {
+    let range = check::document(doc, &mut ())?;
+    Ok(Value::at(text_of(doc)?, range))
+}
+
+/// The same, and in one pass whether all readers take the same from it, however lenient: I-JSON (RFC 7493 §2), names also told apart
+/// without their case. Of what they do not, the first is told: an object with a name twice or in two cases, a number that no
+/// double holds, half of a surrogate pair.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_alike(doc: &[u8]) -> Result<(Value<'_>, Result<(), Error>), Error> {
+    let text = text_of(doc)?;
+    let mut alike = i_json::Alike::new(text, i_json::What::All);
+    let range = check::document(doc, &mut alike)?;
+    Ok((Value::at(text, range), alike.verdict()))
+}
+
+/// The value of a document that was checked before.
+///
+/// # Errors
+/// It is not UTF-8, so that it cannot have been.
+pub fn checked(doc: &[u8]) -> Result<Value<'_>, Error> {
+    let text = text_of(doc)?;
+    let start = check::past_space(doc, 0);
+    Ok(Value::at(
+        text,
+        start..start + doc[start..].trim_ascii_end().len(),
+    ))
+}
+
+fn text_of(doc: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(doc).map_err(|e| Error {
         what: Fault::Encoding,
         at: e.valid_up_to(),
-    })?;
-    Ok(Value { doc, range })
+    })
 }
 
 /// A value of a document that was checked.
@@ -112,6 +141,11 @@ pub struct Value<'j> {
 }
 
 impl<'j> Value<'j> {
+    /// A value that was found before, at its range in a document that was checked.
+    pub fn at(doc: &'j str, range: Range<usize>) -> Value<'j> {
+        Value { doc, range }
+    }
+
     pub fn kind(&self) -> Kind {
         match self.doc.as_bytes().get(self.range.start) {
             Some(b'{') => Kind::Object,
@@ -175,7 +209,7 @@ impl<'j> Value<'j> {
     pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<[Option<Value<'j>>; N], Error> {
         let mut found = [const { None }; N];
         for (name, value) in self.members() {
-            let Some(i) = names.iter().position(|n| name::reads_as(&name, n)) else {
+            let Some(i) = name::position(&name, &names) else {
                 continue;
             };
             if found[i].is_some() || !name.is(names[i]) {
@@ -189,22 +223,20 @@ impl<'j> Value<'j> {
         Ok(found)
     }
 
-    /// Whether all readers take the same from it, however lenient: I-JSON (RFC 7493 §2), names also told apart without their case.
-    /// One pass, however deep.
-    ///
-    /// # Errors
-    /// An object has a name twice or in two cases; a number is none that a double holds; a string holds half of a pair.
-    pub fn check_alike(&self) -> Result<(), Error> {
-        i_json::check(self.doc, self.range(), i_json::What::All)
-    }
-
     /// Whether all readers find the same members in it: whoever judges what somebody else reads would else look at one of two
     /// members with a name, and the other would be read. One pass, however deep.
     ///
     /// # Errors
     /// An object has a name twice, or in two cases.
     pub fn check_names(&self) -> Result<(), Error> {
-        i_json::check(self.doc, self.range(), i_json::What::Names)
+        let mut alike = i_json::Alike::new(self.raw(), i_json::What::Names);
+        // The grammar was checked.
+        check::document(self.raw().as_bytes(), &mut alike)?;
+        let from_start = |error: Error| Error {
+            at: error.at + self.range.start,
+            ..error
+        };
+        alike.verdict().map_err(from_start)
     }
 
     /// The first member of this name. What decides something is read with [`Value::fields`].

@@ -8,24 +8,27 @@ pub fn alike(one: &str, other: &str) -> bool {
     one == other || one.chars().map(fold).eq(other.chars().map(fold))
 }
 
-/// Whether a lenient reader takes `name` for `wanted`, which is ASCII.
-pub(super) fn reads_as(name: &Text<'_>, wanted: &str) -> bool {
+/// Which of `wanted`, which are ASCII, a lenient reader takes `name` for.
+pub(super) fn position(name: &Text<'_>, wanted: &[&str]) -> Option<usize> {
     let raw = name.raw();
     if is_plain(raw) {
-        return raw.eq_ignore_ascii_case(wanted);
+        return wanted
+            .iter()
+            .position(|w| raw.len() == w.len() && raw.eq_ignore_ascii_case(w));
     }
-    raw.len() >= wanted.len() && alike(&name.to_str(), wanted)
+    let text = name.to_str();
+    wanted.iter().position(|w| alike(&text, w))
 }
 
 /// Whether a name is written as nearly all are: what it says is what stands there, and only letters have another case.
 fn is_plain(raw: &str) -> bool {
-    raw.bytes().all(|b| b.is_ascii() && b != b'\\')
+    raw.is_ascii() && !raw.as_bytes().contains(&b'\\')
 }
 
 /// The one spelling of all that are alike.
-pub(super) fn folded<'j>(name: &Text<'j>) -> Cow<'j, str> {
+pub(super) fn folded<'j>(name: &Text<'j>, has_escapes: bool) -> Cow<'j, str> {
     let raw = name.raw();
-    if is_plain(raw) && !raw.bytes().any(|b| b.is_ascii_uppercase()) {
+    if !has_escapes && raw.is_ascii() && !raw.bytes().any(|b| b.is_ascii_uppercase()) {
         return Cow::Borrowed(raw);
     }
     let text = name.to_str();
@@ -54,8 +57,10 @@ mod tests {
             let doc = format!("\"{written}\"");
             let value = parse(doc.as_bytes()).expect("JSON");
             let name = value.text().expect("text");
-            assert_eq!(reads_as(&name, wanted), want, "{written} as {wanted}");
-            assert_eq!(folded(&name) == wanted, want, "{written} folded");
+            let found = position(&name, &["other", wanted]);
+            assert_eq!(found, want.then_some(1), "{written} as {wanted}");
+            let folded = folded(&name, written.contains('\\'));
+            assert_eq!(folded == wanted, want, "{written} folded");
         };
         check("id", "id", true);
         check("ID", "id", true);

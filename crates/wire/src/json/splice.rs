@@ -1,5 +1,6 @@
 //! Changing a document where it must be changed, and nowhere else.
 
+use super::check::special;
 use super::{Kind, Value};
 use std::fmt;
 use std::ops::Range;
@@ -94,22 +95,36 @@ impl Splice {
 /// A text as a JSON string, with its quotes.
 pub fn quote(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + 2);
+    quote_into(text, &mut out);
+    out
+}
+
+/// The same, behind what is there.
+pub fn quote_into(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
     out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0..0x20 => {
-                let digit = |n: u8| b"0123456789abcdef"[usize::from(n & 15)];
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
-            }
-            _ => out.push(byte),
-        }
+    loop {
+        let next = special(bytes, at);
+        out.extend_from_slice(&bytes[at..next]);
+        let Some(byte) = bytes.get(next) else { break };
+        escape(*byte, out);
+        at = next + 1;
     }
     out.push(b'"');
-    out
+}
+
+fn escape(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        0..0x20 => {
+            let digit = |n: u8| b"0123456789abcdef"[usize::from(n & 15)];
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte)]);
+        }
+        _ => out.extend_from_slice(&[b'\\', byte]),
+    }
 }
 
 #[cfg(test)]

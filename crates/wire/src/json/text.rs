@@ -56,7 +56,9 @@ impl<'j> Text<'j> {
 
     /// Whether it says this.
     pub fn is(&self, text: &str) -> bool {
-        self.raw() == text || self.raw().contains('\\') && self.to_str() == text
+        let raw = self.raw();
+        // Escapes are longer than what they stand for.
+        raw == text || raw.len() > text.len() && raw.contains('\\') && self.to_str() == text
     }
 
     /// The second half of a surrogate pair that it begins with: text that is told in pieces can be cut within one.

@@ -27,7 +27,7 @@ pub fn read(opened: &Opened, req: &Request, cx: &mut Exchange) {
 }
 
 /// Tells the server where in the trace it is asked, where the exchange is traced; otherwise not a byte changes.
-pub fn hand_on(opened: &Opened, req: &mut Request, cx: &Exchange) {
+pub fn hand_on(opened: &Opened, req: &mut Request, cx: &mut Exchange) {
     let Some(context) = cx.record.context() else {
         return;
     };
@@ -37,12 +37,15 @@ pub fn hand_on(opened: &Opened, req: &mut Request, cx: &Exchange) {
     let id = cx.record.tool_call.as_deref();
     let said = id.map(|id| baggage::naming(meta::text(&opened.asked, meta::BAGGAGE), id));
     members.extend(said.as_deref().map(|said| (meta::BAGGAGE, said)));
-    if let Some(message) = req.body.bytes().and_then(|message| meta::with(message, &members)) {
+    let place = opened.meta.as_ref();
+    if let Some(message) = place.and_then(|place| place.with(req.body.bytes()?, &members)) {
         if req.headers.has(Known::ContentLength) {
             req.headers
                 .set_known(Known::ContentLength, message.len().to_string());
         }
-        req.body = Body::from(Bytes::from(message));
+        let message = Bytes::from(message);
+        cx.checked = cx.checked.take().map(|_| message.clone());
+        req.body = Body::from(message);
     }
     if let Some(id) = id {
         let header = req.headers.get_str("Baggage");

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use std::rc::Rc;
 use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::{Body, Exchange, FaultKind, Known, McpCall, Method, Request, Response, SharedMcpCall};
+use trilithon_mcp::meta::Place;
 use trilithon_mcp::{Era, Invalid, Message, error as code, header};
 use trilithon_wire::Headers;
 
@@ -13,6 +14,8 @@ pub struct Opened {
     pub asked: Rc<Asked>,
     /// The record of it; where it was read before, the same, with what guards in front saw.
     pub call: SharedMcpCall,
+    /// Where its `_meta` stands, or can be put.
+    pub meta: Option<Place>,
 }
 
 /// Reads the message that a request carries, and tells the exchange of it; `None` for a request without one. Its bytes stay as they
@@ -45,11 +48,12 @@ pub async fn open(
     }
     let body = whole(req, limit).await?;
     match read(&body, &req.headers, strict) {
-        Ok((asked, read)) => {
+        Ok((asked, read, meta)) => {
             let (asked, call) = (Rc::new(asked), shared(cx));
             cx.mcp = Some(asked.clone());
+            cx.checked = Some(body);
             note(&mut call.borrow_mut(), read);
-            Ok(Some(Opened { asked, call }))
+            Ok(Some(Opened { asked, call, meta }))
         }
         Err(invalid) if strict => {
             tracing::debug!(%invalid, "no message of the Model Context Protocol");
@@ -111,7 +115,7 @@ fn note(call: &mut McpCall, read: McpCall) {
     call.answering.modern = read.answering.modern;
 }
 
-fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<(Asked, McpCall), Invalid> {
+fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<(Asked, McpCall, Option<Place>), Invalid> {
     let message = Message::read(body)?;
     let id = message.id.as_ref().map(|id| id.raw());
     if strict && let Err(header::Mismatch(name)) = header::verify(headers, &message) {
@@ -126,7 +130,7 @@ fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<(Asked, McpCall)
     let mut call = message.call();
     call.answering.id = id.map(Into::into);
     call.answering.modern = era == Era::Modern;
-    Ok((message.asked()?, call))
+    Ok((message.asked()?, call, Place::of(&message)))
 }
 
 fn refused(status: u16, message: &str) -> Response {

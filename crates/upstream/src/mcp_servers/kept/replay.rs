@@ -20,7 +20,7 @@ impl Federation {
         self: &Arc<Federation>,
         reader: Reader,
         from: &EventId,
-        session: Rc<Session>,
+        session: Arc<Session>,
         head: Rc<Request>,
         cx: &Exchange,
         place: Place,
