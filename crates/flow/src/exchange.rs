@@ -1,9 +1,8 @@
 //! One request and the facts known of it beside the message itself.
 
-use crate::mcp_call::{Answering, Asked};
+use crate::mcp_call::{Answering, Asked, Layout};
 use crate::model_call::Tariff;
 use crate::{Headers, Identity, McpCall, Record, Request, SharedCall, SharedMcpCall, SharedUndo};
-use bytes::Bytes;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -111,9 +110,8 @@ pub struct Exchange {
     pub model_call: Option<SharedCall>,
     /// What the message to a server of tools asks for, once a middleware has read it.
     pub mcp: Option<Rc<Asked>>,
-    /// The bytes of that message, if it is the same to all readers: who reads it again need not check that. See
-    /// [`Exchange::was_checked`].
-    pub checked: Option<Bytes>,
+    /// The bytes that said so, for who reads them again; see [`Layout::is_of`].
+    pub mcp_layout: Option<Layout>,
     /// The same message, for the record: shared with the answer's body, and moved into [`Record::mcp_call`] at the end.
     pub mcp_call: Option<SharedMcpCall>,
     /// Where a request has several messages, those: moved into the same record ([`McpCall::batch`]).
@@ -146,7 +144,7 @@ impl Exchange {
             origin_streamed: None,
             model_call: None,
             mcp: None,
-            checked: None,
+            mcp_layout: None,
             mcp_call: None,
             mcp_batch: Vec::new(),
             undo: None,
@@ -163,12 +161,6 @@ impl Exchange {
         side.not_append_forwarded_for = self.not_append_forwarded_for;
         side.identity.clone_from(&self.identity);
         side
-    }
-
-    /// Whether these very bytes were read before and are the same to all readers: equal ones would have to be compared.
-    pub fn was_checked(&self, body: &Bytes) -> bool {
-        let same = |known: &Bytes| known.as_ptr() == body.as_ptr() && known.len() == body.len();
-        self.checked.as_ref().is_some_and(same)
     }
 
     /// Who is asking; `None` while nobody has made it out.

@@ -2,9 +2,12 @@
 
 use crate::model_call::{Coverage, MAX_TOLD, told_coverage};
 use crate::record::Name;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
+use trilithon_wire::json::Splice;
 
 /// The call of an exchange, shared with the answer that is still under way.
 pub type SharedMcpCall = Rc<RefCell<McpCall>>;
@@ -26,6 +29,43 @@ impl Asked {
             .starts_with("tools/")
             .then(|| self.params.get("name"))?;
         named?.as_str()
+    }
+}
+
+/// A message that is the same to all readers, and where its parts stand in it: who reads it again need neither check nor search.
+/// Texts stand there with their quotes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    pub body: Bytes,
+    pub id: Option<Range<usize>>,
+    pub method: Option<Range<usize>>,
+    pub params: Option<Range<usize>>,
+    /// `_meta`.
+    pub meta: Option<Range<usize>>,
+    /// What names the thing that is asked for.
+    pub name: Option<Range<usize>>,
+    /// The revision that it says it follows.
+    pub version: Option<Range<usize>>,
+}
+
+impl Layout {
+    /// Whether these very bytes are it: equal ones would have to be compared.
+    pub fn is_of(&self, body: &Bytes) -> bool {
+        self.body.as_ptr() == body.as_ptr() && self.body.len() == body.len()
+    }
+
+    /// The message after changes that leave it the same to all readers, and replace none of its parts.
+    pub fn changed(&self, splice: &Splice) -> Layout {
+        let moved = |part: &Option<Range<usize>>| part.clone().map(|range| splice.moved(range));
+        Layout {
+            body: splice.apply(&self.body).into(),
+            id: moved(&self.id),
+            method: moved(&self.method),
+            params: moved(&self.params),
+            meta: moved(&self.meta),
+            name: moved(&self.name),
+            version: moved(&self.version),
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //! two readers could take for two messages is refused.
 
 use crate::{Era, error};
+use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
-use trilithon_flow::mcp_call::{Asked, McpCall, Subject};
+use std::ops::Range;
+use trilithon_flow::mcp_call::{Asked, Layout, McpCall, Subject};
 use trilithon_flow::model_call::name as cut;
 use trilithon_flow::record::Name;
 use trilithon_wire::json::{self, Kind, Value};
@@ -31,6 +33,15 @@ pub struct Message<'j> {
     /// What names the thing that is asked for, where the method has such a thing.
     name: Option<Cow<'j, str>>,
     version: Option<Cow<'j, str>>,
+    places: Places,
+}
+
+/// Where the texts stand.
+#[derive(Debug, Default)]
+struct Places {
+    method: Option<Range<usize>>,
+    name: Option<Range<usize>>,
+    version: Option<Range<usize>>,
 }
 
 /// Why a text is not taken for a message.
@@ -103,12 +114,50 @@ impl<'j> Message<'j> {
         Message::of(&root)
     }
 
-    /// Reads a message again, whose bytes were read before.
+    /// Reads a message, if this is not its layout: then it was read before.
     ///
     /// # Errors
-    /// As [`read`](Message::read), which would have been said then.
-    pub fn again(body: &'j [u8]) -> Result<Message<'j>, Invalid> {
-        Message::of(&json::checked(body).map_err(no_json)?)
+    /// As [`read`](Message::read).
+    pub fn known(body: &'j Bytes, layout: Option<&'j Layout>) -> Result<Message<'j>, Invalid> {
+        match layout.filter(|layout| layout.is_of(body)) {
+            Some(layout) => Ok(Message::again(layout)),
+            None => Message::read(body),
+        }
+    }
+
+    /// Finds the parts of a message again, which was read before.
+    pub(crate) fn again(layout: &'j Layout) -> Message<'j> {
+        // What was read is UTF-8.
+        let doc = std::str::from_utf8(&layout.body).unwrap_or_default();
+        let value = |part: &Option<Range<usize>>| Some(Value::at(doc, part.clone()?));
+        let text = |part| Some(value(part)?.text()?.to_str());
+        Message {
+            method: text(&layout.method),
+            id: value(&layout.id),
+            params: value(&layout.params),
+            meta: value(&layout.meta),
+            name: text(&layout.name),
+            version: text(&layout.version),
+            places: Places {
+                method: layout.method.clone(),
+                name: layout.name.clone(),
+                version: layout.version.clone(),
+            },
+        }
+    }
+
+    /// Where its parts stand in `body`, which it was read from.
+    pub fn layout(&self, body: Bytes) -> Layout {
+        let range = |value: &Option<Value<'j>>| value.as_ref().map(Value::range);
+        Layout {
+            body,
+            id: range(&self.id),
+            method: self.places.method.clone(),
+            params: range(&self.params),
+            meta: range(&self.meta),
+            name: self.places.name.clone(),
+            version: self.places.version.clone(),
+        }
     }
 
     fn of(root: &Value<'j>) -> Result<Message<'j>, Invalid> {
@@ -136,6 +185,7 @@ impl<'j> Message<'j> {
                     meta: None,
                     name: None,
                     version: None,
+                    places: Places::default(),
                 }),
                 _ => Err(refuse("neither a request nor an answer: there is no `method`")),
             };
@@ -143,6 +193,7 @@ impl<'j> Message<'j> {
         if result.is_some() || error.is_some() {
             return Err(refuse("`method` stands beside `result` or `error`"));
         }
+        let method_at = method.range();
         let method = method.text().map(|t| t.to_str()).filter(|m| !m.is_empty());
         let method = method.ok_or_else(|| refuse("`method` is no text"))?;
         if params.as_ref().is_some_and(|p| p.kind() != Kind::Object) {
@@ -168,8 +219,13 @@ impl<'j> Message<'j> {
             id,
             params,
             meta: about.meta,
-            name: about.name,
-            version: about.version,
+            places: Places {
+                method: Some(method_at),
+                name: about.name.as_ref().map(|(at, _)| at.clone()),
+                version: about.version.as_ref().map(|(at, _)| at.clone()),
+            },
+            name: about.name.map(|(_, text)| text),
+            version: about.version.map(|(_, text)| text),
         })
     }
 
@@ -186,11 +242,6 @@ impl<'j> Message<'j> {
     /// What `_meta` says of it under this name.
     pub fn meta(&self, name: &str) -> Option<Value<'j>> {
         self.meta.as_ref()?.get(name)
-    }
-
-    /// `_meta`, where there is one.
-    pub fn beside(&self) -> Option<&Value<'j>> {
-        self.meta.as_ref()
     }
 
     /// What names the thing that is asked for: a tool, a prompt, the address of a resource, a task.
@@ -259,8 +310,8 @@ pub(crate) fn is_id(id: &Value<'_>) -> bool {
 /// What the parameters say that a message is about.
 #[derive(Default)]
 struct About<'j> {
-    name: Option<Cow<'j, str>>,
-    version: Option<Cow<'j, str>>,
+    name: Option<(Range<usize>, Cow<'j, str>)>,
+    version: Option<(Range<usize>, Cow<'j, str>)>,
     meta: Option<Value<'j>>,
 }
 
@@ -268,7 +319,7 @@ impl<'j> About<'j> {
     fn read(method: &str, params: &Value<'j>) -> Result<About<'j>, json::Error> {
         let fields = ["name", "uri", "taskId", "arguments", "_meta", "protocolVersion"];
         let [name, uri, task, _, meta, offered] = params.fields(fields)?;
-        let text = |value: Option<Value<'j>>| value.and_then(|v| v.text()).map(|t| t.to_str());
+        let text = |value: Option<Value<'j>>| value.and_then(|v| Some((v.range(), v.text()?.to_str())));
         let name = match naming(method) {
             Some("name") => text(name),
             Some("uri") => text(uri),

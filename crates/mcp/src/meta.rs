@@ -1,8 +1,7 @@
 //! What a message says beside its parameters (`_meta`): the place in a trace (SEP-414), and the tool call that it is made for.
 
-use crate::Message;
-use std::ops::Range;
-use trilithon_flow::mcp_call::Asked;
+use serde_json::{Map, Value as Tree};
+use trilithon_flow::mcp_call::{Asked, Layout};
 use trilithon_flow::trace::baggage;
 use trilithon_wire::json::{self, Kind, Splice, Value, quote, quote_into};
 
@@ -13,59 +12,65 @@ pub const BAGGAGE: &str = "baggage";
 /// Members that name the tool call, by the id that a model gave it: OpenTelemetry's name for it, and what Claude Code sends.
 const TOOL_CALL: [&str; 2] = [baggage::TOOL_CALL, "claudecode/toolUseId"];
 
-/// A text that `_meta` holds.
-pub fn text<'a>(asked: &'a Asked, name: &str) -> Option<&'a str> {
-    asked.params.get("_meta")?.get(name)?.as_str()
-}
+/// The texts that `_meta` holds.
+#[derive(Clone, Copy)]
+pub struct Texts<'a>(Option<&'a Map<String, Tree>>);
 
-/// The id of the tool call, as a member of its own names it.
-pub fn tool_call(asked: &Asked) -> Option<&str> {
-    let named = TOOL_CALL.into_iter().filter_map(|name| text(asked, name));
-    named.into_iter().find(|id| !id.is_empty())
-}
-
-/// Where the texts of `_meta` stand in a message, or can be put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In `_meta`, which is here.
-    Meta(Range<usize>),
-    /// In the parameters, which are here and have none.
-    Params(Range<usize>),
-}
-
-impl Place {
-    /// `None` for a message without parameters, or with a `_meta` that is no object.
-    pub fn of(message: &Message<'_>) -> Option<Place> {
-        match message.beside() {
-            Some(meta) => (meta.kind() == Kind::Object).then(|| Place::Meta(meta.range())),
-            None => message.params().map(|params| Place::Params(params.range())),
-        }
+impl<'a> Texts<'a> {
+    pub fn of(asked: &'a Asked) -> Texts<'a> {
+        Texts(asked.params.get("_meta").and_then(Tree::as_object))
     }
 
-    /// The message with these texts in its `_meta`, and otherwise byte for byte. It stays the same to all readers, if it was.
-    pub fn with(&self, message: &[u8], members: &[(&str, &str)]) -> Option<Vec<u8>> {
-        let doc = std::str::from_utf8(message).ok()?;
-        let mut splice = Splice::new();
-        match self {
-            Place::Meta(at) => {
-                let meta = Value::at(doc, at.clone());
-                let there = replace(&meta, members, &mut splice);
-                let new = members.iter().zip(there).filter(|(_, there)| !there);
-                let mut new = written(new.map(|(member, _)| member));
-                if !new.is_empty() && meta.members().next().is_some() {
-                    new.push(b',');
-                }
-                splice.replace(at.start + 1..at.start + 1, new).ok()?;
-            }
-            Place::Params(at) => {
-                let is_empty = Value::at(doc, at.clone()).members().next().is_none();
-                let all = [br#""_meta":{"#, &*written(members.iter()), b"}"].concat();
-                let all = if is_empty { all } else { [&*all, b","].concat() };
-                splice.replace(at.start + 1..at.start + 1, all).ok()?;
-            }
-        }
-        Some(splice.apply(message))
+    pub fn get(self, name: &str) -> Option<&'a str> {
+        self.0?.get(name)?.as_str()
     }
+
+    /// The id of the tool call, as a member of its own names it.
+    pub fn tool_call(self) -> Option<&'a str> {
+        let named = TOOL_CALL.into_iter().filter_map(|name| self.get(name));
+        named.into_iter().find(|id| !id.is_empty())
+    }
+}
+
+/// How a new one begins.
+const META: &[u8] = br#""_meta":"#;
+
+/// The message with these texts in its `_meta`, and otherwise byte for byte; `None` for one without parameters, or with a `_meta`
+/// that is no object.
+pub fn with(message: &Layout, members: &[(&str, &str)]) -> Option<Layout> {
+    let doc = std::str::from_utf8(&message.body).ok()?;
+    let mut splice = Splice::new();
+    let mut new_meta = None;
+    match (&message.meta, &message.params) {
+        (Some(at), _) => {
+            let meta = Value::at(doc, at.clone());
+            if meta.kind() != Kind::Object {
+                return None;
+            }
+            let there = replace(&meta, members, &mut splice);
+            let new = members.iter().zip(there).filter(|(_, there)| !there);
+            let mut new = written(new.map(|(member, _)| member));
+            if !new.is_empty() && meta.members().next().is_some() {
+                new.push(b',');
+            }
+            splice.replace(at.start + 1..at.start + 1, new).ok()?;
+        }
+        (None, Some(at)) => {
+            let is_empty = Value::at(doc, at.clone()).members().next().is_none();
+            let meta = [b"{", &*written(members.iter()), b"}"].concat();
+            let start = at.start + 1 + META.len();
+            new_meta = Some(start..start + meta.len());
+            let comma: &[u8] = if is_empty { b"" } else { b"," };
+            let all = [META, &meta, comma].concat();
+            splice.replace(at.start + 1..at.start + 1, all).ok()?;
+        }
+        (None, None) => return None,
+    }
+    let changed = message.changed(&splice);
+    Some(Layout {
+        meta: new_meta.or(changed.meta),
+        ..changed
+    })
 }
 
 /// Members with these texts, one behind the other.
@@ -101,9 +106,16 @@ fn replace(meta: &Value<'_>, members: &[(&str, &str)], splice: &mut Splice) -> V
 mod tests {
     use super::*;
     use crate::Message;
+    use bytes::Bytes;
 
     fn with(message: &[u8], members: &[(&str, &str)]) -> Option<Vec<u8>> {
-        Place::of(&Message::read(message).ok()?)?.with(message, members)
+        let body = Bytes::copy_from_slice(message);
+        let layout = Message::read(&body).ok()?.layout(body.clone());
+        let changed = super::with(&layout, members)?;
+        let again = Message::read(&changed.body).unwrap_or_else(|e| panic!("{changed:?}: {e}"));
+        assert_eq!(changed, again.layout(changed.body.clone()));
+        assert_eq!(format!("{again:?}"), format!("{:?}", Message::again(&changed)));
+        Some(changed.body.into())
     }
 
     #[test]
@@ -146,7 +158,7 @@ mod tests {
                 r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"x","_meta":{meta}}}}}"#
             );
             let message = Message::read(body.as_bytes()).unwrap();
-            assert_eq!(tool_call(&message.asked().unwrap()), want, "{meta}");
+            assert_eq!(Texts::of(&message.asked().unwrap()).tool_call(), want, "{meta}");
         };
         check(r#"{"gen_ai.tool.call.id":"call_1"}"#, Some("call_1"));
         check(r#"{"claudecode/toolUseId":"toolu_1"}"#, Some("toolu_1"));
@@ -175,15 +187,13 @@ mod tests {
                 };
                 let text = String::from_utf8_lossy(&told);
                 let same = Message::read(&told).unwrap_or_else(|e| panic!("{text}: {e}"));
-                let again = Message::again(&told).unwrap_or_else(|e| panic!("{text}: {e}"));
-                assert_eq!(format!("{again:?}"), format!("{same:?}"), "{text}");
                 assert_eq!(
                     (same.method(), same.name()),
                     (message.method(), message.name()),
                     "{text}"
                 );
                 assert_eq!(
-                    super::text(&same.asked().unwrap(), TRACE_PARENT),
+                    Texts::of(&same.asked().unwrap()).get(TRACE_PARENT),
                     Some("t"),
                     "{text}"
                 );

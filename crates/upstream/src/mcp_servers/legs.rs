@@ -33,15 +33,26 @@ impl Federation {
         head: &Request,
         cx: &Exchange,
     ) -> Result<Leg, Failure> {
-        let usable = |leg: Option<Leg>| leg.filter(|leg| Some(leg) != lost);
-        if let Some(leg) = usable(self.leg_at_hand(session, server)) {
+        let at_hand = self.leg_at_hand(session, server);
+        if let Some(leg) = at_hand.filter(|leg| Some(leg) != lost) {
             return Ok(leg);
         }
+        Box::pin(self.leg_anew(session, server, lost, head, cx)).await
+    }
+
+    async fn leg_anew(
+        &self,
+        session: &Session,
+        server: &Server,
+        lost: Option<&Leg>,
+        head: &Request,
+        cx: &Exchange,
+    ) -> Result<Leg, Failure> {
         let entry = self.table.entry(&session.number);
         let slot = entry.slot(&server.name);
         let _opening = slot.opening.lock().await;
         // Somebody else may have opened it while this one waited.
-        if let Some(leg) = usable(slot.get()) {
+        if let Some(leg) = slot.get().filter(|leg| Some(leg) != lost) {
             return Ok(leg);
         }
         if entry.has_ended() {

@@ -15,9 +15,14 @@ use trilithon_flow::{Exchange, Known, Response};
 use trilithon_mcp::Session;
 use trilithon_wire::json::quote;
 
+/// Whether a method of the first era begins or ends a subscription.
+pub fn is_subscription(method: &str) -> bool {
+    matches!(method, "resources/subscribe" | "resources/unsubscribe")
+}
+
 impl Federation {
-    /// `resources/subscribe` and its end, where the server has no such methods: it is told by who listens. `None` for a server that
-    /// has them.
+    /// A subscription or its end, where the server has no such methods: it is told by who listens. `None` for a server that has
+    /// them.
     pub async fn subscribe_up(
         &self,
         server: &Server,
@@ -26,12 +31,6 @@ impl Federation {
         cx: &mut Exchange,
     ) -> Option<Response> {
         let id = call.id()?;
-        if !matches!(
-            call.message.method(),
-            "resources/subscribe" | "resources/unsubscribe"
-        ) {
-            return None;
-        }
         // Who opens no session says so when it is asked.
         let leg = self.leg(session, server, None, call.head, cx).await.ok()?;
         is_modern(&leg).then(|| {

@@ -51,7 +51,8 @@ impl Federation {
                 Crossing::None if may_give(call) => telling.sealing(Sealer::new(self, server, call, cx)),
                 Crossing::None => telling,
                 Crossing::Down(down) => {
-                    return self.begin(server, res.body.take(), *down, place, call, cx).await;
+                    let beginning = self.begin(server, res.body.take(), *down, place, call, cx);
+                    return Box::pin(beginning).await;
                 }
                 Crossing::Up(session, body, ongoing) => {
                     let talk = self.conversation(server, (session, body, ongoing), call, cx);

@@ -59,11 +59,8 @@ impl Federation {
         };
         // Who holds the client's body holds its connection, and does not notice that it has left.
         drop(req.body.take());
-        let message = match cx.was_checked(&body) {
-            true => Message::again(&body),
-            false => Message::read(&body),
-        };
-        let message = match message {
+        let layout = cx.mcp_layout.take();
+        let message = match Message::known(&body, layout.as_ref()) {
             Ok(message) => message,
             Err(invalid) => return answer::invalid(&invalid),
         };
@@ -89,31 +86,32 @@ impl Federation {
         };
         match call.era {
             Era::Legacy => self.legacy(&call, cx).await,
-            Era::Modern => self.modern(&call, cx).await,
+            Era::Modern => Box::pin(self.modern(&call, cx)).await,
         }
     }
 
+    // What is rare is boxed: a future is as large as the largest thing that it may wait for, and is copied when it begins.
     async fn legacy(self: &Arc<Federation>, call: &Call<'_>, cx: &mut Exchange) -> Response {
         let method = call.message.method();
         if method == "initialize" {
-            return self.initialize(call, cx).await;
+            return Box::pin(self.initialize(call, cx)).await;
         }
         let session = match self.session(call.head, call.id(), cx) {
             Ok(session) => session,
             Err(refusal) => return refusal,
         };
         match (method, call.id()) {
-            ("" | "notifications/progress", _) => self.give_back(call, &session, cx).await,
+            ("" | "notifications/progress", _) => Box::pin(self.give_back(call, &session, cx)).await,
             // Servers were told when their sessions were opened.
             ("notifications/initialized", None) => answer::accepted(),
-            (_, None) => self.tell_all(call, &session, cx).await,
+            (_, None) => Box::pin(self.tell_all(call, &session, cx)).await,
             ("ping", Some(id)) => {
                 answer::json(200, format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#))
             }
-            ("logging/setLevel", Some(id)) => self.set_level(call, id, &session, cx).await,
+            ("logging/setLevel", Some(id)) => Box::pin(self.set_level(call, id, &session, cx)).await,
             (method, Some(id)) => match List::of(method) {
-                Some(list) => self.list(call, id, list, Some(&*session), cx).await,
-                None => self.route(call, Some(&*session), cx).await,
+                Some(list) => Box::pin(self.list(call, id, list, Some(&session), cx)).await,
+                None => self.route(call, Some(&session), cx).await,
             },
         }
     }
@@ -128,10 +126,10 @@ impl Federation {
         }
         match call.message.method() {
             "" => answer::failed(400, Some(id), INVALID_REQUEST, "nothing was asked of the client"),
-            "server/discover" => self.discover(call, cx).await,
-            "subscriptions/listen" => self.subscribe(call, id, cx).await,
+            "server/discover" => Box::pin(self.discover(call, cx)).await,
+            "subscriptions/listen" => Box::pin(self.subscribe(call, id, cx)).await,
             method => match List::of(method) {
-                Some(list) => self.list(call, id, list, None, cx).await,
+                Some(list) => Box::pin(self.list(call, id, list, None, cx)).await,
                 None => self.route(call, None, cx).await,
             },
         }

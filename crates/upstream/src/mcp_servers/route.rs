@@ -1,6 +1,7 @@
 //! What is for one server: it is found by what the message names.
 
 use super::ask::Failure;
+use super::listen_up::is_subscription;
 use super::post::Call;
 use super::server::Server;
 use super::told::Outcome;
@@ -53,12 +54,13 @@ impl Federation {
             call.borrow_mut().server = Some(server.name.clone());
         }
         if let Some(session) = session
-            && let Some(taken) = self.subscribe_up(server, session, call, cx).await
+            && is_subscription(call.message.method())
+            && let Some(taken) = Box::pin(self.subscribe_up(server, session, call, cx)).await
         {
             return taken;
         }
         let state = match self.state(server, call, cx) {
-            Ok(Some(Of::Parked(round))) => return self.resume(server, round, call, cx).await,
+            Ok(Some(Of::Parked(round))) => return Box::pin(self.resume(server, round, call, cx)).await,
             Ok(Some(Of::Server(state))) => Some(state),
             Ok(None) => None,
             Err(refusal) => return refusal,

@@ -9,6 +9,7 @@ use super::server::Server;
 use super::table::Number;
 use super::underway::Ongoing;
 use bytes::Bytes;
+use std::pin::pin;
 use std::sync::Arc;
 use trilithon_flow::{Exchange, Method, Response};
 use trilithon_mcp::error::METHOD_NOT_FOUND;
@@ -58,10 +59,10 @@ impl Federation {
     ) -> Result<(Response, Crossing), Failure> {
         if let Some(session) = session {
             let ongoing = self.ongoing(session, server, call);
-            let sending = self.deliver(session, server, call.head, body.clone(), cx);
+            let mut sending = pin!(self.deliver(session, server, call.head, body.clone(), cx));
             let (leg, res) = match &ongoing {
                 Some(ongoing) => {
-                    let sent = ongoing.unless_cancelled(sending).await;
+                    let sent = ongoing.unless_cancelled(&mut sending).await;
                     sent.ok_or(Failure::Cancelled)??
                 }
                 None => sending.await?,
@@ -71,8 +72,8 @@ impl Federation {
                 false => (res, Crossing::None),
             });
         }
-        if let Some(bridge) = self.bridge(server, call.head, call.body, cx).await? {
-            let (res, down) = self.send_down(bridge, server, body, call, cx).await?;
+        if let Some(bridge) = Box::pin(self.bridge(server, call.head, call.body, cx)).await? {
+            let (res, down) = Box::pin(self.send_down(bridge, server, body, call, cx)).await?;
             return Ok((res, Crossing::Down(Box::new(down))));
         }
         let mut req = server.request(call.head, Method::Post, body);

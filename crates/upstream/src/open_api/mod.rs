@@ -92,7 +92,8 @@ impl OpenApi {
             }
             Err(fault) => return Response::from(fault),
         };
-        let message = match Message::read(&body) {
+        let layout = cx.mcp_layout.take();
+        let message = match Message::known(&body, layout.as_ref()) {
             Ok(message) => message,
             Err(invalid) => {
                 return json(

@@ -261,6 +261,23 @@ pub(super) fn past_space(doc: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Whether a text is written as nearly all names are: ASCII without a backslash, so that what it says is what stands there.
+#[inline]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    let plain = words.iter().all(|word| {
+        let w = u64::from_le_bytes(*word);
+        (w | below(w ^ (ONES * u64::from(b'\\')), 1)) & HIGHS == 0
+    });
+    plain && rest.iter().all(|b| b.is_ascii() && *b != b'\\')
+}
+
+/// Sets the highest bit of the first byte of `w` that is below `n`, perhaps of later ones, and of none if there is none.
+#[inline]
+fn below(w: u64, n: u64) -> u64 {
+    w.wrapping_sub(ONES * n) & !w
+}
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
@@ -268,7 +285,6 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// a time: in each mask the lowest set bit is exact.
 #[inline]
 pub(super) fn special(doc: &[u8], mut at: usize) -> usize {
-    let below = |w: u64, n: u64| w.wrapping_sub(ONES * n) & !w;
     while let Some(word) = doc.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let w = u64::from_le_bytes(*word);
         let quote = below(w ^ (ONES * u64::from(b'"')), 1);

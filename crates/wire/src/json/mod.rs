@@ -113,19 +113,6 @@ pub fn parse_alike(doc: &[u8]) -> Result<(Value<'_>, Result<(), Error>), Error> 
     Ok((Value::at(text, range), alike.verdict()))
 }
 
-/// The value of a document that was checked before.
-///
-/// # Errors
-/// It is not UTF-8, so that it cannot have been.
-pub fn checked(doc: &[u8]) -> Result<Value<'_>, Error> {
-    let text = text_of(doc)?;
-    let start = check::past_space(doc, 0);
-    Ok(Value::at(
-        text,
-        start..start + doc[start..].trim_ascii_end().len(),
-    ))
-}
-
 fn text_of(doc: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(doc).map_err(|e| Error {
         what: Fault::Encoding,

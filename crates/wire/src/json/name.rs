@@ -1,6 +1,7 @@
 //! Whether two names of members are one to somebody: Go's reader, for one, takes any case, and two characters outside ASCII.
 
 use super::Text;
+use super::check::is_plain;
 use std::borrow::Cow;
 
 /// Whether a lenient reader takes one name for the other.
@@ -11,24 +12,20 @@ pub fn alike(one: &str, other: &str) -> bool {
 /// Which of `wanted`, which are ASCII, a lenient reader takes `name` for.
 pub(super) fn position(name: &Text<'_>, wanted: &[&str]) -> Option<usize> {
     let raw = name.raw();
-    if is_plain(raw) {
-        return wanted
-            .iter()
-            .position(|w| raw.len() == w.len() && raw.eq_ignore_ascii_case(w));
+    let same = wanted
+        .iter()
+        .position(|w| raw.len() == w.len() && raw.eq_ignore_ascii_case(w));
+    if same.is_some() || is_plain(raw.as_bytes()) {
+        return same;
     }
     let text = name.to_str();
     wanted.iter().position(|w| alike(&text, w))
 }
 
-/// Whether a name is written as nearly all are: what it says is what stands there, and only letters have another case.
-fn is_plain(raw: &str) -> bool {
-    raw.is_ascii() && !raw.as_bytes().contains(&b'\\')
-}
-
 /// The one spelling of all that are alike.
 pub(super) fn folded<'j>(name: &Text<'j>, has_escapes: bool) -> Cow<'j, str> {
     let raw = name.raw();
-    if !has_escapes && raw.is_ascii() && !raw.bytes().any(|b| b.is_ascii_uppercase()) {
+    if !has_escapes && is_plain(raw.as_bytes()) && !raw.bytes().any(|b| b.is_ascii_uppercase()) {
         return Cow::Borrowed(raw);
     }
     let text = name.to_str();

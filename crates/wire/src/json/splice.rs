@@ -77,6 +77,16 @@ impl Splice {
         self.replace(at..at, member)
     }
 
+    /// Where a part of the document stands in the one with everything replaced. The part holds what is replaced in it, and is not
+    /// replaced itself.
+    pub fn moved(&self, part: Range<usize>) -> Range<usize> {
+        let place = |at: usize| {
+            let before = self.edits.iter().take_while(|(range, _)| range.end <= at);
+            before.fold(at, |to, (range, bytes)| to + bytes.len() - range.len())
+        };
+        place(part.start)..place(part.end)
+    }
+
     /// The document with everything replaced.
     pub fn apply(&self, doc: &[u8]) -> Vec<u8> {
         let grown: usize = self.edits.iter().map(|(_, bytes)| bytes.len()).sum();
@@ -167,6 +177,24 @@ mod tests {
         }
         splice.replace(2..4, "-").unwrap();
         assert_eq!(splice.apply(b"01234567"), b"y-xz67");
+    }
+
+    #[test]
+    fn parts_move() {
+        let doc = r#"{"a":[1],"b":{"c":"d"},"e":7}"#;
+        let root = parse(doc.as_bytes()).unwrap();
+        let [a, b, e] = ["a", "b", "e"].map(|name| root.get(name).unwrap());
+        let mut splice = Splice::new();
+        splice.set(&b, "c", "null").unwrap();
+        splice.set(&b, "x", "[]").unwrap();
+        let changed = splice.apply(doc.as_bytes());
+        let check = |part: Range<usize>, want: &str| {
+            assert_eq!(std::str::from_utf8(&changed[splice.moved(part)]).unwrap(), want);
+        };
+        check(a.range(), "[1]");
+        check(b.range(), r#"{"x":[],"c":null}"#);
+        check(e.range(), "7");
+        check(root.range(), r#"{"a":[1],"b":{"x":[],"c":null},"e":7}"#);
     }
 
     #[test]

@@ -2,17 +2,16 @@
 //! and handed on in it (SEP-414).
 
 use super::open::Opened;
-use bytes::Bytes;
 use trilithon_flow::model_call::name;
 use trilithon_flow::trace::baggage;
 use trilithon_flow::{Body, Exchange, Known, Request};
-use trilithon_mcp::meta;
+use trilithon_mcp::meta::{self, Texts};
 
 /// Takes note of what the message says of itself. Its own word comes before that of a header, except about the trace.
 pub fn read(opened: &Opened, req: &Request, cx: &mut Exchange) {
-    let asked = &opened.asked;
-    let own = meta::tool_call(asked).map(name);
-    let own = own.or_else(|| baggage::tool_call(meta::text(asked, meta::BAGGAGE)?.as_bytes()));
+    let said = Texts::of(&opened.asked);
+    let own = said.tool_call().map(name);
+    let own = own.or_else(|| baggage::tool_call(said.get(meta::BAGGAGE)?.as_bytes()));
     if let Some(id) = own {
         cx.record.tool_call = Some(id);
     }
@@ -21,8 +20,8 @@ pub fn read(opened: &Opened, req: &Request, cx: &mut Exchange) {
         .borrow_mut()
         .tool_call
         .clone_from(&cx.record.tool_call);
-    if let Some(parent) = meta::text(asked, meta::TRACE_PARENT) {
-        cx.record.join(parent, meta::text(asked, meta::TRACE_STATE), req);
+    if let Some(parent) = said.get(meta::TRACE_PARENT) {
+        cx.record.join(parent, said.get(meta::TRACE_STATE), req);
     }
 }
 
@@ -35,21 +34,26 @@ pub fn hand_on(opened: &Opened, req: &mut Request, cx: &mut Exchange) {
     let mut members: Vec<(&str, &str)> = vec![(meta::TRACE_PARENT, &parent)];
     members.extend(context.state.as_deref().map(|state| (meta::TRACE_STATE, state)));
     let id = cx.record.tool_call.as_deref();
-    let said = id.map(|id| baggage::naming(meta::text(&opened.asked, meta::BAGGAGE), id));
+    let known = Texts::of(&opened.asked).get(meta::BAGGAGE);
+    let said = id.map(|id| baggage::naming(known, id));
     members.extend(said.as_deref().map(|said| (meta::BAGGAGE, said)));
-    let place = opened.meta.as_ref();
-    if let Some(message) = place.and_then(|place| place.with(req.body.bytes()?, &members)) {
+    let layout = cx
+        .mcp_layout
+        .as_ref()
+        .filter(|layout| req.body.bytes().is_some_and(|body| layout.is_of(body)));
+    if let Some(message) = layout.and_then(|layout| meta::with(layout, &members)) {
         if req.headers.has(Known::ContentLength) {
             req.headers
-                .set_known(Known::ContentLength, message.len().to_string());
+                .set_known(Known::ContentLength, message.body.len().to_string());
         }
-        let message = Bytes::from(message);
-        cx.checked = cx.checked.take().map(|_| message.clone());
-        req.body = Body::from(message);
+        req.body = Body::from(message.body.clone());
+        cx.mcp_layout = Some(message);
     }
-    if let Some(id) = id {
-        let header = req.headers.get_str("Baggage");
-        let said = baggage::naming(header, id);
+    if let (Some(id), Some(said)) = (id, said) {
+        let said = match req.headers.get_str("Baggage") {
+            None if known.is_none() => said,
+            header => baggage::naming(header, id),
+        };
         req.headers.set_known(Known::Baggage, said);
     }
 }

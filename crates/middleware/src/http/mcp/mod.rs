@@ -186,7 +186,7 @@ impl Mcp {
             None => res,
         };
         match listing {
-            Some(listing) => listing.shorten(res).await,
+            Some(listing) => Box::pin(listing.shorten(res)).await,
             None => res,
         }
     }

@@ -3,9 +3,8 @@
 use super::denial::error;
 use bytes::Bytes;
 use std::rc::Rc;
-use trilithon_flow::mcp_call::Asked;
+use trilithon_flow::mcp_call::{Asked, Layout};
 use trilithon_flow::{Body, Exchange, FaultKind, Known, McpCall, Method, Request, Response, SharedMcpCall};
-use trilithon_mcp::meta::Place;
 use trilithon_mcp::{Era, Invalid, Message, error as code, header};
 use trilithon_wire::Headers;
 
@@ -14,8 +13,6 @@ pub struct Opened {
     pub asked: Rc<Asked>,
     /// The record of it; where it was read before, the same, with what guards in front saw.
     pub call: SharedMcpCall,
-    /// Where its `_meta` stands, or can be put.
-    pub meta: Option<Place>,
 }
 
 /// Reads the message that a request carries, and tells the exchange of it; `None` for a request without one. Its bytes stay as they
@@ -48,12 +45,12 @@ pub async fn open(
     }
     let body = whole(req, limit).await?;
     match read(&body, &req.headers, strict) {
-        Ok((asked, read, meta)) => {
+        Ok((asked, read, layout)) => {
             let (asked, call) = (Rc::new(asked), shared(cx));
             cx.mcp = Some(asked.clone());
-            cx.checked = Some(body);
+            cx.mcp_layout = Some(layout);
             note(&mut call.borrow_mut(), read);
-            Ok(Some(Opened { asked, call, meta }))
+            Ok(Some(Opened { asked, call }))
         }
         Err(invalid) if strict => {
             tracing::debug!(%invalid, "no message of the Model Context Protocol");
@@ -115,7 +112,7 @@ fn note(call: &mut McpCall, read: McpCall) {
     call.answering.modern = read.answering.modern;
 }
 
-fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<(Asked, McpCall, Option<Place>), Invalid> {
+fn read(body: &Bytes, headers: &Headers, strict: bool) -> Result<(Asked, McpCall, Layout), Invalid> {
     let message = Message::read(body)?;
     let id = message.id.as_ref().map(|id| id.raw());
     if strict && let Err(header::Mismatch(name)) = header::verify(headers, &message) {
@@ -130,7 +127,7 @@ fn read(body: &[u8], headers: &Headers, strict: bool) -> Result<(Asked, McpCall,
     let mut call = message.call();
     call.answering.id = id.map(Into::into);
     call.answering.modern = era == Era::Modern;
-    Ok((message.asked()?, call, Place::of(&message)))
+    Ok((message.asked()?, call, message.layout(body.clone())))
 }
 
 fn refused(status: u16, message: &str) -> Response {
