@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trilithon_flow::Headers;
 use trilithon_flow::trace::{Propagators, baggage};
 use trilithon_mcp::openapi::{Answer, Api, Document, Options, Tool, result};
-use trilithon_mcp::{Cursor, Era, EventId, Leg, List, Seal, Session, meta, tag};
+use trilithon_mcp::{Cursor, Era, EventId, Leg, List, Message, Seal, Session, meta, tag};
 use trilithon_policy::undo::{Names, Root, Template};
 use trilithon_wire::json;
 
@@ -83,16 +83,22 @@ pub fn trace(text: &str) {
         let named = baggage::naming(Some(said), "call 1");
         assert_eq!(baggage::tool_call(named.as_bytes()).as_deref(), Some("call 1"), "{named}");
     }
-    let Some(with) = meta::with(message.as_bytes(), &[(meta::TRACE_PARENT, parent)]) else {
+    let Ok(read) = Message::read(message.as_bytes()) else {
         return;
     };
+    let Some(with) = meta::with(&read.layout(message.as_bytes().to_vec().into()), &[(meta::TRACE_PARENT, parent)]) else {
+        return;
+    };
+    let again = Message::read(&with.body).expect("it is a message still");
+    assert_eq!(again.layout(with.body.clone()), with, "its parts are where they are said to be");
     let (Ok(mut before), Ok(mut after)) = (
         serde_json::from_str::<Value>(message),
-        serde_json::from_slice::<Value>(&with),
+        serde_json::from_slice::<Value>(&with.body),
     ) else {
         return;
     };
-    assert_eq!(after["params"]["_meta"][meta::TRACE_PARENT], parent);
+    let mut members = after["params"]["_meta"].as_object().into_iter().flatten();
+    assert!(members.any(|(name, value)| json::alike(name, meta::TRACE_PARENT) && value == parent));
     for message in [&mut before, &mut after] {
         message["params"]["_meta"] = json!({});
     }
