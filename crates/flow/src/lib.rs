@@ -20,6 +20,7 @@ pub mod mcp_call;
 pub mod method;
 pub mod metrics;
 pub mod model_call;
+pub mod niceness;
 mod prefixed;
 pub mod record;
 pub mod request;

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use trilithon_flow::Observer;
 use trilithon_flow::metrics::Value;
+use trilithon_flow::niceness::yield_to_workers;
 use trilithon_manage::access_log::Sink;
 use trilithon_manage::log::Listener;
 use trilithon_model::install::{MetricsOtlp, OtlpLog, Tracing};
@@ -57,6 +58,7 @@ impl Exports {
             .enable_all()
             .build()?;
         std::thread::Builder::new().name("otlp".into()).spawn(move || {
+            yield_to_workers();
             tokio::task::LocalSet::new().block_on(&runtime, run(received, stopped));
             // Whoever waits may have given up.
             let _ = tell.send(());

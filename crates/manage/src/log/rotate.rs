@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+use trilithon_flow::niceness::yield_to_workers;
 use trilithon_model::install;
 
 /// Size of a file where `maxSize` is 0.
@@ -78,7 +79,10 @@ impl Rotating {
         // Compressing takes a while; whoever logs does not wait for it.
         std::thread::Builder::new()
             .name("log-rotation".into())
-            .spawn(move || former.tidy(&old))?;
+            .spawn(move || {
+                yield_to_workers();
+                former.tidy(&old);
+            })?;
         Ok(())
     }
 }

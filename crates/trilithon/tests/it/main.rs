@@ -49,6 +49,7 @@ mod streaming;
 mod streams;
 mod tap;
 mod tbac;
+mod threads;
 mod threats;
 mod tls;
 mod tokens;
