@@ -1,9 +1,13 @@
 //! What is known of one message to a server of tools (Model Context Protocol), and what the record says of it.
 
-use crate::model_call::{Coverage, MAX_TOLD, told_coverage};
+mod told;
+
+pub use told::Told;
+
+use crate::model_call::{Coverage, MAX_TOLD};
 use crate::record::Name;
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -176,106 +180,12 @@ impl McpCall {
             self.noticed.push(Noticed { name, what });
         }
     }
-
-    /// What a log tells of it; what is not known is left out. Parameters are not told.
-    pub fn told(&self) -> Value {
-        let mut all = Map::new();
-        let mut tell = |name: &str, text: Option<&str>| {
-            if let Some(text) = text.filter(|t| !t.is_empty()) {
-                all.insert(name.to_owned(), text.into());
-            }
-        };
-        tell("method", Some(&self.method));
-        match &self.subject {
-            Subject::None => {}
-            Subject::Tool(name) => tell("tool", Some(name)),
-            Subject::Prompt(name) => tell("prompt", Some(name)),
-            Subject::Resource(uri) => tell("resource", Some(uri)),
-        }
-        tell("id", self.id.as_deref());
-        tell("protocolVersion", self.version.as_deref());
-        tell("server", self.server.as_deref());
-        tell("parkedCall", self.parked.as_deref());
-        tell("toolCallId", self.tool_call.as_deref());
-        tell("error", self.error.as_deref());
-        tell("deniedBy", self.denied_by.as_deref());
-        let counts = [
-            ("asked", self.asked),
-            ("hidden", self.hidden),
-            ("wouldHide", self.would_hide),
-        ];
-        for (name, count) in counts {
-            if count > 0 {
-                all.insert(name.to_owned(), json!(count));
-            }
-        }
-        if !self.noticed.is_empty() {
-            let noticed = self.noticed.iter();
-            let noticed = noticed.map(|one| json!({"name": &*one.name, "what": one.what}));
-            all.insert("noticed".to_owned(), noticed.collect());
-        }
-        if !self.coverage.is_empty() {
-            let coverage = self.coverage.iter().take(MAX_TOLD).map(told_coverage);
-            all.insert("coverage".to_owned(), coverage.collect());
-        }
-        if !self.batch.is_empty() {
-            let batch = self.batch.iter().take(MAX_TOLD).map(McpCall::told);
-            all.insert("batch".to_owned(), batch.collect());
-        }
-        Value::Object(all)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Mode;
-    use crate::model_call::{Phase, Verdict};
-    use std::time::Duration;
-
-    #[test]
-    fn told() {
-        let call = McpCall {
-            method: "tools/call".into(),
-            subject: Subject::Tool("transfer".into()),
-            id: Some("7".into()),
-            server: Some("bank".into()),
-            error: Some("-32603".into()),
-            hidden: 2,
-            ..McpCall::default()
-        };
-        let want = r#"{"method":"tools/call","tool":"transfer","id":"7","server":"bank","error":"-32603","hidden":2}"#;
-        assert_eq!(call.told().to_string(), want);
-        assert_eq!(McpCall::default().told().to_string(), "{}");
-        let several = McpCall {
-            batch: vec![call],
-            ..McpCall::default()
-        };
-        assert_eq!(several.told().to_string(), format!(r#"{{"batch":[{want}]}}"#));
-    }
-
-    #[test]
-    fn what_guards_saw_of_many_messages_is_one_entry() {
-        let saw = |verdict, judged| Coverage {
-            guard: "g@file".into(),
-            engine: "regex",
-            phase: Phase::Response,
-            channel: None,
-            verdict,
-            judged,
-            unjudged: 0,
-            reason: verdict.as_str().into(),
-            duration: Duration::from_millis(1),
-            mode: Mode::Enforce,
-        };
-        let mut call = McpCall::default();
-        for (verdict, judged) in [(Verdict::Pass, 3), (Verdict::Mask, 4), (Verdict::NotRun, 0)] {
-            call.cover(saw(verdict, judged));
-        }
-        call.notice("pay".into(), "changed");
-        let want = r#"{"noticed":[{"name":"pay","what":"changed"}],"coverage":[{"guard":"g@file","engine":"regex","phase":"response","verdict":"mask","mode":"enforce","judged":7,"reason":"mask","milliseconds":3.0}]}"#;
-        assert_eq!(call.told().to_string(), want);
-    }
+    use serde_json::json;
 
     #[test]
     fn the_tool_of_a_message() {

@@ -9,7 +9,7 @@ mod told;
 
 pub use body_limit::BodyLimit;
 pub use content::{Content, Piece, Talk};
-pub(crate) use told::{MAX_TOLD, coverage as told_coverage};
+pub(crate) use told::{CoverageTold, MAX_TOLD};
 
 use crate::limits::{MODEL_KEEP_ALIVE_SECONDS, MODEL_STREAM_IDLE_SECONDS};
 use crate::record::Name;

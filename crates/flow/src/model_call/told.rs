@@ -1,7 +1,9 @@
 //! A call as JSON: the one form that access log and audit log have.
 
-use super::{Coverage, Format, LegOutcome, ModelCall, Usage};
+use super::{Channel, Coverage, Format, LegOutcome, ModelCall, Usage};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Entries of a list that are told.
@@ -94,27 +96,45 @@ fn leg(leg: &super::Leg) -> Value {
     told
 }
 
-/// What a log tells of what a guard saw.
-pub fn coverage(of: &Coverage) -> Value {
-    let mut told = json!({
-        "guard": &*of.guard,
-        "engine": of.engine,
-        "phase": of.phase.as_str(),
-        "verdict": of.verdict.as_str(),
-        "mode": of.mode.as_str(),
-        "judged": of.judged,
-    });
-    if let Some(channel) = of.channel {
-        told["channel"] = channel.as_str().into();
+/// What a log tells of what a guard saw, members in this order.
+#[derive(Serialize)]
+pub struct CoverageTold<'a> {
+    guard: &'a str,
+    engine: &'static str,
+    phase: &'static str,
+    verdict: &'static str,
+    mode: &'static str,
+    judged: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unjudged: Option<u64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: Cow<'a, str>,
+    milliseconds: f64,
+}
+
+impl<'a> CoverageTold<'a> {
+    /// The reason goes through `text`, which may take out what the log must not hold.
+    pub fn of(of: &'a Coverage, text: &dyn Fn(&'a str) -> Cow<'a, str>) -> CoverageTold<'a> {
+        CoverageTold {
+            guard: &of.guard,
+            engine: of.engine,
+            phase: of.phase.as_str(),
+            verdict: of.verdict.as_str(),
+            mode: of.mode.as_str(),
+            judged: of.judged,
+            channel: of.channel.map(Channel::as_str),
+            unjudged: Some(of.unjudged).filter(|n| *n > 0),
+            reason: text(&of.reason),
+            milliseconds: milliseconds(of.duration),
+        }
     }
-    if of.unjudged > 0 {
-        told["unjudged"] = of.unjudged.into();
-    }
-    if !of.reason.is_empty() {
-        told["reason"] = of.reason.as_ref().into();
-    }
-    told["milliseconds"] = milliseconds(of.duration).into();
-    told
+}
+
+/// The same as a value.
+fn coverage(of: &Coverage) -> Value {
+    serde_json::to_value(CoverageTold::of(of, &Cow::Borrowed)).expect("plain data is JSON")
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -1,22 +1,20 @@
 //! What an entry says, and its one form: JSON in one line, members in the order below, absent ones left out.
 
+mod form;
+mod request;
+
+pub use request::Request;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use trilithon_flow::record::Name;
-use trilithon_flow::trace::{SpanId, TraceId};
-use trilithon_flow::{Decision, Identity, Record, Undo};
+use std::borrow::Cow;
+use std::time::SystemTime;
+use trilithon_flow::{Decision, Undo};
 
 use super::log::MAX_ENTRY;
-use super::redact::{Redactor, cut};
-
-/// Header values of one request that are recorded.
-const MAX_HEADERS: usize = 32;
-/// Decisions of one request that are recorded.
-const MAX_DECISIONS: usize = 64;
+use super::redact::Redactor;
+use form::{Actor, Decided, Outcome, RequestEntry, Sizes, TraceIds, What};
 
 /// Something to be recorded.
 pub enum Event {
@@ -56,195 +54,6 @@ impl Other {
     }
 }
 
-/// What an exchange leaves for the audit log: taken on the worker, formatted elsewhere.
-pub struct Request {
-    started: Option<SystemTime>,
-    duration: Duration,
-    address: Option<IpAddr>,
-    identity: Option<Arc<Identity>>,
-    user: Option<String>,
-    entry_point: Option<Name>,
-    method: String,
-    scheme: &'static str,
-    host: String,
-    target: String,
-    router: Option<Name>,
-    service: Option<Name>,
-    headers: Vec<(String, String)>,
-    status: u16,
-    fault: Option<String>,
-    decisions: Vec<Decision>,
-    /// What was asked of a language model.
-    model: Option<Value>,
-    /// What was asked of a server of tools.
-    mcp: Option<Value>,
-    /// How it can be undone, and the entry that it undoes.
-    undo: Option<Undo>,
-    undoes: Option<Name>,
-    /// The tool call of a model that it was made for.
-    tool_call: Option<Name>,
-    request_bytes: u64,
-    response_bytes: u64,
-    trace: Option<(TraceId, SpanId)>,
-    configuration: u64,
-}
-
-impl Request {
-    /// Takes what is wanted of a record, each text cut to what an entry can hold. `headers` are the names of those recorded.
-    pub fn of(record: &Record, headers: &[String], configuration: u64) -> Request {
-        Request {
-            started: record.started_at,
-            duration: record.duration,
-            address: record.peer.map(|p| p.ip().to_canonical()),
-            identity: record.identity.clone(),
-            user: record.user.clone().filter(|u| !u.is_empty()),
-            entry_point: record.entry_point.clone(),
-            method: cut(&record.method).to_owned(),
-            scheme: record.scheme,
-            host: cut(&record.host).to_owned(),
-            target: cut(&record.target).to_owned(),
-            router: record.router.clone(),
-            service: record.service.clone(),
-            headers: recorded(record, headers),
-            status: record.status,
-            fault: record.fault.as_ref().map(|f| format!("{:?}", f.kind)),
-            decisions: record.decisions.iter().take(MAX_DECISIONS).cloned().collect(),
-            model: record.model_call.as_ref().map(|call| call.told()),
-            mcp: record.mcp_call.as_ref().map(|call| call.told()),
-            undo: record.undo.as_deref().cloned(),
-            undoes: record.undoes.clone(),
-            tool_call: record.tool_call.clone(),
-            request_bytes: record.request_bytes,
-            response_bytes: record.response_bytes,
-            trace: record.trace.as_ref().map(|t| (t.id, t.span)),
-            configuration,
-        }
-    }
-}
-
-fn recorded(record: &Record, names: &[String]) -> Vec<(String, String)> {
-    let Some(list) = record.request_headers.as_ref().filter(|_| !names.is_empty()) else {
-        return Vec::new();
-    };
-    let values = names.iter().flat_map(|name| {
-        list.get_all(name.as_bytes())
-            .map(move |value| (name.clone(), cut(&String::from_utf8_lossy(value)).to_owned()))
-    });
-    values.take(MAX_HEADERS).collect()
-}
-
-/// The form of a request.
-#[derive(Serialize)]
-struct RequestEntry<'a> {
-    #[serde(serialize_with = "time")]
-    time: SystemTime,
-    kind: &'static str,
-    actor: Actor<'a>,
-    request: What<'a>,
-    outcome: Outcome<'a>,
-    /// What was asked of a language model, and what guards saw of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<&'a Value>,
-    /// What was asked of a server of tools, and how it went.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mcp: Option<Value>,
-    /// How it can be undone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    undo: Option<Value>,
-    /// The id of the entry that it undoes, or was to undo.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    undoes: Option<&'a str>,
-    /// The tool call that the exchange was made for, by the id that a model gave it.
-    #[serde(rename = "toolCallId", skip_serializing_if = "Option::is_none")]
-    tool_call: Option<String>,
-    sizes: Sizes,
-    milliseconds: f64,
-    /// Where the exchange stands in a trace, sampled or not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace: Option<TraceIds>,
-    /// The version of the configuration that was in force.
-    #[serde(skip_serializing_if = "is_zero")]
-    configuration: u64,
-    /// The entry was too long: headers, claims and decisions are left out.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    cut: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Actor<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<IpAddr>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    credential: &'a str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    subject: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    issuer: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    application: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    credential_id: String,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    claims: Map<String, Value>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct What<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entry_point: Option<&'a str>,
-    method: &'a str,
-    scheme: &'a str,
-    host: String,
-    path: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    query: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    router: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    headers: Vec<(&'a str, String)>,
-}
-
-#[derive(Serialize)]
-struct Outcome<'a> {
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    decisions: Vec<Decided<'a>>,
-}
-
-#[derive(Serialize)]
-struct Decided<'a> {
-    policy: &'a str,
-    rule: String,
-    allowed: bool,
-    mode: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    facts: Vec<(&'a str, String)>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TraceIds {
-    trace_id: String,
-    span_id: String,
-}
-
-#[derive(Serialize)]
-struct Sizes {
-    request: u64,
-    response: u64,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
-}
-
 fn time<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{:.6}", stamp(*time)))
 }
@@ -267,14 +76,14 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// The entry of an event, never longer than a log takes.
-    pub fn entry(&self, event: &Event) -> Vec<u8> {
-        let bytes = match event {
-            Event::Request(request) => line(&self.request(request)),
-            Event::Other(other) => line(other),
-        };
-        if bytes.len() <= MAX_ENTRY {
-            return bytes;
+    /// Makes `line` the entry of an event, never longer than a log takes.
+    pub fn write(&self, event: &Event, line: &mut Vec<u8>) {
+        match event {
+            Event::Request(request) => put(line, &self.request(request)),
+            Event::Other(other) => put(line, other),
+        }
+        if line.len() <= MAX_ENTRY {
+            return;
         }
         match event {
             Event::Request(request) => {
@@ -285,22 +94,25 @@ impl Writer {
                 short.model = None;
                 short.mcp = None;
                 short.cut = true;
-                line(&short)
+                put(line, &short);
             }
-            Event::Other(other) => line(&Other {
-                time: other.time,
-                kind: other.kind,
-                actor: Map::new(),
-                what: Map::from_iter([("cut".to_owned(), true.into())]),
-            }),
+            Event::Other(other) => {
+                let short = Other {
+                    time: other.time,
+                    kind: other.kind,
+                    actor: Map::new(),
+                    what: Map::from_iter([("cut".to_owned(), true.into())]),
+                };
+                put(line, &short);
+            }
         }
     }
 
     fn request<'a>(&self, request: &'a Request) -> RequestEntry<'a> {
-        let text = |text: &str| self.redactor.text(text).into_owned();
+        let text = |text: &'a str| self.redactor.text(text);
         let (path, query) = match request.target.split_once('?') {
-            Some((path, query)) => (path, self.redactor.query(query)),
-            None => (request.target.as_str(), String::new()),
+            Some((path, query)) => (path, Cow::Owned(self.redactor.query(query))),
+            None => (request.target.as_str(), Cow::Borrowed("")),
         };
         RequestEntry {
             time: request.started.unwrap_or(SystemTime::UNIX_EPOCH),
@@ -323,11 +135,11 @@ impl Writer {
             },
             outcome: Outcome {
                 status: request.status,
-                fault: request.fault.as_deref(),
+                fault: request.fault,
                 decisions: request.decisions.iter().map(|d| self.decided(d)).collect(),
             },
-            model: request.model.as_ref(),
-            mcp: request.mcp.as_ref().map(|told| self.redacted(told)),
+            model: request.model.as_ref().map(|told| self.redacted(told)),
+            mcp: request.mcp.as_ref().map(|call| call.told(&text)),
             undo: request.undo.as_ref().map(|undo| self.undo(undo)),
             undoes: request.undoes.as_deref(),
             tool_call: request.tool_call.as_deref().map(text),
@@ -335,10 +147,9 @@ impl Writer {
                 request: request.request_bytes,
                 response: request.response_bytes,
             },
-            trace: request.trace.map(|(trace, span)| TraceIds {
-                trace_id: trace.to_string(),
-                span_id: span.to_string(),
-            }),
+            trace: request
+                .trace
+                .map(|(trace_id, span_id)| TraceIds { trace_id, span_id }),
             milliseconds: (request.duration.as_secs_f64() * 1e6).round() / 1e3,
             configuration: request.configuration,
             cut: false,
@@ -347,12 +158,19 @@ impl Writer {
 
     /// The same with what must not be read taken out of its texts.
     fn redacted(&self, told: &Value) -> Value {
-        let text = |value: &Value| match value {
-            Value::String(text) => Value::String(self.redactor.text(text).into_owned()),
-            other => other.clone(),
-        };
-        let members = told.as_object().into_iter().flatten();
-        Value::Object(members.map(|(name, value)| (name.clone(), text(value))).collect())
+        match told {
+            Value::String(text) => self.redactor.text(text).into(),
+            Value::Array(items) => items.iter().map(|item| self.redacted(item)).collect(),
+            Value::Object(members) => {
+                let members = members.iter();
+                Value::Object(
+                    members
+                        .map(|(name, value)| (name.clone(), self.redacted(value)))
+                        .collect(),
+                )
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => told.clone(),
+        }
     }
 
     /// The compensating call, whole or not at all: one with a value taken out would do something else.
@@ -371,14 +189,14 @@ impl Writer {
     }
 
     fn actor<'a>(&self, request: &'a Request) -> Actor<'a> {
-        let text = |text: &str| self.redactor.text(text).into_owned();
+        let text = |text: &'a str| self.redactor.text(text);
         let mut actor = Actor {
             address: request.address,
             credential: "",
             subject: request.user.as_deref().map(text).unwrap_or_default(),
-            issuer: String::new(),
-            application: String::new(),
-            credential_id: String::new(),
+            issuer: Cow::default(),
+            application: Cow::default(),
+            credential_id: Cow::default(),
             claims: Map::new(),
         };
         if let Some(identity) = &request.identity {
@@ -405,7 +223,7 @@ impl Writer {
     }
 
     fn decided<'a>(&self, decision: &'a Decision) -> Decided<'a> {
-        let text = |text: &str| self.redactor.text(text).into_owned();
+        let text = |text: &'a str| self.redactor.text(text);
         Decided {
             policy: &decision.policy,
             rule: text(&decision.rule),
@@ -416,15 +234,20 @@ impl Writer {
     }
 }
 
-fn line(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("plain data is JSON")
+fn put(line: &mut Vec<u8>, value: &impl Serialize) {
+    line.clear();
+    // One that was too long leaves no more behind than the longest that is taken.
+    line.shrink_to(MAX_ENTRY);
+    serde_json::to_writer(line, value).expect("plain data is JSON, and memory takes it");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+    use trilithon_flow::mcp_call::Subject;
     use trilithon_flow::trace::{Capture, Propagators, Tracer};
-    use trilithon_flow::{Credential, Headers, Mode};
+    use trilithon_flow::{Credential, Format, Headers, Identity, McpCall, Mode, ModelCall, Record};
     use trilithon_model::install::Audit;
 
     fn writer() -> Writer {
@@ -432,6 +255,18 @@ mod tests {
             redactor: Redactor::new(&Audit::default()).expect("expressions"),
             claims: vec!["email".into(), "roles".into()],
         }
+    }
+
+    fn entry(record: &Record, configuration: u64) -> String {
+        let event = Event::Request(Box::new(Request::of(record, &[], configuration)));
+        line(&event)
+    }
+
+    fn line(event: &Event) -> String {
+        // What was there before does not matter.
+        let mut line = b"before".to_vec();
+        writer().write(event, &mut line);
+        String::from_utf8(line).expect("text")
     }
 
     fn record() -> Record {
@@ -477,8 +312,7 @@ mod tests {
                 undoes: Some("1/7".into()),
                 ..record()
             };
-            let event = Event::Request(Box::new(Request::of(&record, &[], 3)));
-            let entry: Value = serde_json::from_slice(&writer().entry(&event)).expect("JSON");
+            let entry: Value = serde_json::from_str(&entry(&record, 3)).expect("JSON");
             assert_eq!(entry["undoes"], "1/7");
             entry["undo"].clone()
         };
@@ -497,8 +331,6 @@ mod tests {
 
     #[test]
     fn a_request_has_one_form() {
-        let event = Event::Request(Box::new(Request::of(&record(), &[], 3)));
-        let text = String::from_utf8(writer().entry(&event)).expect("text");
         let want = concat!(
             r#"{"time":"1970-01-01T00:00:01.500000Z","kind":"request","#,
             r#""actor":{"address":"10.0.0.1","credential":"jwt","subject":"ann","#,
@@ -509,7 +341,7 @@ mod tests {
             r#""allowed":false,"mode":"enforce"}]},"#,
             r#""sizes":{"request":0,"response":9},"milliseconds":1.234,"configuration":3}"#
         );
-        assert_eq!(text, want);
+        assert_eq!(entry(&record(), 3), want);
     }
 
     #[test]
@@ -519,8 +351,7 @@ mod tests {
         let trace = tracer.begin(&Headers::new());
         let want = (trace.id.to_string(), trace.span.to_string());
         record.trace = Some(Box::new(trace));
-        let event = Event::Request(Box::new(Request::of(&record, &[], 0)));
-        let entry: Value = serde_json::from_slice(&writer().entry(&event)).expect("JSON");
+        let entry: Value = serde_json::from_str(&entry(&record, 0)).expect("JSON");
         assert_eq!(entry["trace"], json!({"traceId": want.0, "spanId": want.1}));
         assert_eq!(want.0.len(), 32);
     }
@@ -529,9 +360,8 @@ mod tests {
     fn other_events_keep_their_order() {
         let mut other = Other::now("process", json!({}), json!({"event": "started", "version": "1"}));
         other.time = SystemTime::UNIX_EPOCH;
-        let text = String::from_utf8(writer().entry(&Event::Other(other))).expect("text");
         let want = r#"{"time":"1970-01-01T00:00:00.000000Z","kind":"process","what":{"event":"started","version":"1"}}"#;
-        assert_eq!(text, want);
+        assert_eq!(line(&Event::Other(other)), want);
     }
 
     #[test]
@@ -544,9 +374,38 @@ mod tests {
         for decision in &mut record.decisions {
             decision.rule = long.clone().into();
         }
-        let event = Event::Request(Box::new(Request::of(&record, &[], 0)));
-        let entry = writer().entry(&event);
+        let entry = entry(&record, 0);
         assert!(entry.len() <= MAX_ENTRY, "{}", entry.len());
-        assert!(String::from_utf8_lossy(&entry).ends_with(r#""cut":true}"#));
+        assert!(entry.ends_with(r#""cut":true}"#), "{entry}");
+    }
+
+    /// `redact` is for anything recorded: what a client names a tool, a model or a message as well, wherever that stands.
+    #[test]
+    fn keys_are_taken_out_of_what_calls_say() {
+        const KEY: &str = "sk-live-0123456789abcdefghij";
+        let message = McpCall {
+            method: "tools/call".into(),
+            subject: Subject::Tool(KEY.into()),
+            ..McpCall::default()
+        };
+        let mut model = ModelCall::new(Format::Ccr);
+        model.asked = Some(KEY.into());
+        model.tool_calls = vec![KEY.into()];
+        let entry = entry(
+            &Record {
+                mcp_call: Some(Box::new(McpCall {
+                    batch: vec![message],
+                    ..McpCall::default()
+                })),
+                model_call: Some(Box::new(model)),
+                ..record()
+            },
+            0,
+        );
+        assert!(!entry.contains(KEY), "{entry}");
+        let entry: Value = serde_json::from_str(&entry).expect("JSON");
+        assert_eq!(entry["mcp"]["batch"][0]["tool"], "xxxx");
+        assert_eq!(entry["model"]["modelAsked"], "xxxx");
+        assert_eq!(entry["model"]["toolCallIds"], json!(["xxxx"]));
     }
 }

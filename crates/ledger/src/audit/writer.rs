@@ -62,6 +62,8 @@ pub struct Current {
     waiting: Option<Instant>,
     /// Entries that are not in a file yet.
     unflushed: u64,
+    /// The entry that is written, in memory that is used again.
+    line: Vec<u8>,
 }
 
 impl Thread {
@@ -105,6 +107,7 @@ impl Thread {
             begun: begun.map_or_else(SystemTime::now, SystemTime::from),
             waiting: None,
             unflushed: 0,
+            line: Vec::new(),
         };
         if recovered != Recovered::default() {
             tracing::warn!(
@@ -128,6 +131,7 @@ impl Thread {
             begun: SystemTime::now(),
             waiting: None,
             unflushed: 0,
+            line: Vec::new(),
         };
         let mut what = json!({"event": "opened", "origin": self.name(number)});
         if !previous.is_null() {
@@ -155,7 +159,8 @@ impl Thread {
 
     fn write(&self, current: &mut Current, event: &Event) -> io::Result<()> {
         current.unflushed += 1;
-        current.log.append(&self.entries.entry(event))?;
+        self.entries.write(event, &mut current.line);
+        current.log.append(&current.line)?;
         current.waiting.get_or_insert_with(Instant::now);
         Ok(())
     }

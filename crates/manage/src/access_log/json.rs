@@ -6,6 +6,7 @@ use super::decisions;
 use super::fields::{Field, Mode};
 use super::text::{ip, json, json_inner, number};
 use crate::origin;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 use trilithon_flow::Headers;
@@ -132,7 +133,8 @@ impl Object<'_> {
         if let Some(call) = &self.line.record.mcp_call
             && self.key(Field::McpCall)
         {
-            self.out.extend_from_slice(call.told().to_string().as_bytes());
+            let told = call.told(&Cow::Borrowed);
+            serde_json::to_writer(&mut *self.out, &told).expect("plain data is JSON, and memory takes it");
             self.out.push(b',');
         }
     }

@@ -61,7 +61,8 @@ fn each_message_is_decided_on_by_itself() {
         assert_eq!((bench.asked(), bench.last().body), (3, call(3, "write")));
         let decided: Vec<bool> = outcome.record.decisions.iter().map(|d| d.allowed).collect();
         assert_eq!(decided, [true, false, true, true]);
-        let told = outcome.record.mcp_call.expect("told").told();
+        let call = outcome.record.mcp_call.expect("told");
+        let told = json!(call.told(&std::borrow::Cow::Borrowed));
         let want = json!({"batch": [
             {"method": "tools/call", "tool": "read", "id": "1"},
             {"method": "tools/call", "tool": "drop", "id": "2", "deniedBy": "m@file"},
