@@ -1,34 +1,24 @@
 //! Attributes: named values of OTLP's common messages.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 
 /// Bytes of one text that are sent; the rest is cut off.
 const MAX_TEXT: usize = 8 * 1024;
 
-/// Text as a value.
-pub fn text(text: &str) -> AnyValue {
-    let mut end = text.len().min(MAX_TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    any(Value::StringValue(text[..end].to_owned()))
+/// As much of a text as is sent.
+pub fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT)]
 }
 
-/// JSON as a text: cut off it would be none, so whoever makes it bounds it.
-pub fn document(value: &serde_json::Value) -> AnyValue {
-    any(Value::StringValue(value.to_string()))
+/// Text as a value.
+pub fn text(text: &str) -> AnyValue {
+    any(Value::StringValue(cut(text).to_owned()))
 }
 
 /// A number as a value.
 pub fn int(n: i64) -> AnyValue {
     any(Value::IntValue(n))
-}
-
-/// A list of texts as a value.
-pub fn texts(all: &[String]) -> AnyValue {
-    let values = all.iter().map(|t| text(t)).collect();
-    any(Value::ArrayValue(ArrayValue { values }))
 }
 
 /// A value of JSON; null is none.

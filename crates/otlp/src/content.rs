@@ -1,16 +1,13 @@
 //! What was said in a call of a language model, by OpenTelemetry's GenAI conventions: opt-in, and bounded where it is taken.
 
-use crate::attribute::{document, named};
-use opentelemetry_proto::tonic::common::v1::KeyValue;
+use crate::span::Span;
 use serde_json::{Value, json};
 use trilithon_flow::model_call::Piece;
 use trilithon_flow::{Channel, ModelCall};
 
-/// The attributes that hold what was said; none unless somebody asked for them.
-pub fn told(call: &ModelCall) -> Vec<KeyValue> {
-    let Some(content) = &call.content else {
-        return Vec::new();
-    };
+/// Tells what was said; nothing unless somebody asked for it.
+pub fn tell(call: &ModelCall, span: &mut Span<'_>) {
+    let Some(content) = &call.content else { return };
     let asked = content.shown(&content.asked);
     let (system, others): (Vec<&Piece>, Vec<&Piece>) = asked
         .iter()
@@ -28,12 +25,12 @@ pub fn told(call: &ModelCall) -> Vec<KeyValue> {
         ("gen_ai.input.messages", input),
         ("gen_ai.output.messages", output),
     ];
-    let given = all
-        .into_iter()
-        .filter(|(_, list): &(_, Vec<Value>)| !list.is_empty());
-    given
-        .map(|(name, list)| named(name, document(&Value::Array(list))))
-        .collect()
+    for (name, list) in all {
+        if !list.is_empty() {
+            // JSON that is cut off is none.
+            span.whole_text(name, &Value::Array(list).to_string());
+        }
+    }
 }
 
 /// One message for each choice.
@@ -72,6 +69,7 @@ fn part(piece: &Piece) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::testing::{keys, told};
     use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
     use trilithon_flow::Format;
     use trilithon_flow::model_call::Content;
@@ -85,7 +83,8 @@ mod tests {
 
     #[test]
     fn what_was_said_is_told_if_asked_for() {
-        assert!(told(&ModelCall::new(Format::Ccr)).is_empty());
+        let silent = ModelCall::new(Format::Ccr);
+        assert!(keys(&told(|span| tell(&silent, span))).is_empty());
         let mut content = Content::default();
         for (index, (channel, text)) in [
             (Channel::System, "be kind"),
@@ -105,7 +104,12 @@ mod tests {
             finish_reasons: vec!["stop".into()],
             ..ModelCall::new(Format::Ccr)
         };
-        let got: Vec<(String, Value)> = told(&call).into_iter().map(|a| (a.key, json(a.value))).collect();
+        let span = told(|span| tell(&call, span));
+        let got: Vec<(String, Value)> = span
+            .attributes
+            .into_iter()
+            .map(|a| (a.key, json(a.value)))
+            .collect();
         let text = |text: &str| json!({"type": "text", "content": text});
         let thought = json!({"type": "reasoning", "content": "hm"});
         let want = [

@@ -13,10 +13,13 @@ mod log;
 mod mcp_call;
 mod metrics;
 mod model_call;
+mod protobuf;
 mod queue;
 mod resource;
 mod signal;
+mod span;
 mod traces;
+mod words;
 
 pub use exports::Exports;
 pub use traces::tracer;

@@ -1,57 +1,57 @@
 //! The span of a message to a server of tools, by OpenTelemetry's conventions for the Model Context Protocol.
 
-use crate::attribute::{named, text};
 use crate::model_call::verdicts;
-use crate::traces::{Told, failed};
+use crate::span::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use trilithon_flow::McpCall;
 use trilithon_flow::mcp_call::Subject;
 
-/// Name, kind, attributes and status; a message of which nothing came into the record has its name alone.
-pub fn told(call: Option<&McpCall>) -> Told<'static> {
+/// Tells of a message; of one of which nothing came into the record, its name alone.
+pub fn tell(call: Option<&McpCall>, span: &mut Span<'_>) {
     let Some(call) = call else {
-        return ("mcp".into(), SpanKind::Client, Vec::new(), None);
+        return span.named("mcp", SpanKind::Client);
     };
-    let mut all = Vec::new();
-    let mut say = |key: &str, value: Option<&str>| {
-        all.extend(value.map(|value| named(key, text(value))));
-    };
-    let some = |name: &str| !name.is_empty();
-    say("mcp.method.name", Some(&*call.method).filter(|m| some(m)));
+    span.named(&name(call), SpanKind::Client);
+    let method = Some(&*call.method).filter(|method| !method.is_empty());
+    span.some_text("mcp.method.name", method);
     match &call.subject {
         Subject::None => {}
         Subject::Tool(name) => {
-            say("gen_ai.operation.name", Some("execute_tool"));
-            say("gen_ai.tool.name", Some(name));
+            span.text("gen_ai.operation.name", "execute_tool");
+            span.text("gen_ai.tool.name", name);
         }
-        Subject::Prompt(name) => say("gen_ai.prompt.name", Some(name)),
-        Subject::Resource(uri) => say("mcp.resource.uri", Some(uri)),
+        Subject::Prompt(name) => span.text("gen_ai.prompt.name", name),
+        Subject::Resource(uri) => span.text("mcp.resource.uri", uri),
     }
-    say("jsonrpc.request.id", call.id.as_deref());
-    say("mcp.protocol.version", call.version.as_deref());
-    say("gen_ai.tool.call.id", call.tool_call.as_deref());
-    say("network.transport", Some("tcp"));
-    say("network.protocol.name", Some("http"));
-    say("trilithon.denied_by", call.denied_by.as_deref());
+    span.some_text("jsonrpc.request.id", call.id.as_deref());
+    span.some_text("mcp.protocol.version", call.version.as_deref());
+    span.some_text("gen_ai.tool.call.id", call.tool_call.as_deref());
+    span.text("network.transport", "tcp");
+    span.text("network.protocol.name", "http");
+    span.some_text("trilithon.denied_by", call.denied_by.as_deref());
     let code = call.error.as_deref().filter(|error| error.starts_with('-'));
-    say("rpc.response.status_code", code);
-    say("error.type", call.error.as_deref());
-    if !call.coverage.is_empty() {
-        all.push(verdicts(&call.coverage));
+    span.some_text("rpc.response.status_code", code);
+    span.some_text("error.type", call.error.as_deref());
+    verdicts(&call.coverage, span);
+    if call.error.is_some() {
+        span.failed("");
     }
-    let status = call.error.as_ref().map(|_| failed(""));
-    // Addresses are many: they make no names.
-    let target = match &call.subject {
-        Subject::Tool(name) | Subject::Prompt(name) => &**name,
-        Subject::Resource(_) | Subject::None => "",
-    };
-    let name = format!("{} {target}", call.method).trim_end().to_owned();
-    (name.into(), SpanKind::Client, all, status)
+}
+
+/// The method and what it is about. Addresses are many: they make no names.
+fn name(call: &McpCall) -> String {
+    match &call.subject {
+        Subject::Tool(name) | Subject::Prompt(name) => {
+            [&*call.method, " ", name].concat().trim_end().to_owned()
+        }
+        Subject::Resource(_) | Subject::None => call.method.trim_end().to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::testing::{keys, told};
 
     #[test]
     fn a_call() {
@@ -63,14 +63,13 @@ mod tests {
             error: Some("-32602".into()),
             ..McpCall::default()
         };
-        let (name, kind, all, status) = told(Some(&call));
+        let span = told(|span| tell(Some(&call), span));
         assert_eq!(
-            (&*name, kind, status.is_some()),
+            (&*span.name, span.kind(), span.status.is_some()),
             ("tools/call add", SpanKind::Client, true)
         );
-        let keys: Vec<&str> = all.iter().map(|a| a.key.as_str()).collect();
         assert_eq!(
-            keys,
+            keys(&span),
             [
                 "mcp.method.name",
                 "gen_ai.operation.name",

@@ -1,10 +1,7 @@
 //! The span of a call of a language model, by OpenTelemetry's GenAI conventions.
 
-use crate::attribute::{int, named, text, texts};
 use crate::content;
-use crate::traces::{Told, failed};
-use opentelemetry_proto::tonic::common::v1::KeyValue;
-use opentelemetry_proto::tonic::trace::v1::Status;
+use crate::span::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use trilithon_flow::model_call::{Leg, LegOutcome};
 use trilithon_flow::{Coverage, ModelCall};
@@ -12,97 +9,94 @@ use trilithon_flow::{Coverage, ModelCall};
 /// Verdicts of guards that one span tells.
 const MAX_VERDICTS: usize = 64;
 
-/// Name, kind, attributes and status; a call of which nothing came into the record has its name alone. `leg` is the attempt that
-/// the span is about; what the call says at its end is what the last one came to.
-pub fn told(call: Option<&ModelCall>, leg: Option<usize>) -> Told<'static> {
+/// Tells of a call; of one of which nothing came into the record, its name alone. `leg` is the attempt that the span is about; what the
+/// call says at its end is what the last one came to.
+pub fn tell(call: Option<&ModelCall>, leg: Option<usize>, span: &mut Span<'_>) {
     let Some(call) = call else {
-        return ("chat".into(), SpanKind::Client, Vec::new(), None);
+        return span.named("chat", SpanKind::Client);
     };
     if let Some((leg, _)) = leg
         .and_then(|leg| call.legs.get(leg..)?.split_first())
         .filter(|(_, later)| !later.is_empty())
     {
-        return given_up(call, leg);
+        return given_up(call, leg, span);
     }
-    let mut all = vec![
-        named("gen_ai.operation.name", text(call.operation.as_str())),
-        named("gen_ai.provider.name", text(&call.provider)),
-        named(
-            "gen_ai.request.stream",
-            text(if call.stream { "true" } else { "false" }),
-        ),
-    ];
-    let mut say = |key: &str, value: Option<&str>| {
-        all.extend(value.map(|value| named(key, text(value))));
-    };
-    say(
-        "gen_ai.request.model",
-        call.sent.as_deref().or(call.asked.as_deref()),
+    span.named(
+        &name(call, call.sent.as_deref().unwrap_or_default()),
+        SpanKind::Client,
     );
-    say("gen_ai.response.model", call.served.as_deref());
-    say("gen_ai.response.id", call.response_id.as_deref());
-    say("trilithon.denied_by", call.denied_by.as_deref());
-    let mut count = |key: &str, n: Option<u64>| {
-        all.extend(n.map(|n| named(key, int(i64::try_from(n).unwrap_or(i64::MAX)))));
-    };
-    count("gen_ai.request.max_tokens", call.max_output);
-    if let Some(usage) = call.usage {
-        count("gen_ai.usage.input_tokens", Some(usage.input));
-        count("gen_ai.usage.output_tokens", Some(usage.output));
-        let some = |n: u64| Some(n).filter(|n| *n > 0);
-        count("gen_ai.usage.cache_read.input_tokens", some(usage.cache_read));
-        count(
-            "gen_ai.usage.cache_creation.input_tokens",
-            some(usage.cache_write),
-        );
-        count("gen_ai.usage.reasoning.output_tokens", some(usage.reasoning));
-    }
+    span.text("gen_ai.operation.name", call.operation.as_str());
+    span.text("gen_ai.provider.name", &call.provider);
+    span.text(
+        "gen_ai.request.stream",
+        if call.stream { "true" } else { "false" },
+    );
+    let model = call.sent.as_deref().or(call.asked.as_deref());
+    span.some_text("gen_ai.request.model", model);
+    span.some_text("gen_ai.response.model", call.served.as_deref());
+    span.some_text("gen_ai.response.id", call.response_id.as_deref());
+    span.some_text("trilithon.denied_by", call.denied_by.as_deref());
+    counts(call, span);
     if !call.finish_reasons.is_empty() {
-        let reasons: Vec<String> = call.finish_reasons.iter().map(|r| r.to_string()).collect();
-        all.push(named("gen_ai.response.finish_reasons", texts(&reasons)));
+        span.texts("gen_ai.response.finish_reasons", &call.finish_reasons);
     }
     if !call.tool_calls.is_empty() {
-        let ids: Vec<String> = call.tool_calls.iter().map(|id| id.to_string()).collect();
-        all.push(named("trilithon.tool.call.ids", texts(&ids)));
+        span.texts("trilithon.tool.call.ids", &call.tool_calls);
     }
-    if !call.coverage.is_empty() {
-        all.push(verdicts(&call.coverage));
+    verdicts(&call.coverage, span);
+    content::tell(call, span);
+    if let Some(leg) = call.legs.last() {
+        outcome(leg, span);
     }
-    all.extend(content::told(call));
-    let status = call.legs.last().and_then(|leg| outcome(leg, &mut all));
-    let name = name(call, call.sent.as_deref().unwrap_or_default());
-    (name.into(), SpanKind::Client, all, status)
 }
 
-/// What guards said: of each its name, the phase and the verdict.
-pub fn verdicts(coverage: &[Coverage]) -> KeyValue {
+/// What was asked for, and what it took.
+fn counts(call: &ModelCall, span: &mut Span<'_>) {
+    let mut count = |key: &str, n: Option<u64>| {
+        if let Some(n) = n {
+            span.count(key, n);
+        }
+    };
+    count("gen_ai.request.max_tokens", call.max_output);
+    let Some(usage) = call.usage else { return };
+    count("gen_ai.usage.input_tokens", Some(usage.input));
+    count("gen_ai.usage.output_tokens", Some(usage.output));
+    let some = |n: u64| Some(n).filter(|n| *n > 0);
+    count("gen_ai.usage.cache_read.input_tokens", some(usage.cache_read));
+    count(
+        "gen_ai.usage.cache_creation.input_tokens",
+        some(usage.cache_write),
+    );
+    count("gen_ai.usage.reasoning.output_tokens", some(usage.reasoning));
+}
+
+/// What guards said, if there were any: of each its name, the phase and the verdict.
+pub fn verdicts(coverage: &[Coverage], span: &mut Span<'_>) {
+    if coverage.is_empty() {
+        return;
+    }
     let verdicts = coverage.iter().take(MAX_VERDICTS);
-    let verdicts: Vec<String> = verdicts
-        .map(|c| format!("{} {} {}", c.guard, c.phase.as_str(), c.verdict.as_str()))
-        .collect();
-    named("trilithon.guard.verdicts", texts(&verdicts))
+    let verdicts = verdicts.map(|c| [&*c.guard, " ", c.phase.as_str(), " ", c.verdict.as_str()].concat());
+    span.texts("trilithon.guard.verdicts", verdicts);
 }
 
 /// An attempt after which another was made: nobody got what it may have said.
-fn given_up(call: &ModelCall, leg: &Leg) -> Told<'static> {
-    let mut all = vec![
-        named("gen_ai.operation.name", text(call.operation.as_str())),
-        named("gen_ai.provider.name", text(&leg.provider)),
-        named("gen_ai.request.model", text(&leg.model)),
-    ];
-    let status = outcome(leg, &mut all);
-    (name(call, &leg.model).into(), SpanKind::Client, all, status)
+fn given_up(call: &ModelCall, leg: &Leg, span: &mut Span<'_>) {
+    span.named(&name(call, &leg.model), SpanKind::Client);
+    span.text("gen_ai.operation.name", call.operation.as_str());
+    span.text("gen_ai.provider.name", &leg.provider);
+    span.text("gen_ai.request.model", &leg.model);
+    outcome(leg, span);
 }
 
 /// What came of an attempt, if that was no answer.
-fn outcome(leg: &Leg, all: &mut Vec<KeyValue>) -> Option<Status> {
-    let error = match leg.outcome {
-        LegOutcome::Error(class) => class.to_owned(),
-        LegOutcome::Status(status) if status >= 400 => status.to_string(),
-        LegOutcome::Status(_) | LegOutcome::Open => return None,
-    };
-    all.push(named("error.type", text(&error)));
-    Some(failed(""))
+fn outcome(leg: &Leg, span: &mut Span<'_>) {
+    match leg.outcome {
+        LegOutcome::Error(class) => span.text("error.type", class),
+        LegOutcome::Status(status) if status >= 400 => span.text("error.type", &status.to_string()),
+        LegOutcome::Status(_) | LegOutcome::Open => return,
+    }
+    span.failed("");
 }
 
 fn name(call: &ModelCall, model: &str) -> String {
@@ -114,6 +108,8 @@ fn name(call: &ModelCall, model: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attribute::int;
+    use crate::span::testing::{keys, told, value};
     use trilithon_flow::model_call::Basis;
     use trilithon_flow::{Format, Usage};
 
@@ -135,14 +131,14 @@ mod tests {
             ..ModelCall::new(Format::Ccr)
         };
         let check = |at, name: &str, served: bool, failed: bool| {
-            let (got, _, all, status) = told(Some(&call), at);
-            let has = |key: &str| all.iter().any(|a| a.key == key);
+            let span = told(|span| tell(Some(&call), at, span));
+            let has = |key: &str| value(&span, key).is_some();
             assert_eq!(
                 (
-                    &*got,
+                    &*span.name,
                     has("gen_ai.response.model"),
                     has("error.type"),
-                    status.is_some()
+                    span.status.is_some()
                 ),
                 (name, served, failed, failed)
             );
@@ -171,14 +167,13 @@ mod tests {
             }],
             ..ModelCall::new(Format::MessagesApi)
         };
-        let (name, kind, all, status) = told(Some(&call), None);
+        let span = told(|span| tell(Some(&call), None, span));
         assert_eq!(
-            (&*name, kind, status.is_some()),
+            (&*span.name, span.kind(), span.status.is_some()),
             ("chat claude", SpanKind::Client, true)
         );
-        let keys: Vec<&str> = all.iter().map(|a| a.key.as_str()).collect();
         assert_eq!(
-            keys,
+            keys(&span),
             [
                 "gen_ai.operation.name",
                 "gen_ai.provider.name",
@@ -190,6 +185,6 @@ mod tests {
                 "error.type",
             ]
         );
-        assert_eq!(all[4].value, Some(int(3)));
+        assert_eq!(value(&span, "gen_ai.usage.input_tokens"), Some(&int(3)));
     }
 }
