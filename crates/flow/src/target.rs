@@ -181,9 +181,13 @@ pub fn escape_path(path: &[u8]) -> String {
 
 /// Escapes all but unreserved characters (RFC 3986 §2.3): a text as one segment of a path, as a name or value of a query.
 pub fn escape_component(text: &str) -> String {
+    let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    if text.bytes().all(is_unreserved) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len() + 8);
     for b in text.bytes() {
-        if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+        if is_unreserved(b) {
             out.push(b as char)
         } else {
             push_escaped(&mut out, b)

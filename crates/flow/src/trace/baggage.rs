@@ -43,7 +43,7 @@ pub fn naming(baggage: Option<&str>, id: &str) -> String {
 }
 
 fn member(id: &str) -> String {
-    format!("{TOOL_CALL}={}", escape_component(id))
+    [TOOL_CALL, "=", &escape_component(id)].concat()
 }
 
 #[cfg(test)]
