@@ -27,6 +27,7 @@ pub mod openapi;
 pub mod outward;
 mod pack;
 pub mod pins;
+pub mod repeated;
 pub mod rounds;
 mod seal;
 mod session;

@@ -185,7 +185,8 @@ fn says(line: &[u8], value: &Value) -> bool {
     }
 }
 
-fn is_same(one: &Number, other: &Number) -> bool {
+/// Whether two numbers are the same, however they are written.
+pub(crate) fn is_same(one: &Number, other: &Number) -> bool {
     let whole = |n: &Number| n.as_i64().map(i128::from).or(n.as_u64().map(i128::from));
     match (whole(one), whole(other)) {
         (Some(one), Some(other)) => one == other,

@@ -20,6 +20,7 @@ use trilithon_flow::{
     Channel, Connection, Decision, Exchange, Format, Known, Method, Mode, Next, Request, Response,
     SharedMcpCall,
 };
+use trilithon_mcp::repeated;
 use trilithon_mcp::texts::{Part, Sender, Texts as Found, texts as find};
 use trilithon_model::dynamic::http::{GuardMcp, McpPart};
 
@@ -141,14 +142,9 @@ impl Judges {
         cx.record.decisions.append(&mut decisions);
         match judged {
             Judged::Same => Ok(()),
-            Judged::Changed(body) => {
-                // They repeat arguments, and would tell what is hidden.
-                req.headers.retain(|_, name, _| {
-                    !name
-                        .get(..10)
-                        .is_some_and(|n| n.eq_ignore_ascii_case(b"Mcp-Param-"))
-                });
-                Opened::put(req, body);
+            Judged::Changed(changed) => {
+                repeated::follow(&mut req.headers, &body, &changed);
+                Opened::put(req, changed);
                 Ok(())
             }
             Judged::Refused(refusal) => Err(refusal.answer(&self.call.borrow())),

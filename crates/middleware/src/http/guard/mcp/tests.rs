@@ -354,13 +354,21 @@ fn queries_are_asked_in_place_of_parts() {
     assert_eq!(seen, hidden(&asked));
 }
 
-/// Headers that repeat arguments do not tell what is hidden in them.
+/// Headers that repeat arguments do not tell what is hidden in them; those of other arguments stay.
 #[test]
-fn mirrored_arguments_go_with_what_they_mirror() {
+fn headers_say_what_is_left_of_what_they_repeat() {
     let mut bench = server(200, JSON, DONE);
     let chain = around(&mut bench, &config());
-    let mut req = post(&CALL.replace("\"t\"", r#""t","arguments":{"a":"SECRET-1"}"#));
-    req.headers.set("Mcp-Param-A", "SECRET-1");
+    let mut req = post(&CALL.replace("\"t\"", r#""t","arguments":{"a":"of SECRET-1","b":"eu"}"#));
+    req.headers.set("Mcp-Param-A", "of SECRET-1");
+    req.headers.set("Mcp-Param-B", "eu");
     bench.send(&chain, req);
-    assert_eq!(bench.last().header("Mcp-Param-A"), None);
+    let seen = bench.last();
+    assert_eq!(seen.header("Mcp-Param-A"), Some("of ********"));
+    assert_eq!(seen.header("Mcp-Param-B"), Some("eu"));
+    let mut req =
+        post(r#"{"jsonrpc":"2.0","id":7,"method":"resources/read","params":{"uri":"file:///SECRET-1"}}"#);
+    req.headers.set("Mcp-Name", "file:///SECRET-1");
+    bench.send(&chain, req);
+    assert_eq!(bench.last().header("Mcp-Name"), Some("file:///********"));
 }
