@@ -6,6 +6,7 @@ pub use told::Told;
 
 use crate::model_call::{Coverage, MAX_TOLD};
 use crate::record::Name;
+use crate::trace::Link;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -132,6 +133,8 @@ pub struct McpCall {
     pub asked: u64,
     /// What the call is named by whoever asked for it: the id that a model gave the tool call.
     pub tool_call: Option<Name>,
+    /// The place in a trace that the message names, where its request has another. No log tells of it.
+    pub link: Option<Link>,
     /// Why there was no result: the code of an error, or `tool_error` where a tool says that it failed.
     pub error: Option<Name>,
     /// The message was refused by this middleware, and answered by the gateway.

@@ -5,6 +5,7 @@ use crate::span::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use trilithon_flow::McpCall;
 use trilithon_flow::mcp_call::Subject;
+use trilithon_flow::trace::Link;
 
 /// Tells of a message; of one of which nothing came into the record, its name alone.
 pub fn tell(call: Option<&McpCall>, span: &mut Span<'_>) {
@@ -33,6 +34,9 @@ pub fn tell(call: Option<&McpCall>, span: &mut Span<'_>) {
     span.some_text("rpc.response.status_code", code);
     span.some_text("error.type", call.error.as_deref());
     verdicts(&call.coverage, span);
+    if let Some(Link { trace, span: linked }) = call.link {
+        span.link(trace, linked);
+    }
     if call.error.is_some() {
         span.failed("");
     }

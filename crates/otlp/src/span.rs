@@ -1,5 +1,5 @@
-//! One span, as it is written into a message. The numbers are those of the fields of OpenTelemetry's `Span`, `KeyValue`, `AnyValue` and
-//! `Status`.
+//! One span, as it is written into a message. The numbers are those of the fields of OpenTelemetry's `Span`, `KeyValue`, `AnyValue`,
+//! `Link` and `Status`.
 
 use crate::attribute::cut;
 use crate::protobuf::{bytes, fixed32, fixed64, int, message, some_bytes};
@@ -23,7 +23,8 @@ pub struct Place<'a> {
     pub end: u64,
 }
 
-/// A span that has its place and is told the rest: first [`Span::named`], then attributes, [`Span::failed`] at the end.
+/// A span that has its place and is told the rest: first [`Span::named`], then attributes, [`Span::link`] and
+/// [`Span::failed`] at the end.
 pub struct Span<'a> {
     out: &'a mut Vec<u8>,
     start: u64,
@@ -102,6 +103,14 @@ impl Span<'_> {
         });
     }
 
+    /// A span elsewhere that it belongs to.
+    pub fn link(&mut self, trace: TraceId, id: SpanId) {
+        message(self.out, 13, |out| {
+            bytes(out, 1, &trace.bytes());
+            bytes(out, 2, &id.bytes());
+        });
+    }
+
     /// It failed, for a reason that may be empty.
     pub fn failed(&mut self, why: &str) {
         message(self.out, 15, |out| {
@@ -168,6 +177,7 @@ mod tests {
     use crate::attribute;
     use opentelemetry_proto::tonic::common::v1::AnyValue;
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use opentelemetry_proto::tonic::trace::v1::span::Link;
     use opentelemetry_proto::tonic::trace::v1::{Span as Message, Status};
 
     #[test]
@@ -190,6 +200,7 @@ mod tests {
             span.int("int", -1);
             span.count("count", u64::MAX);
             span.texts("texts", ["a", ""]);
+            span.link(place.trace, place.id);
             span.failed("why");
         });
         let attributes = [
@@ -212,6 +223,11 @@ mod tests {
             attributes: attributes
                 .map(|(key, value)| attribute::named(key, value))
                 .to_vec(),
+            links: vec![Link {
+                trace_id: place.trace.bytes().to_vec(),
+                span_id: place.id.bytes().to_vec(),
+                ..Link::default()
+            }],
             status: Some(Status {
                 message: "why".to_owned(),
                 code: StatusCode::Error as i32,

@@ -160,6 +160,12 @@ impl Finished {
         500 + own + agent + captured(&self.recording.response_headers) + spans.sum::<usize>()
     }
 
+    /// A message to a server of tools: one of several, or the only one.
+    pub fn message(&self, of: Option<usize>) -> Option<&McpCall> {
+        let call = self.mcp_call.as_deref()?;
+        of.map_or(Some(call), |at| call.batch.get(at))
+    }
+
     /// Where the exchange's own span stands.
     pub fn place(&self) -> Place<'_> {
         Place {

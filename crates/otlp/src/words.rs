@@ -46,7 +46,7 @@ impl Words {
                 What::ModelCall { leg } => {
                     model_call::tell(f.model_call.as_deref(), own_leg(f, at, *leg), span);
                 }
-                What::McpCall => mcp_call::tell(f.mcp_call.as_deref(), span),
+                What::McpCall { of } => mcp_call::tell(f.message(*of), span),
                 what => inner(what, span),
             });
         }
@@ -135,7 +135,7 @@ fn inner(what: &What, span: &mut Span<'_>) {
         What::Attempt { .. } => "Attempt",
         What::Call(call) => call.name,
         What::ModelCall { .. } => "chat",
-        What::McpCall => "mcp",
+        What::McpCall { .. } => "mcp",
     };
     span.named(name, SpanKind::Internal);
     match what {
@@ -159,7 +159,7 @@ fn inner(what: &What, span: &mut Span<'_>) {
                 span.failed("");
             }
         }
-        What::Call(_) | What::ModelCall { .. } | What::McpCall => {}
+        What::Call(_) | What::ModelCall { .. } | What::McpCall { .. } => {}
     }
 }
 

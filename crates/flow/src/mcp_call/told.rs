@@ -57,7 +57,7 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl McpCall {
-    /// A copy of what a log tells, and of no more: a request may have any number of messages.
+    /// A copy of what is told, and of no more: a request may have any number of messages.
     pub fn excerpt(&self) -> McpCall {
         McpCall {
             method: self.method.clone(),
@@ -74,6 +74,7 @@ impl McpCall {
             would_hide: self.would_hide,
             coverage: self.coverage.iter().take(MAX_TOLD).cloned().collect(),
             noticed: self.noticed.clone(),
+            link: self.link,
             answering: Answering::default(),
             batch: self.batch.iter().take(MAX_TOLD).map(McpCall::excerpt).collect(),
         }

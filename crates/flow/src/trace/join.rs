@@ -1,7 +1,14 @@
 //! A place in a trace that a message tells of itself, where no header does (`_meta` of the Model Context Protocol, SEP-414).
 
-use super::w3c;
+use super::{SpanId, TraceId, w3c};
 use crate::{Record, Request};
+
+/// A span of somebody else's that one of ours belongs to without being below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    pub trace: TraceId,
+    pub span: SpanId,
+}
 
 /// A place in a trace as a message writes it.
 pub struct Context {
@@ -11,15 +18,20 @@ pub struct Context {
 
 impl Record {
     /// Takes the exchange into the trace of a message whose headers named none: ids and sampling decision are its caller's. What was
-    /// noted so far is noted of that trace.
-    pub fn join(&mut self, parent: &str, state: Option<&str>, req: &Request) {
-        let Some(trace) = self.trace.as_mut() else { return };
-        if trace.parent.is_some() || !trace.how.propagators.has_w3c() {
-            return;
+    /// noted so far is noted of that trace. Where it has a place already, and is sampled, gives the other one that the message names.
+    pub fn join(&mut self, parent: &str, state: Option<&str>, req: &Request) -> Option<Link> {
+        let trace = self.trace.as_mut()?;
+        if !trace.how.propagators.has_w3c() {
+            return None;
         }
-        let Some(remote) = w3c::read(parent, state) else {
-            return;
-        };
+        let remote = w3c::read(parent, state)?;
+        if let Some(parent) = trace.parent {
+            let is_other = (trace.id, parent) != (remote.trace, remote.span);
+            return (trace.sampled && is_other).then_some(Link {
+                trace: remote.trace,
+                span: remote.span,
+            });
+        }
         let sampled = remote.sampled == Some(true);
         (trace.id, trace.parent, trace.state) = (remote.trace, Some(remote.span), remote.state);
         trace.sampled = sampled;
@@ -32,6 +44,7 @@ impl Record {
             }
             _ => {}
         }
+        None
     }
 
     /// The place that a server asked now is told; `None` where the exchange is not traced, or not in this format.
@@ -89,9 +102,15 @@ mod tests {
     fn headers_come_first() {
         let mut headers = Headers::new();
         headers.append("Traceparent", PARENT.replace("0af7", "1111"));
-        let mut record = record(1.0, Propagators::read(None).0, &headers);
-        record.join(PARENT, None, &Request::default());
-        assert!(told(&record).contains("1111651916cd43dd"));
+        for share in [1.0, 0.0] {
+            let mut record = record(share, Propagators::read(None).0, &headers);
+            let link = record.join(PARENT, None, &Request::default());
+            assert!(told(&record).contains("1111651916cd43dd"));
+            let link = link.expect("its own place is not forgotten");
+            assert_eq!(&link.trace.text()[..4], b"0af7");
+            let own = PARENT.replace("0af7", "1111");
+            assert_eq!(record.join(&own, None, &Request::default()), None);
+        }
     }
 
     #[test]

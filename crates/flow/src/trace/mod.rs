@@ -13,6 +13,7 @@ mod w3c;
 
 pub use copies::Copies;
 pub use id::{SpanId, TraceId};
+pub use join::Link;
 pub use propagate::{Propagators, Remote};
 pub use span::{Call, Capture, Captured, Entered, Recording, Span, Verbosity, What};
 
@@ -221,6 +222,21 @@ impl Record {
         if let Some(recording) = self.recording() {
             recording.leave(entered);
             recording.end(entered);
+        }
+    }
+
+    /// How many spans were noted so far.
+    pub fn noted(&self) -> usize {
+        let recording = self.trace.as_ref().map(|trace| trace.recording.borrow());
+        recording
+            .and_then(|r| r.as_ref().map(|r| r.spans.len()))
+            .unwrap_or(0)
+    }
+
+    /// Ends all that was noted since there were [so many](Record::noted): what it was about is over, while the exchange goes on.
+    pub fn end_since(&mut self, noted: usize) {
+        if let Some(recording) = self.recording() {
+            recording.end_since(noted);
         }
     }
 

@@ -69,14 +69,16 @@ pub enum What {
     ModelCall {
         leg: usize,
     },
-    /// A message to a server of tools; likewise.
-    McpCall,
+    /// A message to a server of tools; likewise. `of` is its place where a request has several.
+    McpCall {
+        of: Option<usize>,
+    },
 }
 
 impl What {
     fn verbosity(&self) -> Verbosity {
         match self {
-            What::Call(_) | What::ModelCall { .. } | What::McpCall => Verbosity::Minimal,
+            What::Call(_) | What::ModelCall { .. } | What::McpCall { .. } => Verbosity::Minimal,
             _ => Verbosity::Detailed,
         }
     }
@@ -220,9 +222,15 @@ impl Recording {
 
     /// Ends a span and all that began since: its answer goes no further.
     pub(super) fn end(&mut self, entered: &Entered) {
-        let Some(at) = entered.span else { return };
+        if let Some(at) = entered.span {
+            self.end_since(at as usize);
+        }
+    }
+
+    /// Ends all spans from this one on.
+    pub(super) fn end_since(&mut self, at: usize) {
         let now = Instant::now();
-        for span in &mut self.spans[at as usize..] {
+        for span in self.spans.iter_mut().skip(at) {
             span.end.get_or_insert(now);
         }
     }

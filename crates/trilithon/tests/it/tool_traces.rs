@@ -12,10 +12,12 @@ http:
     model: {rule: 'PathPrefix(`/v1`)', service: model, middlewares: [chat]}
     tools: {rule: 'Path(`/mcp`)', service: tools, middlewares: [tools]}
     quiet: {rule: 'Path(`/quiet`)', service: tools, middlewares: [tools], observability: {tracing: false}}
+    several: {rule: 'Path(`/several`)', service: tools, middlewares: [ruled]}
     api: {rule: 'PathPrefix(`/api`)', service: api, observability: {audit: true}}
   middlewares:
     chat: {plugin: {chat-completion: {}}}
     tools: {plugin: {mcp: {}}}
+    ruled: {plugin: {mcp: {policies: [{match: 'Equals(`mcp.params.name`, `drop`)', action: deny}], defaultAction: allow}}}
   services:
     model: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@model@'}]}}
     tools: {loadBalancer: {servers: [{url: 'http://127.0.0.1:@tools@'}]}}
@@ -178,4 +180,56 @@ fn only_what_is_to_be_told_changes() {
     let other = message(&json!({"traceparent": format!("00-{}-b7ad6b7169203331-01", "1".repeat(32))}));
     let told = sent("/mcp", &[&parent], &other);
     assert!(told.contains(TRACE) && !told.contains(&"1".repeat(32)), "{told}");
+}
+
+/// Each message of a batch has its span, and tells its server of that; a place that it names itself is linked where the batch has another.
+#[test]
+fn each_message_of_a_batch_has_its_span() {
+    let collector = collector();
+    let gateway = start(&collector);
+    let call = |id: u64, tool: &str, trace: &str| {
+        let meta = json!({"traceparent": format!("00-{trace}-b7ad6b7169203331-01")});
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "_meta": meta}})
+    };
+    let other = "1".repeat(32);
+    let batch = json!([
+        call(1, "add", TRACE),
+        call(2, "drop", TRACE),
+        call(3, "subtract", &other)
+    ]);
+    assert_eq!(post(&gateway, "/several", &[], &batch.to_string()).status, 200);
+
+    let spans = wait_for(&collector, 5);
+    assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE));
+    let one = |name: &str| {
+        let found = spans.iter().find(|span| span.name == name);
+        found.unwrap_or_else(|| panic!("the span {name}"))
+    };
+    let (post, add, subtract) = (one("POST"), one("tools/call add"), one("tools/call subtract"));
+    assert_eq!(
+        (&add.parent_span_id, &subtract.parent_span_id),
+        (&post.span_id, &post.span_id)
+    );
+    assert_eq!(value(&add.attributes, "jsonrpc.request.id"), "1");
+    assert_eq!(value(&subtract.attributes, "jsonrpc.request.id"), "3");
+    assert!(
+        add.end_time_unix_nano <= subtract.start_time_unix_nano,
+        "one after the other"
+    );
+    let links: Vec<String> = subtract.links.iter().map(|link| hex(&link.trace_id)).collect();
+    assert_eq!((links, add.links.len()), (vec![other], 0));
+    let sent = spans.iter().filter(|span| span.name == "ReverseProxy");
+    let parents: Vec<_> = sent.map(|span| &span.parent_span_id).collect();
+    assert_eq!(parents, [&add.span_id, &subtract.span_id]);
+    let seen = gateway.upstream("tools").seen();
+    let told = seen.iter().map(|seen| -> String {
+        let told: Value = serde_json::from_slice(&seen.body).expect("JSON");
+        told["params"]["_meta"]["traceparent"]
+            .as_str()
+            .expect("a place")
+            .to_owned()
+    });
+    let told: Vec<String> = told.collect();
+    let want = [add, subtract].map(|span| format!("00-{TRACE}-{}-01", hex(&span.span_id)));
+    assert_eq!(told, want);
 }

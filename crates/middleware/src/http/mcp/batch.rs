@@ -70,19 +70,18 @@ impl Batch {
             one.headers
                 .set_known(Known::ContentLength, message.len().to_string());
             one.body = Body::from(message);
-            let mut side = cx.side();
-            side.record.router.clone_from(&cx.record.router);
-            side.record.tool_call.clone_from(&cx.record.tool_call);
-            side.record.started_at = cx.record.started_at;
-            let res = gate.message(one, &mut side, next, mode, Company::Others).await;
+            let mut side = Side::of(cx);
+            let (noted, company) = (side.own.record.noted(), Company::Others(side.of.mcp_batch.len()));
+            let res = gate.message(one, &mut side.own, next, mode, company).await;
             let is_denied = |call: &SharedMcpCall| call.borrow().denied_by.is_some();
-            let is_ours = side.mcp_call.as_ref().is_some_and(is_denied);
-            tell(side, cx);
+            let is_ours = side.own.mcp_call.as_ref().is_some_and(is_denied);
             if res.status == 401 || (res.status == 404 && !is_ours) {
                 // Who is nobody, or has no session any more, is that for all of them, and goes by the status.
                 return res;
             }
-            answers.add(res, part.id.as_deref()).await;
+            if answers.add(res, part.id.as_deref()).await {
+                side.own.record.end_since(noted);
+            }
         }
         answers.finish()
     }
@@ -92,21 +91,54 @@ impl Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Company {
     Alone,
-    Others,
+    /// With others, among which it has this place.
+    Others(usize),
 }
 
-/// Tells the exchange of all what became of one.
-fn tell(side: Exchange, cx: &mut Exchange) {
-    let mut record = side.record;
-    cx.record.decisions.append(&mut record.decisions);
-    cx.mcp_batch.extend(side.mcp_call);
-    if record.service.is_some() {
-        cx.record.service = record.service;
-        cx.record.balancer = record.balancer;
-        cx.record.server_url = record.server_url;
-        cx.record.server_addr = record.server_addr;
-        cx.record.origin_status = record.origin_status;
-        cx.record.origin_duration += record.origin_duration;
+impl Company {
+    /// Its place among others.
+    pub fn place(self) -> Option<usize> {
+        match self {
+            Company::Alone => None,
+            Company::Others(at) => Some(at),
+        }
+    }
+}
+
+/// The exchange of one message, beside that of all. What becomes of it is told to that one when it ends, also where the client leaves
+/// in the middle.
+struct Side<'a> {
+    own: Exchange,
+    of: &'a mut Exchange,
+}
+
+impl Side<'_> {
+    fn of(cx: &mut Exchange) -> Side<'_> {
+        let mut own = cx.side();
+        own.record.router.clone_from(&cx.record.router);
+        own.record.tool_call.clone_from(&cx.record.tool_call);
+        own.record.started_at = cx.record.started_at;
+        own.record.tracing = cx.record.tracing;
+        // There is one trace, which each is noted in.
+        own.record.trace = cx.record.trace.take();
+        Side { own, of: cx }
+    }
+}
+
+impl Drop for Side<'_> {
+    fn drop(&mut self) {
+        let (mut record, all) = (std::mem::take(&mut self.own.record), &mut self.of.record);
+        all.trace = record.trace;
+        all.decisions.append(&mut record.decisions);
+        self.of.mcp_batch.extend(self.own.mcp_call.take());
+        if record.service.is_some() {
+            all.service = record.service;
+            all.balancer = record.balancer;
+            all.server_url = record.server_url;
+            all.server_addr = record.server_addr;
+            all.origin_status = record.origin_status;
+            all.origin_duration += record.origin_duration;
+        }
     }
 }
 
@@ -120,11 +152,13 @@ struct Answers {
 }
 
 impl Answers {
-    /// Adds the answer to the message with this `id`. One without an `id` is not answered, whatever became of it.
-    async fn add(&mut self, mut res: Response, id: Option<&str>) {
-        let Some(id) = id else { return };
+    /// Adds the answer to the message with this `id`. One without an `id` is not answered, whatever became of it. Whether it is all
+    /// there: a stream goes on.
+    async fn add(&mut self, mut res: Response, id: Option<&str>) -> bool {
+        let Some(id) = id else { return true };
         if is_stream(&res) && (200..300).contains(&res.status) {
-            return self.streams.push_back(res.body.take());
+            self.streams.push_back(res.body.take());
+            return false;
         }
         let room = MAX_MCP_ANSWER.saturating_sub(self.size);
         let failed = |why: &str| vec![code::body(Some(id), code::INTERNAL_ERROR, why)];
@@ -139,6 +173,7 @@ impl Answers {
         };
         self.size += said.iter().map(Vec::len).sum::<usize>();
         self.whole.extend(said);
+        true
     }
 
     /// One answer: an array, or a stream where one of them is.

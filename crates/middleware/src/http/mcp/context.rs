@@ -21,7 +21,8 @@ pub fn read(opened: &Opened, req: &Request, cx: &mut Exchange) {
         .tool_call
         .clone_from(&cx.record.tool_call);
     if let Some(parent) = said.get(meta::TRACE_PARENT) {
-        cx.record.join(parent, said.get(meta::TRACE_STATE), req);
+        let link = cx.record.join(parent, said.get(meta::TRACE_STATE), req);
+        opened.call.borrow_mut().link = link;
     }
 }
 

@@ -156,7 +156,7 @@ impl Mcp {
         let listing = self.listing(opened.as_ref(), mode, &mut req, cx);
         let learns = strict && self.shapes.expect(opened.as_ref(), &mut req);
         let contract = opened.as_ref().and_then(|opened| self.undo.of(&opened.asked));
-        if let (Some(_), Some(opened), Company::Others) = (&contract, &opened, company) {
+        if let (Some(_), Some(opened), Company::Others(_)) = (&contract, &opened, company) {
             let id = opened.call.borrow().answering.id.clone();
             let why = "a call that can be undone is not taken with other messages: send it alone";
             return denial::error(400, id.as_deref(), INVALID_REQUEST, why);
@@ -165,7 +165,8 @@ impl Mcp {
             // Its result is read on its way: it has to come as it is.
             req.headers.remove_known(Known::AcceptEncoding);
         }
-        let span = opened.is_some().then(|| cx.record.enter(|| What::McpCall));
+        let of = company.place();
+        let span = opened.is_some().then(|| cx.record.enter(|| What::McpCall { of }));
         if let Some(opened) = &opened {
             context::hand_on(opened, &mut req, cx);
         }
