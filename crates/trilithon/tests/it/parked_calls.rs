@@ -265,7 +265,7 @@ fn who_leaves_cancels_the_call() {
 }
 
 #[test]
-fn a_call_outlives_a_reload_and_not_its_process() {
+fn a_call_outlives_reloads_and_not_its_process() {
     let server = Asking::default();
     let upstream = server.upstream();
     let gateway = builder(LAX).upstream("a", &upstream).start();
@@ -276,6 +276,18 @@ fn a_call_outlives_a_reload_and_not_its_process() {
         (gateway.get("turn-1.test", "/mcp").status != 404).then_some(())
     })
     .expect("a reload");
+    let answer = client.call(&again(&params, &asked, &named("q1", "Ann")));
+    assert_eq!(text(&answer), "hello Ann, \"x_greet\"");
+
+    // Other bounds are for calls to come, too.
+    let (params, asked) = client.begin("x_greet");
+    gateway.rewrite_routing(&routing("{maxAge: 300ms, max: 2}", 2));
+    until(PATIENCE, || {
+        (gateway.get("turn-2.test", "/mcp").status != 404).then_some(())
+    })
+    .expect("a reload");
+    client.begin("x_greet");
+    until(PATIENCE, || (server.cancelled() == 1).then_some(())).expect("the new one is cancelled");
     let answer = client.call(&again(&params, &asked, &named("q1", "Ann")));
     assert_eq!(text(&answer), "hello Ann, \"x_greet\"");
 

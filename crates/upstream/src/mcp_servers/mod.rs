@@ -44,7 +44,7 @@ use crate::service::Backend;
 use kept::Tapes;
 use lines::Lines;
 use opened::Opened;
-use parked::{Parked, Turns};
+use parked::{Bounds, Parked, Turns};
 use server::Server;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +66,7 @@ struct Federation {
     table: Arc<Table>,
     places: Arc<Places>,
     parked: Arc<Parked>,
+    parking: Bounds,
     tapes: Arc<Tapes>,
     turns: Arc<Turns>,
     lines: Arc<Lines>,

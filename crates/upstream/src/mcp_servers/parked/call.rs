@@ -130,13 +130,15 @@ impl Running {
     /// The answer for the client, if there is one, or a reason why there will be none.
     fn answer(&mut self, client: &Client) -> Option<Vec<u8>> {
         let failure = match self.heard.answer.take() {
-            Some(doc) => match bridge::modern_answer(&doc, &client.id, &self.call.method) {
-                Ok(answer) => {
-                    self.call.down.cancel.answered();
-                    return Some(answer);
+            Some(doc) => {
+                match bridge::modern_answer(&doc, &client.id, &self.call.method) {
+                    Ok(answer) => {
+                        self.call.down.cancel.answered();
+                        return Some(answer);
+                    }
+                    Err(error) => Failure::Unreadable(error.to_string()),
                 }
-                Err(error) => Failure::Unreadable(error.to_string()),
-            },
+            }
             None => self.ended.clone()?,
         };
         let server = &self.call.server;
@@ -197,7 +199,7 @@ impl Running {
                 _room: room,
                 resume,
             };
-            self.parked.park(self.id, waiting)
+            self.parked.park(self.call.federation.parking, self.id, waiting)
         });
         if parked.is_err() {
             let why = "too many calls wait for what their clients were asked";
@@ -213,7 +215,7 @@ impl Running {
             return None;
         }
         drop(client);
-        let mut late = std::pin::pin!(sleep(self.parked.bounds.max_age));
+        let mut late = std::pin::pin!(sleep(self.call.federation.parking.max_age));
         let mut in_time = true;
         loop {
             let may_hear = self.ended.is_none() && self.heard.has_room();
@@ -245,7 +247,7 @@ impl Running {
             principal: call.principal,
             server: (&*call.server.name).into(),
             about: call.about,
-            expires: now() + self.parked.bounds.max_age.as_secs().max(1),
+            expires: now() + call.federation.parking.max_age.as_secs().max(1),
             of: Of::Parked(Round {
                 process: self.parked.process,
                 call: self.id,

@@ -38,16 +38,15 @@ const MOST_ASKED: usize = 64 << 20;
 pub type Id = [u8; 16];
 
 /// How many calls wait, and how long.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     pub max: usize,
     pub max_per_caller: usize,
     pub max_age: Duration,
 }
 
-/// The calls of one service that wait for their clients; outlives reloads that leave the bounds as they are.
+/// The calls of one service that wait for their clients; outlives reloads, whatever bounds these bring.
 pub struct Parked {
-    pub bounds: Bounds,
     /// Tells this process from others whose states are sealed with the same secret.
     pub process: [u8; 8],
     service: Box<str>,
@@ -107,11 +106,10 @@ impl Outcome {
 }
 
 impl Parked {
-    pub fn new(service: &str, bounds: Bounds) -> Parked {
+    pub fn new(service: &str) -> Parked {
         let mut process = [0; 8];
         rand::fill(&mut process).expect("the system gives random bytes");
         Parked {
-            bounds,
             process,
             service: service.into(),
             waiting: Mutex::default(),
@@ -137,20 +135,22 @@ impl Parked {
         self.room.take(bytes).ok_or(Full)
     }
 
-    /// Lets a call wait. Of one caller the one that has waited for longest makes room for it.
+    /// Lets a call wait within these bounds. Of one caller the one that has waited for longest makes room for it; where fewer may
+    /// wait than did before, so many as are too many.
     ///
     /// # Errors
     /// Too many wait, of all callers.
-    pub fn park(&self, id: Id, call: Waiting) -> Result<(), Full> {
+    pub fn park(&self, bounds: Bounds, id: Id, call: Waiting) -> Result<(), Full> {
         let mut waiting = self.lock();
-        let own = || waiting.iter().filter(|(_, other)| other.caller == call.caller);
-        if own().count() >= self.bounds.max_per_caller {
-            let oldest = own().min_by_key(|(_, other)| other.since).map(|(id, _)| *id);
-            if oldest.and_then(|oldest| waiting.remove(&oldest)).is_some() {
-                self.tell(Outcome::Displaced);
-            }
+        let own = waiting.iter().filter(|(_, other)| other.caller == call.caller);
+        let mut own: Vec<(Instant, Id)> = own.map(|(id, other)| (other.since, *id)).collect();
+        own.sort_unstable();
+        let surplus = (own.len() + 1).saturating_sub(bounds.max_per_caller);
+        for (_, oldest) in own.iter().take(surplus) {
+            waiting.remove(oldest);
+            self.tell(Outcome::Displaced);
         }
-        let fits = waiting.len() < self.bounds.max;
+        let fits = waiting.len() < bounds.max;
         if fits {
             waiting.insert(id, call);
         }
@@ -232,23 +232,19 @@ mod tests {
         (call, resumed)
     }
 
-    fn parked(max: usize, max_per_caller: usize) -> Parked {
-        let max_age = Duration::from_secs(1);
-        Parked::new(
-            "t",
-            Bounds {
-                max,
-                max_per_caller,
-                max_age,
-            },
-        )
+    fn bounds(max: usize, max_per_caller: usize) -> Bounds {
+        Bounds {
+            max,
+            max_per_caller,
+            max_age: Duration::from_secs(1),
+        }
     }
 
     #[test]
     fn a_call_is_taken_once_and_in_its_round() {
-        let all = parked(2, 2);
+        let all = Parked::new("t");
         let (call, _resumed) = waiting(1, 1);
-        all.park([1; 16], call).unwrap();
+        all.park(bounds(2, 2), [1; 16], call).unwrap();
         assert!(all.take(&[1; 16], 2).is_none());
         assert!(all.take(&[2; 16], 1).is_none());
         assert!(all.take(&[1; 16], 1).is_some());
@@ -258,11 +254,11 @@ mod tests {
 
     #[test]
     fn one_caller_displaces_its_own_oldest() {
-        let all = parked(9, 2);
+        let all = Parked::new("t");
         let mut kept = Vec::new();
         for n in 0..4u8 {
             let (call, resumed) = waiting(n / 3, 1);
-            all.park([n; 16], call).unwrap();
+            all.park(bounds(9, 2), [n; 16], call).unwrap();
             kept.push(resumed);
         }
         let cancelled = kept
@@ -274,10 +270,32 @@ mod tests {
 
     #[test]
     fn nobody_is_displaced_by_others() {
-        let all = parked(2, 2);
+        let all = Parked::new("t");
         let (one, two, three) = (waiting(1, 1), waiting(2, 1), waiting(3, 1));
-        assert!(all.park([1; 16], one.0).is_ok() && all.park([2; 16], two.0).is_ok());
-        assert!(all.park([3; 16], three.0).is_err());
+        assert!(
+            all.park(bounds(2, 2), [1; 16], one.0).is_ok() && all.park(bounds(2, 2), [2; 16], two.0).is_ok()
+        );
+        assert!(all.park(bounds(2, 2), [3; 16], three.0).is_err());
         assert!(all.take(&[1; 16], 1).is_some() && all.take(&[3; 16], 1).is_none());
+    }
+
+    #[test]
+    fn narrower_bounds_are_for_calls_to_come() {
+        let all = Parked::new("t");
+        let mut kept = Vec::new();
+        for n in 0..4u8 {
+            let (call, resumed) = waiting(1, 1);
+            all.park(bounds(9, 9), [n; 16], call).unwrap();
+            kept.push(resumed);
+        }
+        let (other, _other) = waiting(2, 1);
+        assert!(
+            all.park(bounds(2, 2), [8; 16], other).is_err(),
+            "too many of others"
+        );
+        let (last, _last) = waiting(1, 1);
+        all.park(bounds(2, 2), [9; 16], last).unwrap();
+        let waits = |n: u8| all.take(&[n; 16], 1).is_some();
+        assert_eq!([0, 1, 2, 3, 9].map(waits), [false, false, false, true, true]);
     }
 }
