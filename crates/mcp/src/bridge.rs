@@ -2,12 +2,12 @@
 
 use crate::error::{INTERNAL_ERROR, INVALID_PARAMS};
 use crate::message::{CAPABILITIES, CLIENT_INFO, LOG_LEVEL, VERSION};
-use crate::{Era, List, Message};
+use crate::visit::{self, URL_NEEDED};
+use crate::{Abilities, Era, List, Message, rounds};
 use trilithon_wire::json::{self, Kind, Splice, Value};
 
-/// Codes that the second era does not have: no such resource, and a page that the user has to look at first.
+/// No such resource: a code that the second era does not have.
 const NO_RESOURCE: i64 = -32002;
-const URL_NEEDED: i64 = -32042;
 
 /// A message under another number, for a session that several messages share.
 pub fn renumbered(message: &Message<'_>, body: &[u8], number: u64) -> Vec<u8> {
@@ -19,13 +19,26 @@ pub fn renumbered(message: &Message<'_>, body: &[u8], number: u64) -> Vec<u8> {
     splice.apply(body)
 }
 
-/// An answer of a server of the first era as a client of the second takes it, who asked with `id` and `method`.
+/// An answer of a server of the first era as a client of the second takes it, who asked with `id` and `method` and can be asked
+/// what its `abilities` say.
 ///
 /// # Errors
 /// It is no JSON, or says something twice.
-pub fn modern_answer(doc: &[u8], id: &str, method: &str) -> Result<Vec<u8>, json::Error> {
+pub fn modern_answer(
+    doc: &[u8],
+    id: &str,
+    method: &str,
+    abilities: impl FnOnce() -> Abilities,
+) -> Result<Vec<u8>, json::Error> {
     let root = json::parse(doc)?;
     let [own, result, error] = root.fields(["id", "result", "error"])?;
+    let code = error.as_ref().and_then(|error| error.get("code"));
+    let number = code.as_ref().and_then(|code| code.raw().parse().ok());
+    if let Some(error) = error.filter(|_| number == Some(URL_NEEDED) && rounds::may_ask(method))
+        && let Some(asked) = visit::asked(&error, id, abilities())
+    {
+        return Ok(asked);
+    }
     let mut splice = Splice::new();
     // What is set and replaced does not lie in each other.
     if let Some(own) = own {
@@ -43,15 +56,13 @@ pub fn modern_answer(doc: &[u8], id: &str, method: &str) -> Result<Vec<u8>, json
             add("cacheScope", "\"private\"");
         }
     }
-    if let Some(code) = error.and_then(|e| e.get("code")) {
-        let other = match code.raw().parse() {
-            Ok(NO_RESOURCE) => Some(INVALID_PARAMS),
-            Ok(URL_NEEDED) => Some(INTERNAL_ERROR),
-            _ => None,
-        };
-        if let Some(other) = other {
-            let _ = splice.replace(code.range(), other.to_string());
-        }
+    let other = match number {
+        Some(NO_RESOURCE) => Some(INVALID_PARAMS),
+        Some(URL_NEEDED) => Some(INTERNAL_ERROR),
+        _ => None,
+    };
+    if let Some((code, other)) = code.zip(other) {
+        let _ = splice.replace(code.range(), other.to_string());
     }
     Ok(splice.apply(doc))
 }
@@ -154,9 +165,10 @@ mod tests {
 
     #[test]
     fn answers_for_the_second_era() {
+        let can = || Abilities::read(json::parse(br#"{"elicitation":{"url":{}}}"#).ok().as_ref());
         let check = |method: &str, doc: &str, want: &str| {
             assert_eq!(
-                text(modern_answer(doc.as_bytes(), "\"q\"", method).unwrap()),
+                text(modern_answer(doc.as_bytes(), "\"q\"", method, can).unwrap()),
                 want,
                 "{doc}"
             );
@@ -181,7 +193,19 @@ mod tests {
             r#"{"id":77,"error":{"code":-32042,"message":"look"}}"#,
             r#"{"id":"q","error":{"code":-32603,"message":"look"}}"#,
         );
-        assert!(modern_answer(br#"{"id":1,"id":2}"#, "1", "tools/call").is_err());
+        let pages = r#"{"id":77,"error":{"code":-32042,"message":"look","data":{"elicitations":[{"mode":"url","url":"u","message":"m"}]}}}"#;
+        check(
+            "tools/call",
+            pages,
+            r#"{"jsonrpc":"2.0","id":"q","result":{"resultType":"input_required","inputRequests":{"page1":{"method":"elicitation/create","params":{"mode":"url","message":"m","url":"u"}}}}}"#,
+        );
+        // Where nothing may be asked it stays an error.
+        check(
+            "completion/complete",
+            pages,
+            &pages.replace("77", "\"q\"").replace("-32042", "-32603"),
+        );
+        assert!(modern_answer(br#"{"id":1,"id":2}"#, "1", "tools/call", can).is_err());
     }
 
     #[test]

@@ -45,8 +45,8 @@ pub fn refusal(id: &str) -> Vec<u8> {
     error::body(Some(id), METHOD_NOT_FOUND, "the client cannot be asked this")
 }
 
-/// The answer to the client's message `id`: it is to answer these and repeat the message with the state.
-pub fn input_required(id: &str, questions: &[Question], state: &str) -> Vec<u8> {
+/// The answer to the client's message `id`: it is to answer these and repeat the message, with the state where there is one.
+pub fn input_required(id: &str, questions: &[Question], state: Option<&str>) -> Vec<u8> {
     let text = |text: &str| String::from_utf8(quote(text)).unwrap_or_default();
     let asked = questions.iter().map(|question| {
         let (name, method) = (text(&question.name), text(&question.method));
@@ -56,9 +56,10 @@ pub fn input_required(id: &str, questions: &[Question], state: &str) -> Vec<u8> 
         }
     });
     let asked = asked.collect::<Vec<_>>().join(",");
-    let state = text(state);
+    let state = state.map(|state| format!(r#","requestState":{}"#, text(state)));
+    let state = state.unwrap_or_default();
     format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"result":{{"resultType":"input_required","inputRequests":{{{asked}}},"requestState":{state}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":{id},"result":{{"resultType":"input_required","inputRequests":{{{asked}}}{state}}}}}"#
     )
     .into_bytes()
 }
@@ -190,7 +191,7 @@ mod tests {
             ..question()
         };
         assert_eq!(
-            String::from_utf8(input_required("\"c\"", &[question(), roots], "s")).unwrap(),
+            String::from_utf8(input_required("\"c\"", &[question(), roots], Some("s"))).unwrap(),
             r#"{"jsonrpc":"2.0","id":"c","result":{"resultType":"input_required","inputRequests":{"q1":{"method":"elicitation/create","params":{"message":"?"}},"q2":{"method":"roots/list"}},"requestState":"s"}}"#
         );
         assert_eq!(

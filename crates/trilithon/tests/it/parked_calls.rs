@@ -9,6 +9,7 @@ use crate::world::INSTALL;
 use asking::Asking;
 use client::{Client, again, named, text};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 use std::thread;
 use trilithon_testkit::{Gateway, GatewayBuilder, PATIENCE, until};
 
@@ -139,6 +140,34 @@ fn a_server_asks_and_its_call_goes_on() {
         (1..3).all(|n| told(n, "parkedCall") == told(0, "parkedCall")),
         "{rounds:?}"
     );
+}
+
+/// An error that a server of the first era has for it becomes a question, where the client can be asked.
+#[test]
+fn a_page_is_asked_for_where_the_server_says_an_error() {
+    let server = Asking::default();
+    let gateway = start(&server, LAX);
+    let mut client = Client::new(&gateway, "ann-key");
+    let needed = json!({"elicitation": {"url": {}}});
+    let missing = client.send(&json!({"name": "x_page"}), &json!({}));
+    assert_eq!((missing.0, &missing.1[0]["error"]["code"]), (400, &json!(-32021)));
+    assert_eq!(missing.1[0]["error"]["data"]["requiredCapabilities"], needed);
+
+    server.looked.store(0, Ordering::Relaxed);
+    client.can = needed;
+    let page = json!({"method": "elicitation/create", "params": {"mode": "url", "message": "Pay", "url": "https://pay.test/1"}});
+    for tool in ["x_page_later", "x_page"] {
+        let (_, asked) = client.begin(tool);
+        assert_eq!(asked["inputRequests"], json!({"page1": page}), "{tool}");
+    }
+    let answered = |action: &str| json!({"name": "x_page", "arguments": {"nonce": "x_page"}, "inputResponses": {"page1": {"action": action}}});
+    client.refused(&answered("decline"), -32603, "did not look at the page");
+    assert_eq!(
+        server.looked.load(Ordering::Relaxed),
+        1,
+        "the server was not asked again"
+    );
+    assert_eq!(text(&client.call(&answered("accept"))), "paid");
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub enum Failure {
     Ended,
     /// The client has cancelled it.
     Cancelled,
+    /// Its user did not look at a page that the server needs to have been looked at. The server was not asked again.
+    Declined,
 }
 
 impl Failure {
@@ -41,7 +43,8 @@ impl Failure {
             | Failure::TooLate
             | Failure::Away
             | Failure::Ended
-            | Failure::Cancelled => false,
+            | Failure::Cancelled
+            | Failure::Declined => false,
         }
     }
 
@@ -75,6 +78,7 @@ impl fmt::Display for Failure {
             Failure::Away => f.write_str("it has not answered lately, and was not asked"),
             Failure::Ended => f.write_str("the session has ended"),
             Failure::Cancelled => f.write_str("the client has cancelled it"),
+            Failure::Declined => f.write_str("the user did not look at the page that it needs"),
         }
     }
 }

@@ -17,7 +17,7 @@ use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{Exchange, Request, Response};
 use trilithon_mcp::bridge::Questions;
 use trilithon_mcp::error;
-use trilithon_mcp::{Session, outward, tag};
+use trilithon_mcp::{Session, outward, tag, visit};
 use trilithon_wire::json;
 
 /// How often a server may ask again before it answers.
@@ -123,6 +123,8 @@ impl Conversation {
         for (name, method, params) in &questions.asked {
             let question = Question::new(&entry);
             let id = tag::numbered(&self.server.name, question.number);
+            let numbered = visit::numbered(method, params, question.number);
+            let params = numbered.as_ref().unwrap_or(params);
             let method = String::from_utf8(json::quote(method)).unwrap_or_default();
             let asked = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method},"params":{params}}}"#);
             self.out.event(None, asked.as_bytes());

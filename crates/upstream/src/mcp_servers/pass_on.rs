@@ -107,7 +107,7 @@ impl Federation {
             Crossing::Down(mut down) => {
                 down.cancel.answered();
                 let id = call.id().unwrap_or("null");
-                match bridge::modern_answer(&body, id, call.message.method()) {
+                match bridge::modern_answer(&body, id, call.message.method(), || call.abilities()) {
                     Ok(body) => {
                         res.status = answer::modern_status(&body);
                         body.into()

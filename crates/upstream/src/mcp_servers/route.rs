@@ -83,6 +83,10 @@ impl Federation {
                 self.pass_on(server, res, crossing, call, session, cx).await
             }
             Err(Failure::Cancelled) => answer::cancelled(),
+            // Nothing is wrong with the server.
+            Err(declined @ Failure::Declined) => {
+                answer::json(200, answer::server_failed_body(server, call.id(), &declined))
+            }
             Err(Failure::Error(METHOD_NOT_FOUND, _)) => {
                 answer::method_not_found(call.era, call.id(), call.message.method())
             }

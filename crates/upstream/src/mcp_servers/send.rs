@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use trilithon_flow::{Exchange, Method, Response};
 use trilithon_mcp::error::METHOD_NOT_FOUND;
-use trilithon_mcp::{Leg, List, Session, header, rounds};
+use trilithon_mcp::{Leg, List, Session, header, rounds, visit};
 
 /// Which eras a message and its answer go between.
 pub enum Crossing {
@@ -97,6 +97,9 @@ impl Federation {
         if !crosses(call.message.method()) {
             // The server may have it, but no client of the second era does.
             return Err(Failure::Error(METHOD_NOT_FOUND, String::new()));
+        }
+        if visit::is_declined(&call.message) {
+            return Err(Failure::Declined);
         }
         let shared = bridge.session.number;
         let asks = bridge.can_be_asked && rounds::may_ask(call.message.method());

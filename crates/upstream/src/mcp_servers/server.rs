@@ -102,7 +102,7 @@ impl Server {
     pub fn note(&self, failure: Option<&Failure>) {
         match failure {
             Some(failure) if failure.is_absence() => self.presence.failed(failure, Instant::now()),
-            Some(Failure::Ended | Failure::Away | Failure::Cancelled) => {}
+            Some(Failure::Ended | Failure::Away | Failure::Cancelled | Failure::Declined) => {}
             _ => self.presence.answered(),
         }
     }

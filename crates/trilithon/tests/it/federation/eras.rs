@@ -163,29 +163,41 @@ fn clients_of_one_era_reach_servers_of_the_other() {
 
     // What the server wants to know is asked in the stream of the answer.
     let mut beside = Client::new(&gateway, "all.test", &[&old.lines[0]]);
-    let message =
-        json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": "b_ask"}}).to_string();
-    let session = old.lines[0].clone();
-    old.http.send(format!(
-        "POST /mcp HTTP/1.1\r\nHost: all.test\r\nContent-Type: application/json\r\n{session}\r\nContent-Length: {}\r\n\r\n{message}",
-        message.len()
-    ));
-    let asked = String::from_utf8(old.http.read_until(b"}\n\n")).unwrap();
-    let question = asked.split("data: ").nth(1).unwrap_or_else(|| panic!("{asked}"));
-    let question: Value = serde_json::from_str(question.trim()).unwrap();
+    let mut converse = |arguments: Value, result: Value| {
+        let params = json!({"name": "b_ask", "arguments": arguments});
+        let message =
+            json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params}).to_string();
+        let session = old.lines[0].clone();
+        old.http.send(format!(
+            "POST /mcp HTTP/1.1\r\nHost: all.test\r\nContent-Type: application/json\r\n{session}\r\nContent-Length: {}\r\n\r\n{message}",
+            message.len()
+        ));
+        let mut event = || {
+            let read = String::from_utf8(old.http.read_until(b"}\n\n")).unwrap();
+            let data = read.split("data: ").nth(1).unwrap_or_else(|| panic!("{read}"));
+            serde_json::from_str::<Value>(data.trim()).unwrap()
+        };
+        let question = event();
+        let given = json!({"jsonrpc": "2.0", "id": question["id"], "result": result});
+        assert_eq!(beside.send("POST", &given.to_string()).status, 202);
+        let answer = event();
+        assert_eq!(
+            (&answer["id"], said(&answer)),
+            (&json!(5), &*format!("{result} \"s\""))
+        );
+        old.http = gateway.client("web");
+        question
+    };
+    let question = converse(json!({}), json!({"text": "yes"}));
     assert_eq!(question["method"], "sampling/createMessage");
-    let given = json!({"jsonrpc": "2.0", "id": question["id"], "result": {"text": "yes"}});
-    assert_eq!(beside.send("POST", &given.to_string()).status, 202);
-    let answer = String::from_utf8(old.http.read_until(b"}\n\n")).unwrap();
-    let answer = answer
-        .split("data: ")
-        .nth(1)
-        .unwrap_or_else(|| panic!("{answer}"));
-    let answer: Value = serde_json::from_str(answer.trim()).unwrap();
+    // Pages have a number in the first era.
+    let question = converse(json!({"page": "https://a.test"}), json!({"action": "accept"}));
+    let (method, params) = (&question["method"], &question["params"]);
     assert_eq!(
-        (&answer["id"], said(&answer)),
-        (&json!(5), r#"{"text":"yes"} "s""#)
+        (method, &params["url"]),
+        (&json!("elicitation/create"), &json!("https://a.test"))
     );
+    assert!(params["elicitationId"].is_string(), "{question}");
 }
 
 #[test]

@@ -109,8 +109,15 @@ impl Tools {
                 json!({"tools": [{"name": "whoami"}, {"name": "ask"}], "nextCursor": "more", "ttlMs": 9, "cacheScope": "public"})
             }
             "tools/call" if params["name"] == "ask" && modern => match &params["inputResponses"]["q"] {
-                Value::Null => json!({"resultType": "input_required", "requestState": "s",
-                    "inputRequests": {"q": {"method": "sampling/createMessage", "params": {}}}}),
+                Value::Null => {
+                    let question = match params["arguments"]["page"].is_string() {
+                        true => {
+                            json!({"method": "elicitation/create", "params": {"mode": "url", "message": "look", "url": params["arguments"]["page"]}})
+                        }
+                        false => json!({"method": "sampling/createMessage", "params": {}}),
+                    };
+                    json!({"resultType": "input_required", "requestState": "s", "inputRequests": {"q": question}})
+                }
                 given => {
                     json!({"resultType": "complete", "content": [{"type": "text", "text": format!("{given} {}", params["requestState"])}]})
                 }

@@ -23,6 +23,8 @@ pub struct Asking {
     /// What was subscribed to and unsubscribed from.
     subscribed: Arc<Mutex<Vec<(String, Value)>>>,
     number: Arc<AtomicUsize>,
+    /// How often the tool was called that needs a page to be looked at.
+    pub looked: Arc<AtomicUsize>,
 }
 
 /// A call that the server answers.
@@ -73,6 +75,19 @@ impl Asking {
                 plain(out, "", id, &json!({}))
             }
             Some("logging/setLevel") => plain(out, "", id, &json!({})),
+            Some("tools/call") if params["name"] == "page" => {
+                // The page is looked at when the call comes again.
+                let looked = self.looked.fetch_add(1, Ordering::Relaxed) > 0;
+                let result = json!({"content": [{"type": "text", "text": "paid"}]});
+                match looked {
+                    true => plain(out, "", id, &result),
+                    false => answered(
+                        out,
+                        "",
+                        &json!({"jsonrpc": "2.0", "id": id, "error": needs_page()}),
+                    ),
+                }
+            }
             Some("tools/call") => {
                 write!(
                     out,
@@ -146,8 +161,22 @@ impl Asking {
     }
 }
 
+/// That a page has to be looked at first, as revision 2025-11-25 says it.
+fn needs_page() -> Value {
+    let page = json!({"mode": "url", "elicitationId": "e1", "url": "https://pay.test/1", "message": "Pay"});
+    json!({"code": -32042, "message": "a page has to be looked at", "data": {"elicitations": [page]}})
+}
+
 fn plain(out: &mut dyn Write, headers: &str, id: &Value, result: &Value) -> io::Result<()> {
-    let body = json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string();
+    answered(
+        out,
+        headers,
+        &json!({"jsonrpc": "2.0", "id": id, "result": result}),
+    )
+}
+
+fn answered(out: &mut dyn Write, headers: &str, message: &Value) -> io::Result<()> {
+    let body = message.to_string();
     write!(
         out,
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -210,6 +239,9 @@ impl Answering<'_> {
                     true => self.wait(number)?["result"]["content"]["name"].to_string(),
                     false => "nobody listens".to_owned(),
                 }
+            }
+            "page_later" => {
+                return self.event(&json!({"jsonrpc": "2.0", "id": self.id, "error": needs_page()}));
             }
             "can" => self.server.sessions.lock().unwrap()[&self.session].to_string(),
             "talk" => {

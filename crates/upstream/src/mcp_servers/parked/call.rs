@@ -131,7 +131,7 @@ impl Running {
     fn answer(&mut self, client: &Client) -> Option<Vec<u8>> {
         let failure = match self.heard.answer.take() {
             Some(doc) => {
-                match bridge::modern_answer(&doc, &client.id, &self.call.method) {
+                match bridge::modern_answer(&doc, &client.id, &self.call.method, || client.abilities) {
                     Ok(answer) => {
                         self.call.down.cancel.answered();
                         return Some(answer);

@@ -92,7 +92,7 @@ impl Client {
     /// # Errors
     /// The client has left.
     pub async fn ask(&self, questions: &[Question], state: &str, call: Id) -> Result<(), Left> {
-        let doc = rounds::input_required(&self.id, questions, state);
+        let doc = rounds::input_required(&self.id, questions, Some(state));
         let asked = Said::Asked(doc, call, questions.len());
         self.say.send(asked).await.map_err(|_| Left)
     }
