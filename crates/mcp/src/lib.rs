@@ -35,6 +35,7 @@ pub mod shapes;
 pub mod state;
 pub mod tag;
 pub mod texts;
+mod validate;
 pub mod visit;
 
 pub use abilities::Abilities;

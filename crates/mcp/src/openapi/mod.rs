@@ -25,7 +25,6 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod tool;
-mod validate;
 
 pub use document::Document;
 pub use request::Asked;

@@ -5,7 +5,7 @@ use super::body::{is_json, kind};
 use super::document::Document;
 use super::reference::follow;
 use super::schema::Schemas;
-use super::validate::validate;
+use crate::validate::validate;
 use serde_json::{Map, Value, json};
 
 /// Levels of schemas that are looked at to know whether they are of objects.

@@ -2,7 +2,7 @@
 
 use super::parameter::{Parameter, Place};
 use super::tool::Tool;
-use super::validate::validate;
+use crate::validate::validate;
 use serde_json::{Map, Value};
 use trilithon_flow::target::escape_component;
 
