@@ -111,7 +111,7 @@ pub struct Answering {
 pub struct Noticed {
     /// Its name, or its URI.
     pub name: Name,
-    /// What it is: `changed`, `new`, `renamed`, `hidden_text`, `unreadable`, `bad_headers`.
+    /// What it is: `changed`, `new`, `renamed`, `hidden_text`, `unreadable`, `bad_headers`, `unchecked_schema`.
     pub what: &'static str,
 }
 

@@ -13,6 +13,7 @@ mod definition;
 mod era;
 pub mod error;
 mod event_id;
+pub mod forms;
 pub mod header;
 pub mod inward;
 mod level;

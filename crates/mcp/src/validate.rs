@@ -38,6 +38,8 @@ impl<'s> Check<'s> {
             Value::Object(schema) => schema,
             _ => return Ok(()),
         };
+        let choices_of = schema.get("enum").and_then(Value::as_array);
+        self.steps += choices_of.map_or(0, Vec::len);
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let target = reference
                 .strip_prefix('#')
@@ -93,7 +95,7 @@ impl<'s> Check<'s> {
         Ok(())
     }
 
-    /// `allOf`, `anyOf`.
+    /// `allOf`, `anyOf`, `oneOf`.
     fn combined(
         &mut self,
         schema: &'s Map<String, Value>,
@@ -105,15 +107,30 @@ impl<'s> Check<'s> {
         for one in list("allOf").into_iter().flatten() {
             self.value(one, value, at, depth - 1)?;
         }
-        let Some(all) = list("anyOf") else { return Ok(()) };
-        let mut why = String::new();
-        for one in all {
-            match self.value(one, value, at, depth - 1) {
-                Ok(()) => return Ok(()),
-                Err(error) => why = error,
+        for (word, most) in [("anyOf", usize::MAX), ("oneOf", 1)] {
+            let Some(all) = list(word) else { continue };
+            let (mut fitting, mut why) = (0, String::new());
+            for one in all {
+                match self.value(one, value, at, depth - 1) {
+                    Ok(()) => fitting += 1,
+                    Err(error) => why = error,
+                }
+                if fitting == 1 && word == "anyOf" {
+                    break;
+                }
+            }
+            if fitting == 0 {
+                return Err(format!("{} fits none of {} forms; {why}", place(at), all.len()));
+            }
+            if fitting > most {
+                let forms = all.len();
+                return Err(format!(
+                    "{} fits {fitting} of {forms} forms, of which only one may fit",
+                    place(at)
+                ));
             }
         }
-        Err(format!("{} fits none of {} forms; {why}", place(at), all.len()))
+        Ok(())
     }
 }
 
@@ -289,6 +306,18 @@ mod tests {
             any_of,
             json!(true),
             Some("the arguments fits none of 2 forms; the arguments is not 7"),
+        );
+        let one_of = json!({"oneOf": [{"type": "string"}, {"type": "integer"}, {"maximum": 9}]});
+        check(one_of.clone(), json!(10), None);
+        check(
+            one_of.clone(),
+            json!(7),
+            Some("the arguments fits 2 of 3 forms, of which only one may fit"),
+        );
+        check(
+            one_of,
+            json!(10.5),
+            Some("the arguments fits none of 3 forms; the arguments does not fit `maximum: 9`"),
         );
         let beside = json!({"$ref": "#/$defs/N", "maximum": 9, "$defs": {"N": {"type": "integer"}}});
         check(

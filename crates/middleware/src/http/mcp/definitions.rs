@@ -1,10 +1,11 @@
 //! `definitions`: what a server says that its tools, prompts and resources are, held against what is trusted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trilithon_flow::mcp_call::Asked;
 use trilithon_flow::model_call::name as cut;
 use trilithon_flow::{Build, BuildError, Decision, McpCall, Mode, metrics};
 use trilithon_ledger::Definitions as Book;
+use trilithon_mcp::forms::{self, Forms};
 use trilithon_mcp::pins::{Sight, Trust};
 use trilithon_mcp::{Definition, List, Pins};
 use trilithon_model::FileOrContent;
@@ -20,6 +21,8 @@ pub struct Definitions {
     trust: Trust,
     hides_changed: bool,
     hides_new: bool,
+    /// What arguments are held against, where they are.
+    forms: Option<Arc<Mutex<Forms>>>,
 }
 
 /// Where it is known what is trusted.
@@ -52,12 +55,20 @@ impl Definitions {
             },
             hides_changed: config.on_change == OnDefinition::Hide,
             hides_new,
+            forms: config
+                .check_arguments
+                .then(|| cx.keep.get(cx.name, &(), Mutex::default)),
         })))
     }
 
     /// Whether anything is hidden and refused.
     pub fn hides_any(&self) -> bool {
         self.hides_changed || self.hides_new
+    }
+
+    /// Whether anything is refused.
+    pub fn refuses_any(&self) -> bool {
+        self.hides_any() || self.forms.is_some()
     }
 
     /// Looks at an item of a list, and takes note of what is noticed; whether it is hidden.
@@ -78,6 +89,9 @@ impl Definitions {
             if is_news {
                 self.tell(&definition, what);
             }
+        }
+        if list == List::Tools && self.is_trusted(&sight) {
+            self.learn(&definition.name, item, call);
         }
         self.is_hidden(&sight)
     }
@@ -106,6 +120,43 @@ impl Definitions {
         })
     }
 
+    /// The decision on a call whose arguments are not what the trusted schema of its tool asks for, and what does not fit.
+    pub fn misfit(&self, asked: &Asked, mode: Mode) -> Option<(Decision, String)> {
+        let forms = self.forms.as_ref().filter(|_| &*asked.method == "tools/call")?;
+        let schema = locked(forms).of(asked.tool()?)?;
+        let why = forms::check(&schema, asked.params.get("arguments")).err()?;
+        let decision = Decision {
+            policy: self.name.clone(),
+            rule: "arguments".into(),
+            allowed: false,
+            mode,
+            facts: vec![("mcp.misfit".into(), cut(&why).to_string())],
+        };
+        Some((decision, why))
+    }
+
+    /// Takes in what calls of a trusted tool look like.
+    fn learn(&self, tool: &str, item: &Value<'_>, call: &mut McpCall) {
+        let Some(forms) = &self.forms else { return };
+        let unchecked = locked(forms).learn(tool, item.get("inputSchema").as_ref());
+        if let Some((why, is_news)) = unchecked {
+            call.notice(cut(tool), "unchecked_schema");
+            if is_news {
+                let server = &*self.name;
+                tracing::warn!(server, tool, %why, "arguments of a tool are not held against all of its schema");
+            }
+        }
+    }
+
+    /// Whether a definition is trusted now.
+    fn is_trusted(&self, sight: &Sight) -> bool {
+        match sight {
+            Sight::Same => true,
+            Sight::Changed => false,
+            Sight::New | Sight::Renamed => self.trust.later,
+        }
+    }
+
     fn is_hidden(&self, sight: &Sight) -> bool {
         match sight {
             Sight::Same => false,
@@ -117,7 +168,7 @@ impl Definitions {
     fn with<T>(&self, look: impl FnOnce(&mut Pins) -> (T, bool)) -> T {
         match &self.trusted {
             Trusted::Seen(book) => book.with(&self.name, look),
-            Trusted::Declared(pins) => look(&mut pins.lock().unwrap_or_else(PoisonError::into_inner)).0,
+            Trusted::Declared(pins) => look(&mut locked(pins)).0,
         }
     }
 
@@ -136,6 +187,10 @@ impl Definitions {
             .counter("trilithon_mcp_definitions_noticed_total", help, &labels)
             .inc();
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read_lock(lock: &FileOrContent) -> Result<String, BuildError> {

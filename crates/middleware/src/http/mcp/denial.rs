@@ -62,6 +62,20 @@ impl Denial {
         };
         told.answer(call, call.answering.graceful)
     }
+
+    /// The answer to a call whose arguments do not fit: it says `why`, for the model to do better.
+    pub fn misfit(&self, opened: &Opened, name: &Arc<str>, why: &str) -> Response {
+        opened.call.borrow_mut().denied_by = Some(name.clone());
+        let call = &*opened.call.borrow();
+        let message = format!("the arguments do not fit the tool's schema: {why}");
+        let told = Told {
+            status: if self.status == 200 { 200 } else { 400 },
+            code: code::INVALID_PARAMS,
+            message: &message,
+            result: &message,
+        };
+        told.answer(call, call.answering.graceful)
+    }
 }
 
 /// What a client is told of a message that does not pass.

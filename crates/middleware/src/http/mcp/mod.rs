@@ -202,8 +202,25 @@ impl Mcp {
         }
         context::read(opened, req, cx);
         match self.access.admits(mode, req, cx) && self.is_trusted(&opened.asked, mode, cx) {
-            true => Ok(()),
+            true => self.fits(opened, mode, cx),
             false => Err(self.denial.answer(opened, self.access.name(), cx)),
+        }
+    }
+
+    /// Whether arguments are what the tool's definition asks for.
+    ///
+    /// # Errors
+    /// The answer to a call whose arguments are not.
+    fn fits(&self, opened: &Opened, mode: Mode, cx: &mut Exchange) -> Result<(), Response> {
+        let definitions = self.definitions.as_ref().filter(|_| mode != Mode::Off);
+        let Some((decision, why)) = definitions.and_then(|d| d.misfit(&opened.asked, mode)) else {
+            return Ok(());
+        };
+        let refuses = decision.refuses();
+        cx.record.decisions.push(decision);
+        match refuses {
+            true => Err(self.denial.misfit(opened, self.access.name(), &why)),
+            false => Ok(()),
         }
     }
 
@@ -214,7 +231,7 @@ impl Mcp {
 
     /// Whether anything is refused or hidden.
     fn governs(&self) -> bool {
-        self.access.governs() || self.definitions.as_ref().is_some_and(|d| d.hides_any())
+        self.access.governs() || self.definitions.as_ref().is_some_and(|d| d.refuses_any())
     }
 
     /// Whether what is asked for is what its definition was trusted for.

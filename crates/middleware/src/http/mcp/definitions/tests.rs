@@ -229,3 +229,92 @@ fn what_further_pages_name_is_not_new() {
     }
     assert_eq!(front.lists(&[PAY, SEARCH, COPY]).0, list(&[PAY, SEARCH]));
 }
+
+const TRANSFER: &str = r#"{"name":"transfer","inputSchema":{"type":"object","required":["amount"],"properties":{"amount":{"type":"integer","maximum":100}}}}"#;
+const LOOSE: &str = r#"{"name":"transfer","inputSchema":{"type":"object"}}"#;
+
+fn checking() -> Mcp {
+    config(McpDefinitions {
+        check_arguments: true,
+        ..McpDefinitions::default()
+    })
+}
+
+fn transfers(front: &Front, arguments: &str) -> Outcome {
+    front.send(format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"transfer","arguments":{arguments}}}}}"#
+    ))
+}
+
+#[test]
+fn arguments_are_held_against_the_trusted_schema() {
+    let front = Front::new(&checking());
+    assert_eq!(transfers(&front, "{}").status, 200, "nobody knows of it yet");
+    assert_eq!(front.lists(&[TRANSFER]), (list(&[TRANSFER]), vec![]));
+    assert_eq!(transfers(&front, r#"{"amount":7}"#).status, 200);
+    let before = front.bench.asked();
+    for (arguments, why) in [
+        ("{}", "`amount` is missing"),
+        (r#"{"amount":"7"}"#, "`amount` is no integer"),
+        (r#"{"amount":700}"#, "`amount` does not fit `maximum: 100`"),
+    ] {
+        let outcome = transfers(&front, arguments);
+        let want = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":-32602,"message":"the arguments do not fit the tool's schema: {why}"}}}}"#
+        );
+        assert_eq!((outcome.status, outcome.text()), (400, want));
+        let decision = &outcome.record.decisions[0];
+        assert_eq!((&*decision.rule, &*decision.facts[0].1), ("arguments", why));
+        let call = outcome.record.mcp_call.expect("told");
+        assert_eq!(call.denied_by.as_deref(), Some("m@file"));
+    }
+    assert_eq!(front.bench.asked(), before, "the server saw none of it");
+    // What is not trusted asks for nothing.
+    assert_eq!(front.lists(&[LOOSE]).1, noticed("transfer", "changed"));
+    assert_eq!(transfers(&front, "{}").status, 400);
+    assert_eq!(front.calls("other").status, 200);
+}
+
+#[test]
+fn a_schema_that_is_not_looked_at_whole_is_noticed() {
+    let front = Front::new(&checking());
+    let tool = TRANSFER.replace(r#""maximum":100"#, r#""multipleOf":5"#);
+    for _ in 0..2 {
+        assert_eq!(front.lists(&[&tool]).1, noticed("transfer", "unchecked_schema"));
+    }
+    assert_eq!(transfers(&front, r#"{"amount":7}"#).status, 200);
+    assert_eq!(transfers(&front, r#"{"amount":"7"}"#).status, 400);
+}
+
+#[test]
+fn misfits_are_told_as_the_mode_and_the_client_want_it() {
+    let shadow = Front::new(&Mcp {
+        mode: Mode::Shadow,
+        ..checking()
+    });
+    shadow.lists(&[TRANSFER]);
+    let outcome = transfers(&shadow, "{}");
+    assert_eq!(
+        (outcome.status, &*outcome.record.decisions[0].rule),
+        (200, "arguments")
+    );
+    let graceful = Front::new(&Mcp {
+        graceful_errors: true,
+        ..checking()
+    });
+    graceful.lists(&[TRANSFER]);
+    let outcome = transfers(&graceful, "{}");
+    assert_eq!(outcome.status, 200);
+    assert!(
+        outcome.text().contains("`amount` is missing"),
+        "{}",
+        outcome.text()
+    );
+    let quiet = Front::new(&Mcp {
+        status_code_on_deny: 200,
+        ..checking()
+    });
+    quiet.lists(&[TRANSFER]);
+    let outcome = transfers(&quiet, "{}");
+    assert!(outcome.status == 200 && outcome.text().contains("-32602"));
+}

@@ -101,6 +101,11 @@ pub struct McpDefinitions {
     pub on_change: OnDefinition,
     /// What becomes of one that is there later, or that `lock` does not name.
     pub on_new: OnDefinition,
+    /// Arguments of calls are held against the `inputSchema` of the tool's trusted definition, as a list named it that went by: a call
+    /// whose arguments do not fit is refused with error -32602, which says what does not fit. Calls pass of tools that no list has
+    /// named yet, and whatever words of the schema ask for that are not looked at, such as `pattern`: lists are told to have
+    /// `unchecked_schema` then.
+    pub check_arguments: bool,
 }
 
 words! {
