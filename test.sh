@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project, from a clean checkout. Installs what is missing, goes on after a failed step, and fails at the end
-# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint unit build compat contract jose clients mcp h2spec otlp examples soak
+# with a summary. `./test.sh STEP…` runs some steps only: needs format docs lint deny unit build compat contract jose clients mcp h2spec otlp examples soak
 set -uo pipefail
 cd "$(dirname "$0")"
 
@@ -101,6 +101,12 @@ lint() {
     cargo clippy --workspace --all-targets --locked -- -D warnings
 }
 
+# What is depended on may be. Advisories come from the network, and are asked for by hand: `cargo deny check advisories`.
+deny() {
+    cargo deny --version >/dev/null 2>&1 || { echo "no cargo-deny: left out"; return 0; }
+    cargo deny --locked check licenses bans sources
+}
+
 unit() {
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --workspace --locked && cargo test --workspace --locked --doc --quiet
@@ -166,7 +172,7 @@ step() {
     echo "── ${summary[-1]}"
 }
 
-[ $# -gt 0 ] || set -- needs format docs lint unit build compat contract jose clients mcp h2spec otlp examples soak
+[ $# -gt 0 ] || set -- needs format docs lint deny unit build compat contract jose clients mcp h2spec otlp examples soak
 for name in "$@"; do
     step "$name"
 done
