@@ -2,6 +2,7 @@
 
 mod away;
 mod client;
+mod counts;
 mod eras;
 mod lost;
 mod replay;

@@ -101,9 +101,6 @@ pub async fn answer(res: &mut Response) -> Result<Bytes, Failure> {
     if let Some(refused) = refused(res) {
         return Err(refused);
     }
-    if matches!(res.status, 407 | 421 | 429) {
-        return Err(Failure::Status(res.status));
-    }
     match json::parse(&doc) {
         Ok(root) if root.get("result").is_some() => Ok(doc),
         Ok(root) => match root.get("error") {
@@ -122,10 +119,16 @@ pub async fn answer(res: &mut Response) -> Result<Bytes, Failure> {
     }
 }
 
-/// That a server does not let the caller in, if it does not.
+/// That a server does not let the caller in, or not now, if it does not.
 pub fn refused(res: &Response) -> Option<Failure> {
-    let challenge = || res.headers.get_str("WWW-Authenticate").map(Into::into);
-    matches!(res.status, 401 | 403).then(|| Failure::Refused(res.status, challenge()))
+    match res.status {
+        401 | 403 => {
+            let challenge = res.headers.get_str("WWW-Authenticate").map(Into::into);
+            Some(Failure::Refused(res.status, challenge))
+        }
+        407 | 421 | 429 => Some(Failure::Status(res.status)),
+        _ => None,
+    }
 }
 
 /// What a status says of a body that is no message.

@@ -6,7 +6,6 @@ use super::ask::{self, Failure};
 use super::post::Call;
 use super::presence::{Look, Turn};
 use super::server::Server;
-use super::told::Outcome;
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -101,10 +100,6 @@ impl Federation {
         let asking = self.ask(server, session, head, body, cx);
         let answer = tokio::time::timeout(self.timeout, asking).await;
         let answer = answer.unwrap_or(Err(Failure::TooLate));
-        let well = matches!(answer, Ok(_) | Err(Failure::Error(..)));
-        server
-            .told
-            .count(if well { Outcome::Answered } else { Outcome::Failed });
         server.note(answer.as_ref().err());
         answer
     }

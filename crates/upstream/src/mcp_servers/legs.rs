@@ -97,11 +97,6 @@ impl Federation {
         let opened = tokio::time::timeout(self.timeout, opening).await;
         let opened = opened.unwrap_or(Err(Failure::TooLate));
         server.note(opened.as_ref().err());
-        server.told.count(if opened.is_ok() {
-            Outcome::Answered
-        } else {
-            Outcome::Failed
-        });
         opened
     }
 

@@ -7,7 +7,6 @@ use super::send::Crossing;
 use super::server::Server;
 use super::states::Sealer;
 use super::stream::{self, Out, Telling};
-use super::told::Outcome;
 use super::underway::Ongoing;
 use super::{Federation, answer};
 use bytes::Bytes;
@@ -39,10 +38,8 @@ impl Federation {
         if well {
             server.presence.answered();
         }
-        server
-            .told
-            .count(if well { Outcome::Answered } else { Outcome::Failed });
         if well && is_stream(&res) {
+            server.count(None);
             let Some(place) = self.places.take() else {
                 return stream::no_place(call.id());
             };
@@ -67,9 +64,13 @@ impl Federation {
         let same = matches!(crossing, Crossing::None);
         let stays = same && server.naming.is_plain() && is_json(&res) && !may_give(call);
         if well && (res.body.is_empty() || stays) {
+            server.count(None);
             return res;
         }
-        match read(&mut res, server).await {
+        let body = read(&mut res, server).await;
+        // Who lets nobody in may say so in a message.
+        server.count(body.as_ref().err().or(ask::refused(&res).as_ref()));
+        match body {
             Ok(body) => {
                 res.headers.remove_known(Known::ContentLength);
                 // In the first era 404 would say that the session with all servers is gone, and what is told by a status of the

@@ -1,12 +1,12 @@
 //! Whether a server answers. One that does not is not waited for by everybody: what all are asked is given without it, while it is
 //! looked after beside, by one at a time, until it answers again.
 
+use super::told::Told;
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
-use trilithon_flow::metrics::{Value, registry};
 
 /// Time until an absent server is looked after: first, and at most. Each is twice the one before, and by chance up to a quarter
 /// longer or shorter.
@@ -16,11 +16,9 @@ const STALE: Duration = Duration::from_secs(30);
 
 /// What is known of one server; outlives reloads.
 pub struct Presence {
-    service: Box<str>,
-    server: Box<str>,
+    told: Arc<Told>,
     is_away: AtomicBool,
     state: Mutex<State>,
-    gauge: OnceLock<Arc<Value>>,
 }
 
 #[derive(Default)]
@@ -44,13 +42,11 @@ pub enum Turn {
 pub struct Look(Arc<Presence>);
 
 impl Presence {
-    pub fn new(service: &str, server: &str) -> Presence {
+    pub fn new(told: Arc<Told>) -> Presence {
         Presence {
-            service: service.into(),
-            server: server.into(),
+            told,
             is_away: AtomicBool::new(false),
             state: Mutex::default(),
-            gauge: OnceLock::new(),
         }
     }
 
@@ -80,17 +76,17 @@ impl Presence {
     /// It has answered, whatever it said.
     pub fn answered(&self) {
         if !self.is_away() {
-            self.gauge(1, false);
+            self.told.up(true);
             return;
         }
         self.lock().due = None;
         if self.is_away.swap(false, Ordering::Relaxed) {
             tracing::info!(
-                service = &*self.service,
-                server = &*self.server,
+                service = &*self.told.service,
+                server = &*self.told.server,
                 "a server of tools answers again"
             );
-            self.gauge(1, true);
+            self.told.up(true);
         }
     }
 
@@ -107,24 +103,10 @@ impl Presence {
         state.due = Some(now + state.pause.mul_f64(0.75 + fastrand::f64() / 2.0));
         if !self.is_away.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                service = &*self.service, server = &*self.server, %why,
+                service = &*self.told.service, server = &*self.told.server, %why,
                 "a server of tools does not answer: lists are given without it until it does"
             );
-            self.gauge(0, true);
-        }
-    }
-
-    fn gauge(&self, up: i64, changed: bool) {
-        let make = || {
-            let help = "Whether a server of tools answers when all of one service are asked: 1, or 0 while it is only looked after.";
-            let labels = [("service", &*self.service), ("server", &*self.server)];
-            let gauge = registry().gauge("trilithon_mcp_server_up", help, &labels);
-            gauge.set(up);
-            gauge
-        };
-        let gauge = self.gauge.get_or_init(make);
-        if changed {
-            gauge.set(up);
+            self.told.up(false);
         }
     }
 
@@ -149,7 +131,7 @@ mod tests {
 
     #[test]
     fn one_at_a_time_looks_after_what_is_away() {
-        let server = Arc::new(Presence::new("all", "a"));
+        let server = Arc::new(Presence::new(Arc::new(Told::of("all", "a"))));
         let mut now = Instant::now();
         server.answered();
         assert!(matches!(server.turn(now), Turn::Ask) && !server.is_away());
@@ -183,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_nobody_looked_after_for_long_is_asked() {
-        let server = Arc::new(Presence::new("all", "a"));
+        let server = Arc::new(Presence::new(Arc::new(Told::of("all", "a"))));
         let then = Instant::now();
         server.failed(&"late", then);
         let now = then + PAUSES.0 * 2 + STALE;

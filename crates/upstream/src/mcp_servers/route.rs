@@ -4,7 +4,6 @@ use super::ask::Failure;
 use super::listen_up::is_subscription;
 use super::post::Call;
 use super::server::Server;
-use super::told::Outcome;
 use super::{Federation, answer};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -91,7 +90,7 @@ impl Federation {
                 answer::method_not_found(call.era, call.id(), call.message.method())
             }
             Err(failure) => {
-                server.told.count(Outcome::Failed);
+                server.count(Some(&failure));
                 answer::server_failed(server, call.id(), &failure, cx)
             }
         }

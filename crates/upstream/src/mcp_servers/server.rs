@@ -2,7 +2,7 @@
 
 use super::ask::Failure;
 use super::presence::Presence;
-use super::told::Told;
+use super::told::{Outcome, Told};
 use crate::service::Backend;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,8 @@ pub struct Server {
     pass_authorization: bool,
     /// What it speaks, if that is written.
     era: Option<Era>,
-    pub told: Told,
+    /// Kept over reloads.
+    pub told: Arc<Told>,
     /// Whether it answers. Kept over reloads.
     pub presence: Arc<Presence>,
     /// What it said of itself last, for when it is down. Kept over reloads.
@@ -73,6 +74,8 @@ impl Server {
         keep: &Keep,
     ) -> Server {
         let kept = format!("{service} {}", config.name);
+        // Whatever is behind the name: counts go on.
+        let told = keep.get(&kept, &(), || Told::of(service, &config.name));
         Server {
             name: config.name.as_str().into(),
             naming,
@@ -84,8 +87,8 @@ impl Server {
                 "modern" => Some(Era::Modern),
                 _ => None,
             },
-            told: Told::of(service, &config.name),
-            presence: keep.get(&kept, &config.service, || Presence::new(service, &config.name)),
+            presence: keep.get(&kept, &config.service, || Presence::new(told.clone())),
+            told,
             said: keep.get(&kept, &config.service, Said::default),
         }
     }
@@ -98,13 +101,23 @@ impl Server {
         }
     }
 
-    /// Takes note of how asking it went: that it is there or not.
+    /// Takes note of how asking it went: whether it is there, and what came of it.
     pub fn note(&self, failure: Option<&Failure>) {
         match failure {
             Some(failure) if failure.is_absence() => self.presence.failed(failure, Instant::now()),
             Some(Failure::Ended | Failure::Away | Failure::Cancelled | Failure::Declined) => {}
             _ => self.presence.answered(),
         }
+        self.count(failure);
+    }
+
+    /// Counts what came of asking it: an error is an answer, and who was not asked has failed at nothing.
+    pub fn count(&self, failure: Option<&Failure>) {
+        self.told.count(match failure {
+            None | Some(Failure::Error(..)) => Outcome::Answered,
+            Some(Failure::Ended | Failure::Away | Failure::Cancelled) => return,
+            Some(_) => Outcome::Failed,
+        });
     }
 
     /// Whether it is shown the client's own credentials.

@@ -3,7 +3,6 @@
 use super::super::ask::Failure;
 use super::super::post::Call;
 use super::super::server::Server;
-use super::super::told;
 use super::super::{Federation, answer};
 use super::{Outcome, Resumed, Waiting, name};
 use std::sync::Arc;
@@ -60,7 +59,7 @@ impl Federation {
                 server.backend.call(req, cx).await
             };
             if let Err(failure) = self.handed(handing).await {
-                server.told.count(told::Outcome::Failed);
+                server.count(Some(&failure));
                 return answer::server_failed(server, call.id(), &failure, cx);
             }
         }
