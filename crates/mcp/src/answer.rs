@@ -5,9 +5,8 @@ use trilithon_wire::json::{self, Kind, Value};
 
 /// Why a message has no good result: the code of an error, or `tool_error`; `None` for a result, and for what is no answer.
 pub fn failure(doc: &[u8]) -> Option<String> {
-    // Most messages fail at nothing, and those do not name it.
-    let may_fail = contains(doc, b"\"error\"") || contains(doc, b"\"isError\"");
-    let root = may_fail.then(|| json::parse(doc).ok())??;
+    // Most messages fail at nothing, and those name neither `error` nor `isError`.
+    let root = contains(doc, b"rror\"").then(|| json::parse(doc).ok())??;
     if root.get("method").is_some() {
         return None;
     }
