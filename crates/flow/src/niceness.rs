@@ -13,6 +13,7 @@
 /// what a worker gets. That is more than it needs, as it does much less for a request than the worker does, so that a full machine
 /// does not starve it; at 10 it would be a tenth, which is less. What does not keep up all the same has a bounded queue, and says what
 /// it dropped: `trilithon_audit_dropped_total`, `trilithon_otlp_dropped_total`, `trilithon_access_log_dropped_total`.
+#[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 
 /// Makes the calling thread, and those that it starts, stand back behind the workers, for good: without a privilege nobody gets back

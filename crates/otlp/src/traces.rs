@@ -157,7 +157,9 @@ impl Finished {
         });
         let own = self.host.len() + self.target.len() + captured(&self.recording.request_headers);
         let agent = self.recording.user_agent.as_ref().map_or(0, String::len);
-        500 + own + agent + captured(&self.recording.response_headers) + spans.sum::<usize>()
+        let content = self.model_call.as_ref().and_then(|call| call.content.as_ref());
+        let said = content.map_or(0, |content| content.size());
+        500 + own + agent + said + captured(&self.recording.response_headers) + spans.sum::<usize>()
     }
 
     /// A message to a server of tools: one of several, or the only one.
@@ -249,7 +251,8 @@ pub fn nanos(time: SystemTime) -> u64 {
 mod tests {
     use super::*;
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-    use trilithon_flow::Headers;
+    use trilithon_flow::model_call::Content;
+    use trilithon_flow::{Channel, Format, Headers};
 
     fn finished(target: &str) -> Box<Finished> {
         let tracer = tracer(&Tracing::default(), None);
@@ -262,6 +265,22 @@ mod tests {
             ..Record::default()
         };
         Box::new(Finished::of(&record).unwrap())
+    }
+
+    #[test]
+    fn what_was_said_counts_for_the_bounds_of_the_queue() {
+        let mut content = Content::default();
+        content.asked.say(Channel::User, 0, 0, &"x".repeat(10_000));
+        content.answered.say(Channel::Assistant, 0, 0, &"y".repeat(1_000));
+        let silent = finished("/a");
+        let told = Finished {
+            model_call: Some(Box::new(ModelCall {
+                content: Some(content.into()),
+                ..ModelCall::new(Format::Ccr)
+            })),
+            ..*finished("/a")
+        };
+        assert!(told.size() - silent.size() >= 11_000);
     }
 
     #[test]

@@ -62,6 +62,10 @@ impl Talk {
         }
     }
 
+    fn size(&self) -> usize {
+        self.bytes + self.pieces.len() * size_of::<Piece>()
+    }
+
     /// Forgets all of it: it is told anew.
     pub fn clear(&mut self) {
         self.pieces.clear();
@@ -70,6 +74,12 @@ impl Talk {
 }
 
 impl Content {
+    /// About how many bytes it holds.
+    pub fn size(&self) -> usize {
+        let hidden = self.hidden.iter().map(|(text, _)| text.len());
+        self.asked.size() + self.answered.size() + hidden.sum::<usize>()
+    }
+
     /// A guard hides this.
     pub fn hide(&mut self, text: &str, with: char) {
         let is_known = |(hidden, _): &(Box<str>, char)| **hidden == *text;
