@@ -310,7 +310,8 @@ fn a_call_outlives_reloads_and_not_its_process() {
 
     // Other bounds are for calls to come, too.
     let (params, asked) = client.begin("x_greet");
-    gateway.rewrite_routing(&routing("{maxAge: 300ms, max: 2}", 2));
+    let (_, left) = client.begin("x_greet");
+    gateway.rewrite_routing(&routing("{maxAge: 300ms, max: 3}", 2));
     until(PATIENCE, || {
         (gateway.get("turn-2.test", "/mcp").status != 404).then_some(())
     })
@@ -320,11 +321,10 @@ fn a_call_outlives_reloads_and_not_its_process() {
     let answer = client.call(&again(&params, &asked, &named("q1", "Ann")));
     assert_eq!(text(&answer), "hello Ann, \"x_greet\"");
 
-    let (params, asked) = client.begin("x_greet");
     drop(gateway);
     let gateway = builder(LAX).upstream("a", &upstream).start();
     let mut client = Client::new(&gateway, "ann-key");
-    let params = again(&params, &asked, &named("q1", "Ann"));
+    let params = again(&params, &left, &named("q1", "Ann"));
     client.refused(&params, -32602, "another process");
 }
 
