@@ -297,7 +297,7 @@ pub fn expression(text: &str) {
 
 /// A message is read as another reader reads it, and lists can be shortened whatever they are.
 pub fn mcp(bytes: &[u8]) {
-    if let Ok(filtered) = list::filter(bytes, |asked| asked.params.contains_key("uri")) {
+    if let Ok(filtered) = list::filter(bytes, |_, _, asked| asked.params.contains_key("uri")) {
         assert!(filtered.doc.is_none_or(|doc| serde_json::from_slice::<serde_json::Value>(&doc).is_ok()));
     }
     let Ok(message) = Message::read(bytes) else { return };
