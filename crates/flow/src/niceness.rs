@@ -1,18 +1,18 @@
 //! Which threads stand back where a worker wants the processor.
 //!
-//! A request waits for its worker and for nothing that is written down about it. So the threads that only write down (`audit`,
-//! `otlp`, `access-log`, `log-rotation`) are nicer than the workers: while they do a burst of their work, a worker that wakes up
-//! does not queue behind it.
+//! A request waits for its worker, not for what is told of it to a collector. So the threads that send telemetry (`otlp`) and pack old
+//! logs (`log-rotation`) are nicer than the workers: while they do a burst of their work, a worker that wakes up does not queue
+//! behind it.
 //!
-//! Other threads stay as they are, because somebody may wait for them. `background` fetches keys and asks after the health of
-//! servers, `limits` gives out the first block of a count, `definitions` writes under the lock that lists are looked at with, the
-//! pools of `spawn_blocking` check passwords and keep bodies; `slow` starts threads when the configuration changes, which would
-//! inherit what it is.
+//! Other threads stay as they are. `audit` and `access-log` write what must not be missing: on a machine where nothing is idle, nicer
+//! ones would lose entries. For others somebody may wait: `background` fetches keys and asks after the health of servers,
+//! `limits` gives out the first block of a count, `definitions` writes under the lock that lists are looked at with, the pools of
+//! `spawn_blocking` check passwords and keep bodies; `slow` starts threads when the configuration changes, which would inherit
+//! what it is.
 
-/// How much nicer. Where both want one processor, the weights of Linux's scheduler (335 to 1024) give such a thread a third of
-/// what a worker gets. That is more than it needs, as it does much less for a request than the worker does, so that a full machine
-/// does not starve it; at 10 it would be a tenth, which is less. What does not keep up all the same has a bounded queue, and says what
-/// it dropped: `trilithon_audit_dropped_total`, `trilithon_otlp_dropped_total`, `trilithon_access_log_dropped_total`.
+/// How much nicer. Where nothing is idle, the weights of Linux's scheduler (335 to 1024) give such a thread a third of what a worker
+/// gets; at 10 it would be a tenth. To write the traces of governed calls of tools takes a twelfth of the worker's time. What does not keep
+/// up has a bounded queue, and says what it dropped (`trilithon_otlp_dropped_total`).
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 

@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 use trilithon_flow::metrics::{Value, registry};
-use trilithon_flow::niceness::yield_to_workers;
 use trilithon_flow::record::Wants;
 use trilithon_flow::{Observer, Record};
 use trilithon_model::install::Audit;
@@ -89,10 +88,9 @@ impl AuditLog {
             dropped: dropped.clone(),
         };
         let first = thread.open()?;
-        std::thread::Builder::new().name("audit".into()).spawn(move || {
-            yield_to_workers();
-            thread.run(first);
-        })?;
+        std::thread::Builder::new()
+            .name("audit".into())
+            .spawn(move || thread.run(first))?;
         Ok(Arc::new(AuditLog {
             book: kept,
             public,

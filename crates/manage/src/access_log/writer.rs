@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use trilithon_flow::metrics::registry;
-use trilithon_flow::niceness::yield_to_workers;
 
 /// Wait after the first line of an idle log, between writes of a busy one, and of one with so many lines that waking up for
 /// them would cost more than writing them.
@@ -92,10 +91,7 @@ impl Writer {
         };
         let thread = std::thread::Builder::new()
             .name("access-log".into())
-            .spawn(move || {
-                yield_to_workers();
-                worker.run();
-            })?;
+            .spawn(move || worker.run())?;
         Ok(Writer {
             shared,
             orders: Mutex::new(Some(send)),
