@@ -40,6 +40,7 @@ impl Federation {
         Box::pin(self.leg_anew(session, server, lost, head, cx)).await
     }
 
+    /// The same, where none is at hand.
     async fn leg_anew(
         &self,
         session: &Session,

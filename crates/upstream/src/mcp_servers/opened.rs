@@ -1,5 +1,4 @@
-//! Sessions whose ids were opened lately: nearly every message comes with one of those, and to open it costs more than the rest of
-//! what is done for the message.
+//! Sessions whose ids were opened lately: nearly every message comes with one of those, and need not be decrypted again.
 
 use super::generations::Generations;
 use std::sync::{Arc, Mutex, PoisonError};
