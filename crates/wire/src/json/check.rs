@@ -5,9 +5,13 @@ use std::ops::Range;
 
 /// Who wants to see what is passed on the way.
 pub(super) trait Watch {
-    /// An object or an array begins.
+    /// A value begins here.
+    fn begin(&mut self, _at: usize) {}
+    /// The value that began last and has not ended, ends before here.
+    fn end(&mut self, _at: usize) {}
+    /// It is an object or an array.
     fn open(&mut self, object: bool);
-    /// The innermost of them ends.
+    /// The innermost of them is closed.
     fn close(&mut self);
     /// A member's name, without its quotes.
     fn name(&mut self, at: Range<usize>, has_escapes: bool);
@@ -23,6 +27,45 @@ impl Watch for () {
     fn name(&mut self, _: Range<usize>, _: bool) {}
     fn string(&mut self, _: Range<usize>, _: bool) {}
     fn number(&mut self, _: Range<usize>) {}
+}
+
+/// Two of them.
+impl<A: Watch, B: Watch> Watch for (A, B) {
+    #[inline]
+    fn begin(&mut self, at: usize) {
+        self.0.begin(at);
+        self.1.begin(at);
+    }
+    #[inline]
+    fn end(&mut self, at: usize) {
+        self.0.end(at);
+        self.1.end(at);
+    }
+    #[inline]
+    fn open(&mut self, object: bool) {
+        self.0.open(object);
+        self.1.open(object);
+    }
+    #[inline]
+    fn close(&mut self) {
+        self.0.close();
+        self.1.close();
+    }
+    #[inline]
+    fn name(&mut self, at: Range<usize>, has_escapes: bool) {
+        self.0.name(at.clone(), has_escapes);
+        self.1.name(at, has_escapes);
+    }
+    #[inline]
+    fn string(&mut self, at: Range<usize>, has_escapes: bool) {
+        self.0.string(at.clone(), has_escapes);
+        self.1.string(at, has_escapes);
+    }
+    #[inline]
+    fn number(&mut self, at: Range<usize>) {
+        self.0.number(at.clone());
+        self.1.number(at);
+    }
 }
 
 /// Where the one value of a document stands.
@@ -65,6 +108,7 @@ impl<W: Watch> Check<'_, '_, W> {
                 continue;
             }
             loop {
+                self.watch.end(self.at);
                 if self.depth == 0 {
                     return Ok(());
                 }
@@ -89,6 +133,7 @@ impl<W: Watch> Check<'_, '_, W> {
     /// A scalar, an empty array or object, or the beginning of one up to its first value: then it says true.
     fn begin(&mut self) -> Result<bool, Error> {
         self.space();
+        self.watch.begin(self.at);
         match self.peek()? {
             b'{' => {
                 self.open(1)?;

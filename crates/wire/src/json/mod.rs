@@ -5,6 +5,7 @@ mod canonical;
 mod check;
 mod i_json;
 mod name;
+mod parts;
 mod splice;
 mod text;
 mod tree;
@@ -15,6 +16,7 @@ use std::ops::Range;
 
 pub use canonical::{canonical, canonical_without};
 pub use name::alike;
+pub use parts::{Parts, Wanted};
 pub use splice::{Overlap, Splice, quote, quote_into};
 pub use text::{Decoded, Text};
 pub use tree::tree;
@@ -63,6 +65,8 @@ pub enum Fault {
     Number,
     /// Half of a surrogate pair: readers replace it, each by its own.
     Surrogate,
+    /// It is larger than 4 GiB.
+    Size,
 }
 
 impl fmt::Display for Fault {
@@ -77,6 +81,7 @@ impl fmt::Display for Fault {
             Fault::Twice => "a name is there twice",
             Fault::Number => "a number that is not the same to all readers; write it as a string",
             Fault::Surrogate => "half of a surrogate pair",
+            Fault::Size => "it is larger than 4 GiB",
         })
     }
 }
@@ -111,6 +116,49 @@ pub fn parse_alike(doc: &[u8]) -> Result<(Value<'_>, Result<(), Error>), Error> 
     let mut alike = i_json::Alike::new(text, i_json::What::All);
     let range = check::document(doc, &mut alike)?;
     Ok((Value::at(text, range), alike.verdict()))
+}
+
+/// As [`parse`], and in the same pass finds members: what [`Value::fields`] finds in one object, in several.
+///
+/// # Errors
+/// As [`parse`]; a member that is looked for is there twice, or in another spelling; the document is larger than 4 GiB.
+pub fn find<'j, const N: usize>(
+    doc: &'j [u8],
+    wanted: &'static [Wanted],
+) -> Result<(Value<'j>, Parts<N>), Error> {
+    let text = small(doc)?;
+    let mut search = parts::Search::new(text, wanted);
+    let range = check::document(doc, &mut search)?;
+    Ok((Value::at(text, range), search.parts()?))
+}
+
+/// As [`parse_alike`], and in the same pass finds members.
+///
+/// # Errors
+/// As [`parse`]; the document is larger than 4 GiB. Within: as [`parse_alike`], or a member that is looked for is there in another
+/// spelling.
+pub fn find_alike<'j, const N: usize>(
+    doc: &'j [u8],
+    wanted: &'static [Wanted],
+) -> Result<(Value<'j>, Result<Parts<N>, Error>), Error> {
+    let text = small(doc)?;
+    let alike = i_json::Alike::new(text, i_json::What::All);
+    let mut both = (alike, parts::Search::new(text, wanted));
+    let range = check::document(doc, &mut both)?;
+    let (alike, search) = both;
+    let parts = alike.verdict().and_then(|()| search.parts());
+    Ok((Value::at(text, range), parts))
+}
+
+/// A text whose places are told in four bytes.
+fn small(doc: &[u8]) -> Result<&str, Error> {
+    match u32::try_from(doc.len()) {
+        Ok(_) => text_of(doc),
+        Err(_) => Err(Error {
+            what: Fault::Size,
+            at: doc.len(),
+        }),
+    }
 }
 
 fn text_of(doc: &[u8]) -> Result<&str, Error> {
@@ -196,7 +244,7 @@ impl<'j> Value<'j> {
     pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<[Option<Value<'j>>; N], Error> {
         let mut found = [const { None }; N];
         for (name, value) in self.members() {
-            let Some(i) = name::position(&name, &names) else {
+            let Some(i) = name::position(&name, names.iter().copied()) else {
                 continue;
             };
             if found[i].is_some() || !name.is(names[i]) {

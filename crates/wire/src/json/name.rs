@@ -10,16 +10,19 @@ pub fn alike(one: &str, other: &str) -> bool {
 }
 
 /// Which of `wanted`, which are ASCII, a lenient reader takes `name` for.
-pub(super) fn position(name: &Text<'_>, wanted: &[&str]) -> Option<usize> {
+pub(super) fn position<'w>(
+    name: &Text<'_>,
+    mut wanted: impl Iterator<Item = &'w str> + Clone,
+) -> Option<usize> {
     let raw = name.raw();
     let same = wanted
-        .iter()
+        .clone()
         .position(|w| raw.len() == w.len() && raw.eq_ignore_ascii_case(w));
     if same.is_some() || is_plain(raw.as_bytes()) {
         return same;
     }
     let text = name.to_str();
-    wanted.iter().position(|w| alike(&text, w))
+    wanted.position(|w| alike(&text, w))
 }
 
 /// The one spelling of all that are alike.
@@ -54,7 +57,7 @@ mod tests {
             let doc = format!("\"{written}\"");
             let value = parse(doc.as_bytes()).expect("JSON");
             let name = value.text().expect("text");
-            let found = position(&name, &["other", wanted]);
+            let found = position(&name, ["other", wanted].into_iter());
             assert_eq!(found, want.then_some(1), "{written} as {wanted}");
             let folded = folded(&name, written.contains('\\'));
             assert_eq!(folded == wanted, want, "{written} folded");

@@ -77,8 +77,7 @@ impl Splice {
         self.replace(at..at, member)
     }
 
-    /// Where a part of the document stands in the one with everything replaced. The part holds what is replaced in it, and is not
-    /// replaced itself.
+    /// Where a part of the document stands in the one with everything replaced. What is replaced stands within it, or is all of it.
     pub fn moved(&self, part: Range<usize>) -> Range<usize> {
         let place = |at: usize| {
             let before = self.edits.iter().take_while(|(range, _)| range.end <= at);
