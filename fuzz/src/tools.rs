@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use trilithon_flow::Headers;
 use trilithon_flow::trace::{Propagators, baggage};
 use trilithon_mcp::openapi::{Answer, Api, Document, Options, Tool, result};
-use trilithon_mcp::{Cursor, Era, EventId, Leg, List, Message, Seal, Session, meta, tag};
+use trilithon_mcp::{Cursor, Era, EventId, Leg, List, Message, Seal, Session, meta, part, tag};
 use trilithon_policy::undo::{Names, Root, Template};
 use trilithon_wire::json;
 
@@ -86,7 +86,7 @@ pub fn trace(text: &str) {
     let Ok(read) = Message::read(message.as_bytes()) else {
         return;
     };
-    let Some(with) = meta::with(&read.layout(message.as_bytes().to_vec().into()), &[(meta::TRACE_PARENT, parent)]) else {
+    let Some(with) = meta::with(&read.layout(message.as_bytes().to_vec().into()), &[(part::TRACE_PARENT, parent)]) else {
         return;
     };
     let again = Message::read(&with.body).expect("it is a message still");

@@ -1,56 +1,31 @@
 //! What is known of one message to a server of tools (Model Context Protocol), and what the record says of it.
 
+mod asked;
 mod told;
 
+pub use asked::Asked;
 pub use told::Told;
 
 use crate::model_call::{Coverage, MAX_TOLD};
 use crate::record::Name;
 use crate::trace::Link;
 use bytes::Bytes;
-use serde_json::{Map, Value};
 use std::cell::RefCell;
-use std::ops::Range;
 use std::rc::Rc;
-use trilithon_wire::json::Splice;
+use trilithon_wire::json::{self, Splice};
 
 /// The call of an exchange, shared with the answer that is still under way.
 pub type SharedMcpCall = Rc<RefCell<McpCall>>;
 
-/// What a message asks for: the facts that policies look at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Asked {
-    /// `tools/call`; empty for an answer to the server.
-    pub method: Name,
-    /// Its parameters; for an item of a list, its name or address.
-    pub params: Map<String, Value>,
-}
-
-impl Asked {
-    /// The tool that is called or listed.
-    pub fn tool(&self) -> Option<&str> {
-        let named = self
-            .method
-            .starts_with("tools/")
-            .then(|| self.params.get("name"))?;
-        named?.as_str()
-    }
-}
+/// How many parts of a message are looked for; `trilithon_mcp::part` says which.
+pub const PARTS: usize = 20;
+pub type Parts = json::Parts<PARTS>;
 
 /// A message that is the same to all readers, and where its parts stand in it: who reads it again need neither check nor search.
-/// Texts stand there with their quotes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     pub body: Bytes,
-    pub id: Option<Range<usize>>,
-    pub method: Option<Range<usize>>,
-    pub params: Option<Range<usize>>,
-    /// `_meta`.
-    pub meta: Option<Range<usize>>,
-    /// What names the thing that is asked for.
-    pub name: Option<Range<usize>>,
-    /// The revision that it says it follows.
-    pub version: Option<Range<usize>>,
+    pub parts: Parts,
 }
 
 impl Layout {
@@ -59,17 +34,11 @@ impl Layout {
         self.body.as_ptr() == body.as_ptr() && self.body.len() == body.len()
     }
 
-    /// The message after changes that leave it the same to all readers, and replace none of its parts.
+    /// The message after changes that leave it the same to all readers, and replace parts only by such of their kind.
     pub fn changed(&self, splice: &Splice) -> Layout {
-        let moved = |part: &Option<Range<usize>>| part.clone().map(|range| splice.moved(range));
         Layout {
             body: splice.apply(&self.body).into(),
-            id: moved(&self.id),
-            method: moved(&self.method),
-            params: moved(&self.params),
-            meta: moved(&self.meta),
-            name: moved(&self.name),
-            version: moved(&self.version),
+            parts: self.parts.moved(splice),
         }
     }
 }
@@ -182,26 +151,5 @@ impl McpCall {
         if self.noticed.len() < MAX_TOLD {
             self.noticed.push(Noticed { name, what });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_tool_of_a_message() {
-        let check = |method: &str, params: Value, want: Option<&str>| {
-            let asked = Asked {
-                method: method.into(),
-                params: params.as_object().cloned().unwrap_or_default(),
-            };
-            assert_eq!(asked.tool(), want, "{method}");
-        };
-        check("tools/call", json!({"name": "add"}), Some("add"));
-        check("tools/call", json!({"name": 7}), None);
-        check("prompts/get", json!({"name": "add"}), None);
-        check("", Value::Null, None);
     }
 }

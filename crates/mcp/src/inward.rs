@@ -1,7 +1,7 @@
 //! Messages of a client on their way to one server of several: what they name is written as the server knows it, and every
 //! other byte stays.
 
-use crate::{Message, tag};
+use crate::{Message, part, tag};
 use std::borrow::Cow;
 use trilithon_wire::json::{Splice, Value, quote};
 
@@ -17,15 +17,15 @@ pub enum Named<'j> {
 impl<'j> Named<'j> {
     /// What `message` names, for the methods that are for one server.
     pub fn of(message: &Message<'j>) -> Option<Named<'j>> {
-        let params = message.params()?;
+        let part = |part| message.value(part).filter(|v| v.text().is_some());
         let text = |object: &Value<'j>, name| object.get(name).filter(|v| v.text().is_some());
         match message.method() {
-            "tools/call" | "prompts/get" => text(params, "name").map(Named::Name),
+            "tools/call" | "prompts/get" => part(part::NAME).map(Named::Name),
             "resources/read" | "resources/subscribe" | "resources/unsubscribe" => {
-                text(params, "uri").map(Named::Uri)
+                part(part::URI).map(Named::Uri)
             }
             "completion/complete" => {
-                let subject = params.get("ref")?;
+                let subject = message.params()?.get("ref")?;
                 let name = text(&subject, "name").map(Named::Name);
                 name.or_else(|| text(&subject, "uri").map(Named::Uri))
             }

@@ -27,6 +27,7 @@ mod naming;
 pub mod openapi;
 pub mod outward;
 mod pack;
+pub mod part;
 pub mod pins;
 pub mod repeated;
 pub mod rounds;

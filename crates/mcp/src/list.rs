@@ -1,6 +1,6 @@
 //! Lists of tools, prompts and resources, and taking items out of them.
 
-use std::borrow::Cow;
+use serde_json::Map;
 use trilithon_flow::mcp_call::Asked;
 use trilithon_wire::json::{self, Kind, Splice, Value};
 
@@ -144,16 +144,13 @@ fn take_out(
 fn item_of(list: List, item: &Value<'_>) -> Option<Asked> {
     let [name, uri, template] = item.fields(["name", "uri", "uriTemplate"]).ok()?;
     let text = |value: Option<Value<'_>>| value.and_then(|v| v.text()).map(|t| t.to_str().into_owned());
-    let mut asked = Asked {
-        method: Cow::Borrowed(list.method()).into(),
-        ..Asked::default()
-    };
+    let mut params = Map::new();
     for (member, value) in [("name", text(name)), ("uri", text(uri).or(text(template)))] {
         if let Some(value) = value {
-            asked.params.insert(member.to_owned(), value.into());
+            params.insert(member.to_owned(), value.into());
         }
     }
-    Some(asked)
+    Some(Asked::new(list.method().into(), params))
 }
 
 #[cfg(test)]
@@ -163,13 +160,7 @@ mod tests {
     /// Hides what is called `secret`, or lies below `file:///etc`.
     fn check(doc: &str, want: Option<&str>, hidden: u64) {
         let filtered = filter(doc.as_bytes(), |_, _, asked| {
-            let is = |member: &str, test: &dyn Fn(&str) -> bool| {
-                asked
-                    .params
-                    .get(member)
-                    .and_then(|v| v.as_str())
-                    .is_some_and(test)
-            };
+            let is = |member: &str, test: &dyn Fn(&str) -> bool| asked.text(member).is_some_and(test);
             is("name", &|n| n == "secret") || is("uri", &|u| u.starts_with("file:///etc"))
         });
         let filtered = filtered.unwrap_or_else(|e| panic!("{doc}: {e}"));

@@ -1,17 +1,16 @@
 //! One message of JSON-RPC 2.0 as MCP takes it, read where it lies. Whoever decides by it must read what the server will read: what
 //! two readers could take for two messages is refused.
 
-use crate::{Era, error};
+use crate::{Era, error, part};
 use bytes::Bytes;
+use serde_json::{Map, Value as Tree};
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
-use trilithon_flow::mcp_call::{Asked, Layout, McpCall, Subject};
+use trilithon_flow::mcp_call::{Asked, Layout, McpCall, Parts, Subject};
 use trilithon_flow::model_call::name as cut;
-use trilithon_flow::record::Name;
 use trilithon_wire::json::{self, Kind, Value};
 
-/// Where each request of the second era says which revision it follows.
+/// Where each request of the second era says which revision it follows, in `_meta`.
 pub const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// Where it says what its client can do.
 pub const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
@@ -27,21 +26,11 @@ pub struct Message<'j> {
     pub method: Option<Cow<'j, str>>,
     /// `None` for a notification.
     pub id: Option<Value<'j>>,
-    params: Option<Value<'j>>,
-    /// What stands beside the parameters.
-    meta: Option<Value<'j>>,
     /// What names the thing that is asked for, where the method has such a thing.
     name: Option<Cow<'j, str>>,
     version: Option<Cow<'j, str>>,
-    places: Places,
-}
-
-/// Where the texts stand.
-#[derive(Debug, Default)]
-struct Places {
-    method: Option<Range<usize>>,
-    name: Option<Range<usize>>,
-    version: Option<Range<usize>>,
+    doc: &'j str,
+    parts: Parts,
 }
 
 /// Why a text is not taken for a message.
@@ -82,11 +71,11 @@ fn ambiguous(error: json::Error) -> Invalid {
 }
 
 /// The parameter that names what a method is about; the headers of the second era repeat it (`Mcp-Name`).
-fn naming(method: &str) -> Option<&'static str> {
+fn naming(method: &str) -> Option<(&'static str, usize)> {
     match method {
-        "tools/call" | "prompts/get" => Some("name"),
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some("uri"),
-        "tasks/get" | "tasks/update" | "tasks/cancel" | "tasks/result" => Some("taskId"),
+        "tools/call" | "prompts/get" => Some(("name", part::NAME)),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some(("uri", part::URI)),
+        "tasks/get" | "tasks/update" | "tasks/cancel" | "tasks/result" => Some(("taskId", part::TASK_ID)),
         _ => None,
     }
 }
@@ -104,14 +93,18 @@ impl<'j> Message<'j> {
     /// It is no JSON, or not the same JSON to all readers ([`json::parse_alike`]); several messages at once; no message
     /// of JSON-RPC 2.0; parameters that are no object; something without the name that its method needs.
     pub fn read(body: &'j [u8]) -> Result<Message<'j>, Invalid> {
-        let (root, alike) = json::parse_alike(body).map_err(no_json)?;
+        let (root, parts) = part::find(body).map_err(no_json)?;
         match root.kind() {
             Kind::Object => {}
             Kind::Array => return Err(invalid("several messages at once are not taken: send each alone")),
             _ => return Err(invalid("a message is an object")),
         }
-        alike.map_err(ambiguous)?;
-        Message::of(&root)
+        let message = Message::of(body, parts.map_err(ambiguous)?);
+        message.check().map_err(|error| Invalid {
+            id: message.known_id(),
+            ..error
+        })?;
+        Ok(message)
     }
 
     /// Reads a message, if this is not its layout: then it was read before.
@@ -125,108 +118,83 @@ impl<'j> Message<'j> {
         }
     }
 
-    /// Finds the parts of a message again, which was read before.
+    /// A message that was read before.
     pub(crate) fn again(layout: &'j Layout) -> Message<'j> {
-        // What was read is UTF-8.
-        let doc = std::str::from_utf8(&layout.body).unwrap_or_default();
-        let value = |part: &Option<Range<usize>>| Some(Value::at(doc, part.clone()?));
-        let text = |part| Some(value(part)?.text()?.to_str());
-        Message {
-            method: text(&layout.method),
-            id: value(&layout.id),
-            params: value(&layout.params),
-            meta: value(&layout.meta),
-            name: text(&layout.name),
-            version: text(&layout.version),
-            places: Places {
-                method: layout.method.clone(),
-                name: layout.name.clone(),
-                version: layout.version.clone(),
-            },
-        }
+        Message::of(&layout.body, layout.parts.clone())
     }
 
     /// Where its parts stand in `body`, which it was read from.
     pub fn layout(&self, body: Bytes) -> Layout {
-        let range = |value: &Option<Value<'j>>| value.as_ref().map(Value::range);
         Layout {
             body,
-            id: range(&self.id),
-            method: self.places.method.clone(),
-            params: range(&self.params),
-            meta: range(&self.meta),
-            name: self.places.name.clone(),
-            version: self.places.version.clone(),
+            parts: self.parts.clone(),
         }
     }
 
-    fn of(root: &Value<'j>) -> Result<Message<'j>, Invalid> {
-        let names = ["jsonrpc", "id", "method", "params", "result", "error"];
-        let [jsonrpc, id, method, params, result, error] = root.fields(names).map_err(ambiguous)?;
-        if let Some(id) = &id
-            && !is_id(id)
-        {
+    fn of(body: &'j [u8], parts: Parts) -> Message<'j> {
+        // In what is no UTF-8 there are no parts.
+        let doc = std::str::from_utf8(body).unwrap_or_default();
+        let text = |part| Some(parts.value(doc, part)?.text()?.to_str());
+        let method = text(part::METHOD);
+        let method_text = method.as_deref().unwrap_or_default();
+        let name = naming(method_text).and_then(|(_, part)| text(part));
+        let version = match method_text {
+            // An answer follows that of its question.
+            "" => None,
+            "initialize" => text(part::VERSION).or_else(|| text(part::OFFERED)),
+            _ => text(part::VERSION),
+        };
+        Message {
+            version,
+            id: parts.value(doc, part::ID),
+            method,
+            name,
+            doc,
+            parts,
+        }
+    }
+
+    /// The `id`, where it is one, for whoever is told what is wrong.
+    fn known_id(&self) -> Option<String> {
+        let id = self.id.as_ref().filter(|id| is_id(id))?;
+        Some(id.raw().to_owned())
+    }
+
+    /// Whether it is a message of JSON-RPC, and says what rules decide by.
+    fn check(&self) -> Result<(), Invalid> {
+        let has = |part| self.parts.get(part).is_some();
+        if self.id.as_ref().is_some_and(|id| !is_id(id)) {
             return Err(invalid("`id` is neither text nor a whole number"));
         }
-        let known = id.as_ref().map(Value::raw);
-        let refuse = |message: &str| Invalid {
-            id: known.map(str::to_owned),
-            ..invalid(message)
-        };
-        if !jsonrpc.and_then(|v| v.text()).is_some_and(|t| t.is("2.0")) {
-            return Err(refuse("`jsonrpc` is not \"2.0\""));
-        }
-        let Some(method) = method else {
-            return match (result, error, &id) {
-                (Some(_), None, Some(_)) | (None, Some(_), _) => Ok(Message {
-                    method: None,
-                    id,
-                    params: None,
-                    meta: None,
-                    name: None,
-                    version: None,
-                    places: Places::default(),
-                }),
-                _ => Err(refuse("neither a request nor an answer: there is no `method`")),
-            };
-        };
-        if result.is_some() || error.is_some() {
-            return Err(refuse("`method` stands beside `result` or `error`"));
-        }
-        let method_at = method.range();
-        let method = method.text().map(|t| t.to_str()).filter(|m| !m.is_empty());
-        let method = method.ok_or_else(|| refuse("`method` is no text"))?;
-        if params.as_ref().is_some_and(|p| p.kind() != Kind::Object) {
-            return Err(refuse("`params` is no object"));
-        }
-        let about = match &params {
-            Some(params) => About::read(&method, params).map_err(|error| Invalid {
-                id: known.map(str::to_owned),
-                ..ambiguous(error)
-            })?,
-            None => About::default(),
-        };
-        if let (Some(wanted), None) = (naming(&method), &about.name)
-            && is_named(&method)
+        if !self
+            .value(part::JSONRPC)
+            .and_then(|v| v.text())
+            .is_some_and(|t| t.is("2.0"))
         {
-            return Err(Invalid {
-                code: error::INVALID_PARAMS,
-                ..refuse(&format!("`params.{wanted}` is no text"))
-            });
+            return Err(invalid("`jsonrpc` is not \"2.0\""));
         }
-        Ok(Message {
-            method: Some(method),
-            id,
-            params,
-            meta: about.meta,
-            places: Places {
-                method: Some(method_at),
-                name: about.name.as_ref().map(|(at, _)| at.clone()),
-                version: about.version.as_ref().map(|(at, _)| at.clone()),
-            },
-            name: about.name.map(|(_, text)| text),
-            version: about.version.map(|(_, text)| text),
-        })
+        if !has(part::METHOD) {
+            return match (has(part::RESULT), has(part::ERROR), &self.id) {
+                (true, false, Some(_)) | (false, true, _) => Ok(()),
+                _ => Err(invalid("neither a request nor an answer: there is no `method`")),
+            };
+        }
+        if has(part::RESULT) || has(part::ERROR) {
+            return Err(invalid("`method` stands beside `result` or `error`"));
+        }
+        if self.method().is_empty() {
+            return Err(invalid("`method` is no text"));
+        }
+        if self.params().is_some_and(|p| p.kind() != Kind::Object) {
+            return Err(invalid("`params` is no object"));
+        }
+        match naming(self.method()) {
+            Some((wanted, _)) if self.name.is_none() && is_named(self.method()) => Err(Invalid {
+                code: error::INVALID_PARAMS,
+                ..invalid(format!("`params.{wanted}` is no text"))
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The method; empty for an answer.
@@ -234,14 +202,16 @@ impl<'j> Message<'j> {
         self.method.as_deref().unwrap_or_default()
     }
 
-    /// The parameters, where there are some.
-    pub fn params(&self) -> Option<&Value<'j>> {
-        self.params.as_ref()
+    /// One of its [parts](part).
+    pub fn value(&self, part: usize) -> Option<Value<'j>> {
+        self.parts.value(self.doc, part)
     }
 
-    /// What `_meta` says of it under this name.
-    pub fn meta(&self, name: &str) -> Option<Value<'j>> {
-        self.meta.as_ref()?.get(name)
+    /// The parameters, where there are some.
+    pub fn params(&self) -> Option<Value<'j>> {
+        // An answer has none, whatever it says.
+        self.method.as_ref()?;
+        self.value(part::PARAMS)
     }
 
     /// What names the thing that is asked for: a tool, a prompt, the address of a resource, a task.
@@ -263,20 +233,23 @@ impl<'j> Message<'j> {
         }
     }
 
-    /// What it asks for, as policies see it.
-    ///
-    /// # Errors
-    /// The parameters cannot be read: they go deeper than the reader of values follows.
-    pub fn asked(&self) -> Result<Asked, Invalid> {
-        let params = self.params.as_ref().map(|p| serde_json::from_str(p.raw()));
-        let params = params.transpose().map_err(|error| Invalid {
-            id: self.id.as_ref().map(|id| id.raw().to_owned()),
-            ..invalid(format!("`params` cannot be read: {error}"))
-        })?;
-        Ok(Asked {
-            method: Name::from(self.method()),
-            params: params.unwrap_or_default(),
-        })
+    /// The parameters as a tree; empty where there are none.
+    pub fn tree(&self) -> Map<String, Tree> {
+        let read = |params: Value<'_>| serde_json::from_str(params.raw()).ok();
+        // What is the same to all readers can be read.
+        self.params().and_then(read).unwrap_or_default()
+    }
+
+    /// What it asks for, as policies see it. `body` is what it was read from.
+    pub fn asked(&self, body: &Bytes) -> Asked {
+        let params = self.params().map(|params| params.range()).unwrap_or_default();
+        let naming = naming(self.method()).and_then(|(param, part)| {
+            let text = self.value(part)?.text()?.range();
+            // With escapes it says something else than what stands there.
+            let is_plain = text.len() == self.name()?.len();
+            is_plain.then(|| (param, text.start - params.start..text.end - params.start))
+        });
+        Asked::read_later(self.method().into(), body.slice(params), naming)
     }
 
     /// What the record says of it.
@@ -304,41 +277,6 @@ pub(crate) fn is_id(id: &Value<'_>) -> bool {
         Kind::String => true,
         Kind::Number => id.raw().parse::<i64>().is_ok(),
         _ => false,
-    }
-}
-
-/// What the parameters say that a message is about.
-#[derive(Default)]
-struct About<'j> {
-    name: Option<(Range<usize>, Cow<'j, str>)>,
-    version: Option<(Range<usize>, Cow<'j, str>)>,
-    meta: Option<Value<'j>>,
-}
-
-impl<'j> About<'j> {
-    fn read(method: &str, params: &Value<'j>) -> Result<About<'j>, json::Error> {
-        let fields = ["name", "uri", "taskId", "arguments", "_meta", "protocolVersion"];
-        let [name, uri, task, _, meta, offered] = params.fields(fields)?;
-        let text = |value: Option<Value<'j>>| value.and_then(|v| Some((v.range(), v.text()?.to_str())));
-        let name = match naming(method) {
-            Some("name") => text(name),
-            Some("uri") => text(uri),
-            Some(_) => text(task),
-            None => None,
-        };
-        let version = match &meta {
-            Some(meta) => {
-                let [version] = meta.fields([VERSION])?;
-                text(version)
-            }
-            None => None,
-        };
-        let offered = || text(offered.filter(|_| method == "initialize"));
-        Ok(About {
-            name,
-            version: version.or_else(offered),
-            meta,
-        })
     }
 }
 

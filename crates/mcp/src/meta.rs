@@ -1,105 +1,98 @@
 //! What a message says beside its parameters (`_meta`): the place in a trace (SEP-414), and the tool call that it is made for.
 
-use serde_json::{Map, Value as Tree};
-use trilithon_flow::mcp_call::{Asked, Layout};
-use trilithon_flow::trace::baggage;
-use trilithon_wire::json::{self, Kind, Splice, Value, quote, quote_into};
+use crate::part;
+use std::borrow::Cow;
+use trilithon_flow::mcp_call::{Layout, Parts};
+use trilithon_wire::json::{Kind, Splice, Value, quote, quote_into};
 
 pub const TRACE_PARENT: &str = "traceparent";
 pub const TRACE_STATE: &str = "tracestate";
 pub const BAGGAGE: &str = "baggage";
+/// The tool call, by the id that a model gave it, as Claude Code sends it; OpenTelemetry's name for it is
+/// [`TOOL_CALL`](trilithon_flow::trace::baggage::TOOL_CALL).
+pub const TOOL_USE: &str = "claudecode/toolUseId";
 
-/// Members that name the tool call, by the id that a model gave it: OpenTelemetry's name for it, and what Claude Code sends.
-const TOOL_CALL: [&str; 2] = [baggage::TOOL_CALL, "claudecode/toolUseId"];
-
-/// The texts that `_meta` holds.
-#[derive(Clone, Copy)]
-pub struct Texts<'a>(Option<&'a Map<String, Tree>>);
-
-impl<'a> Texts<'a> {
-    pub fn of(asked: &'a Asked) -> Texts<'a> {
-        Texts(asked.params.get("_meta").and_then(Tree::as_object))
-    }
-
-    pub fn get(self, name: &str) -> Option<&'a str> {
-        self.0?.get(name)?.as_str()
-    }
-
-    /// The id of the tool call, as a member of its own names it.
-    pub fn tool_call(self) -> Option<&'a str> {
-        let named = TOOL_CALL.into_iter().filter_map(|name| self.get(name));
-        named.into_iter().find(|id| !id.is_empty())
-    }
-}
-
-/// How a new one begins.
-const META: &[u8] = br#""_meta":"#;
-
-/// The message with these texts in its `_meta`, and otherwise byte for byte; `None` for one without parameters, or with a `_meta`
-/// that is no object.
-pub fn with(message: &Layout, members: &[(&str, &str)]) -> Option<Layout> {
+/// The text of this [part] of a message's `_meta`.
+pub fn text(message: &Layout, part: usize) -> Option<Cow<'_, str>> {
     let doc = std::str::from_utf8(&message.body).ok()?;
+    Some(message.parts.value(doc, part)?.text()?.to_str())
+}
+
+/// The id of the tool call, as a member of its own names it.
+pub fn tool_call(message: &Layout) -> Option<Cow<'_, str>> {
+    let named = |part| text(message, part).filter(|id| !id.is_empty());
+    named(part::TOOL_CALL).or_else(|| named(part::TOOL_USE))
+}
+
+/// The message with these texts as [parts](part) of its `_meta`, and otherwise byte for byte; `None` for one without parameters, or
+/// with a `_meta` that is no object.
+pub fn with(message: &Layout, texts: &[(usize, &str)]) -> Option<Layout> {
+    let doc = std::str::from_utf8(&message.body).ok()?;
+    message.parts.get(part::METHOD)?;
+    let params = message.parts.value(doc, part::PARAMS)?;
     let mut splice = Splice::new();
-    let mut new_meta = None;
-    match (&message.meta, &message.params) {
-        (Some(at), _) => {
-            let meta = Value::at(doc, at.clone());
-            if meta.kind() != Kind::Object {
-                return None;
-            }
-            let there = replace(&meta, members, &mut splice);
-            let new = members.iter().zip(there).filter(|(_, there)| !there);
-            let mut new = written(new.map(|(member, _)| member));
-            if !new.is_empty() && meta.members().next().is_some() {
-                new.push(b',');
-            }
-            splice.replace(at.start + 1..at.start + 1, new).ok()?;
-        }
-        (None, Some(at)) => {
-            let is_empty = Value::at(doc, at.clone()).members().next().is_none();
-            let meta = [b"{", &*written(members.iter()), b"}"].concat();
-            let start = at.start + 1 + META.len();
-            new_meta = Some(start..start + meta.len());
-            let comma: &[u8] = if is_empty { b"" } else { b"," };
-            let all = [META, &meta, comma].concat();
-            splice.replace(at.start + 1..at.start + 1, all).ok()?;
-        }
-        (None, None) => return None,
+    let mut new = New::nothing();
+    let Some(meta) = message.parts.value(doc, part::META) else {
+        new.out.extend_from_slice(br#""_meta":"#);
+        let start = new.out.len();
+        new.out.push(b'{');
+        texts.iter().for_each(|(part, text)| new.member(*part, text));
+        new.out.push(b'}');
+        new.parts.put(part::META, start..new.out.len());
+        return new.put_in(&params, message, splice);
+    };
+    if meta.kind() != Kind::Object {
+        return None;
     }
-    let changed = message.changed(&splice);
-    Some(Layout {
-        meta: new_meta.or(changed.meta),
-        ..changed
-    })
-}
-
-/// Members with these texts, one behind the other.
-fn written<'m>(members: impl Iterator<Item = &'m (&'m str, &'m str)>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    for (name, text) in members {
-        if !out.is_empty() {
-            out.push(b',');
-        }
-        quote_into(name, &mut out);
-        out.push(b':');
-        quote_into(text, &mut out);
-    }
-    out
-}
-
-/// Replaces those members that are there; says which are.
-fn replace(meta: &Value<'_>, members: &[(&str, &str)], splice: &mut Splice) -> Vec<bool> {
-    let mut there = vec![false; members.len()];
-    for (name, value) in meta.members() {
+    for (part, text) in texts {
         // A second one in another spelling would make another message of it.
-        let same = members.iter().position(|(n, _)| json::alike(&name.to_str(), n));
-        if let Some(i) = same
-            && splice.replace(value.range(), quote(members[i].1)).is_ok()
-        {
-            there[i] = true;
+        match message.parts.place(*part) {
+            Some(there) => splice.replace(there, quote(text)).ok()?,
+            None => new.member(*part, text),
         }
     }
-    there
+    new.put_in(&meta, message, splice)
+}
+
+/// Members that are put in front of those of an object.
+struct New {
+    out: Vec<u8>,
+    /// Where they stand in `out`.
+    parts: Parts,
+}
+
+impl New {
+    fn nothing() -> New {
+        New {
+            out: Vec::with_capacity(256),
+            parts: Parts::default(),
+        }
+    }
+
+    fn member(&mut self, part: usize, text: &str) {
+        if !matches!(self.out.last(), None | Some(b'{')) {
+            self.out.push(b',');
+        }
+        quote_into(part::name(part), &mut self.out);
+        self.out.push(b':');
+        let start = self.out.len();
+        quote_into(text, &mut self.out);
+        self.parts.put(part, start..self.out.len());
+    }
+
+    /// The message with them in `object`, and what is replaced behind them.
+    fn put_in(mut self, object: &Value<'_>, message: &Layout, mut splice: Splice) -> Option<Layout> {
+        let at = object.range().start + 1;
+        if !self.out.is_empty() {
+            if object.members().next().is_some() {
+                self.out.push(b',');
+            }
+            splice.replace(at..at, self.out).ok()?;
+        }
+        let mut changed = message.changed(&splice);
+        changed.parts.join(&self.parts, at);
+        Some(changed)
+    }
 }
 
 #[cfg(test)]
@@ -108,10 +101,14 @@ mod tests {
     use crate::Message;
     use bytes::Bytes;
 
-    fn with(message: &[u8], members: &[(&str, &str)]) -> Option<Vec<u8>> {
+    fn layout(message: &[u8]) -> Option<Layout> {
         let body = Bytes::copy_from_slice(message);
-        let layout = Message::read(&body).ok()?.layout(body.clone());
-        let changed = super::with(&layout, members)?;
+        let read = Message::read(&body).ok()?;
+        Some(read.layout(body.clone()))
+    }
+
+    fn with(message: &[u8], texts: &[(usize, &str)]) -> Option<Vec<u8>> {
+        let changed = super::with(&layout(message)?, texts)?;
         let again = Message::read(&changed.body).unwrap_or_else(|e| panic!("{changed:?}: {e}"));
         assert_eq!(changed, again.layout(changed.body.clone()));
         assert_eq!(format!("{again:?}"), format!("{:?}", Message::again(&changed)));
@@ -122,29 +119,30 @@ mod tests {
     fn texts_are_put_in() {
         let check = |params: &str, want: Option<&str>| {
             let message = |params: &str| format!(r#"{{"jsonrpc":"2.0","method":"x"{params} }}"#);
-            let with = with(message(params).as_bytes(), &[("a", "1"), ("b", "\"")]);
+            let texts = [(part::TRACE_PARENT, "1"), (part::BAGGAGE, "\"")];
+            let with = with(message(params).as_bytes(), &texts);
             let with = with.map(|m| String::from_utf8(m).unwrap());
             assert_eq!(with, want.map(message), "{params}");
         };
         check(
             r#","params": {"name":"x"}"#,
-            Some(r#","params": {"_meta":{"a":"1","b":"\""},"name":"x"}"#),
+            Some(r#","params": {"_meta":{"traceparent":"1","baggage":"\""},"name":"x"}"#),
         );
         check(
             r#","params":{}"#,
-            Some(r#","params":{"_meta":{"a":"1","b":"\""}}"#),
+            Some(r#","params":{"_meta":{"traceparent":"1","baggage":"\""}}"#),
         );
         check(
-            r#","params":{"_meta":{"a" : "old","z":1e40}}"#,
-            Some(r#","params":{"_meta":{"b":"\"","a" : "1","z":1e40}}"#),
+            r#","params":{"_meta":{"traceparent" : "old","z":1e40},"name":7}"#,
+            Some(r#","params":{"_meta":{"baggage":"\"","traceparent" : "1","z":1e40},"name":7}"#),
         );
         check(
-            r#","params":{"_meta":{"B":7,"a":{"a":8}}}"#,
-            Some(r#","params":{"_meta":{"B":"\"","a":"1"}}"#),
+            r#","params":{"_meta":{"Baggage":7,"traceparent":{"a":8}}}"#,
+            Some(r#","params":{"_meta":{"Baggage":"\"","traceparent":"1"}}"#),
         );
         check(
             r#","params":{"_meta":{ }}"#,
-            Some(r#","params":{"_meta":{"a":"1","b":"\"" }}"#),
+            Some(r#","params":{"_meta":{"traceparent":"1","baggage":"\"" }}"#),
         );
         for none in ["", r#","params":{"_meta":7}"#, r#","params":7"#] {
             check(none, None);
@@ -157,8 +155,8 @@ mod tests {
             let body = format!(
                 r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"x","_meta":{meta}}}}}"#
             );
-            let message = Message::read(body.as_bytes()).unwrap();
-            assert_eq!(Texts::of(&message.asked().unwrap()).tool_call(), want, "{meta}");
+            let message = layout(body.as_bytes()).unwrap();
+            assert_eq!(tool_call(&message).as_deref(), want, "{meta}");
         };
         check(r#"{"gen_ai.tool.call.id":"call_1"}"#, Some("call_1"));
         check(r#"{"claudecode/toolUseId":"toolu_1"}"#, Some("toolu_1"));
@@ -182,7 +180,7 @@ mod tests {
                 let Ok(message) = Message::read(&other) else {
                     continue;
                 };
-                let Some(told) = with(&other, &[(TRACE_PARENT, "t")]) else {
+                let Some(told) = with(&other, &[(part::TRACE_PARENT, "t")]) else {
                     continue;
                 };
                 let text = String::from_utf8_lossy(&told);
@@ -192,11 +190,8 @@ mod tests {
                     (message.method(), message.name()),
                     "{text}"
                 );
-                assert_eq!(
-                    Texts::of(&same.asked().unwrap()).get(TRACE_PARENT),
-                    Some("t"),
-                    "{text}"
-                );
+                let parent = same.value(part::TRACE_PARENT).and_then(|value| value.text());
+                assert!(parent.is_some_and(|parent| parent.is("t")), "{text}");
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::{Naming, tag};
 use trilithon_wire::contains;
-use trilithon_wire::json::{self, Kind as Json, Splice, Value, quote};
+use trilithon_wire::json::{self, Kind as Json, Splice, Value, Wanted, quote};
 
 /// A message, as it goes on.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,14 +25,21 @@ pub enum Kind {
     Answer,
 }
 
+const MESSAGE: &[Wanted] = &[
+    Wanted::new("jsonrpc", 0),
+    Wanted::new("id", 1),
+    Wanted::new("method", 2),
+    Wanted::new("params", 3),
+    Wanted::new("result", 4),
+];
+
 /// Reads a message of `server` and rewrites what is to be rewritten.
 ///
 /// # Errors
 /// It is no JSON, or says something twice.
 pub fn message(doc: &[u8], server: &str, naming: &Naming) -> Result<Passed, json::Error> {
-    let root = json::parse(doc)?;
-    let names = ["jsonrpc", "id", "method", "params", "result"];
-    let [rpc, id, method, params, result] = root.fields(names)?;
+    let (root, parts) = json::find::<5>(doc, MESSAGE)?;
+    let [rpc, id, method, params, result] = std::array::from_fn(|part| parts.value_in(&root, part));
     let mut edits = Edits {
         splice: Splice::new(),
         naming,

@@ -45,7 +45,7 @@ pub struct Round {
 
 /// What a message asks for, as a digest: the same for a message that is repeated with answers.
 pub fn about(message: &Message<'_>) -> [u8; 16] {
-    let params = message.params().map(|params| canonical_without(params, &FRESH));
+    let params = message.params().map(|params| canonical_without(&params, &FRESH));
     let text = format!("{} {}", message.method(), params.unwrap_or_default());
     let mut half = [0; 16];
     half.copy_from_slice(&digest(&SHA256, text.as_bytes()).as_ref()[..16]);

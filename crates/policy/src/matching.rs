@@ -58,7 +58,7 @@ impl Place for Named {
         });
         match known {
             Some((fact, [key])) if matches!(fact.read, Read::Named(_)) => Ok(Named::new(fact, key, &[])),
-            Some((fact, members)) if matches!(fact.read, Read::Plain(_)) => {
+            Some((fact, members)) if !matches!(fact.read, Read::Named(_)) => {
                 match members.is_empty() || fact.kind == Kind::Map {
                     true => Ok(Named::new(fact, "", members)),
                     false => {

@@ -70,10 +70,8 @@ impl World {
 
     /// A message to a server of tools.
     pub fn asked(mut self, method: &str, params: Json) -> World {
-        self.asked = Some(Asked {
-            method: method.into(),
-            params: params.as_object().cloned().unwrap_or_default(),
-        });
+        let params = params.as_object().cloned().unwrap_or_default();
+        self.asked = Some(Asked::new(method.into(), params));
         self
     }
 

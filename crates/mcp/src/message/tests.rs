@@ -180,7 +180,10 @@ fn no_text_breaks_it() {
             let mut other = whole.as_bytes().to_vec();
             other[at] = byte;
             if let Ok(message) = Message::read(&other) {
-                assert!(message.asked().is_ok(), "{}", String::from_utf8_lossy(&other));
+                // Policies must not take what they cannot read for what is not there.
+                let params = message.params().map(|params| params.raw());
+                let read = serde_json::from_str::<serde_json::Value>(params.unwrap_or("{}"));
+                assert!(read.is_ok(), "{}", String::from_utf8_lossy(&other));
                 let _ = (told(&message), message.era(None));
             }
         }
@@ -215,11 +218,21 @@ fn eras() {
 
 #[test]
 fn what_policies_and_the_record_are_told() {
-    let body =
-        br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"add","arguments":{"a":1}}}"#;
-    let message = Message::read(body).unwrap();
-    let asked = message.asked().unwrap();
-    assert_eq!((&*asked.method, asked.tool()), ("tools/call", Some("add")));
-    assert_eq!(json!(asked.params), json!({"name": "add", "arguments": {"a": 1}}));
-    assert_eq!(told(&message), r#"{"method":"tools/call","tool":"add","id":"7"}"#);
+    let check = |name: &str, at_hand: Option<&str>| {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"{name}","arguments":{{"a":1}}}}}}"#
+        );
+        let body = Bytes::from(body);
+        let message = Message::read(&body).unwrap();
+        let asked = message.asked(&body);
+        assert_eq!((asked.at_hand("name"), asked.tool()), (at_hand, Some("add")));
+        assert_eq!(&*asked.method, "tools/call");
+        assert_eq!(
+            json!(asked.params()),
+            json!({"name": "add", "arguments": {"a": 1}})
+        );
+        assert_eq!(told(&message), r#"{"method":"tools/call","tool":"add","id":"7"}"#);
+    };
+    check("add", Some("add"));
+    check("a\\u0064d", None);
 }

@@ -64,10 +64,7 @@ pub fn reply<'a>(api: &'a Api, message: &Message<'_>, headers: &Headers) -> Repl
         );
         return fail(400, HEADER_MISMATCH, &text);
     }
-    let params = match message.asked() {
-        Ok(asked) => asked.params,
-        Err(invalid) => return fail(400, invalid.code, &invalid.message),
-    };
+    let params = message.tree();
     if era == Era::Modern
         && let Some(refusal) = modern_refusal(message, headers, &params, &id)
     {

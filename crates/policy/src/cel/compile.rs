@@ -133,7 +133,9 @@ impl Compiler {
         };
         let rest = &path.names[used..];
         let named = match (&fact.read, rest) {
-            (Read::Plain(_), members) if members.is_empty() || fact.kind == Kind::Map => {
+            (Read::Plain(_) | Read::Object { .. }, members)
+                if members.is_empty() || fact.kind == Kind::Map =>
+            {
                 Named::new(fact, "", members)
             }
             (Read::Named(_), [key]) => Named::new(fact, key, &[]),

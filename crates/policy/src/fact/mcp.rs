@@ -34,7 +34,10 @@ pub const NAMESPACE: Namespace = Namespace {
             doc: "The parameters of the message, by name: `mcp.params.name`, `mcp.params.uri`, `mcp.params.arguments.amount`. Of an item of a list: its `name` and `uri`.",
             sensitive: true,
             from_caller: true,
-            read: Read::Plain(params),
+            read: Read::Object {
+                whole: params,
+                member: |f, name| f.mcp?.at_hand(name).map(Value::text),
+            },
         },
     ],
 };
@@ -42,5 +45,5 @@ pub const NAMESPACE: Namespace = Namespace {
 static NONE: LazyLock<Map<String, Json>> = LazyLock::new(Map::new);
 
 fn params<'a>(facts: &'a Facts<'a>) -> Result<Value<'a>, Failure> {
-    Ok(Value::Map(facts.mcp.map_or(&NONE, |asked| &asked.params)))
+    Ok(Value::Map(facts.mcp.map_or(&NONE, |asked| asked.params())))
 }

@@ -48,6 +48,12 @@ pub struct Fact {
 pub enum Read {
     /// It is one value.
     Plain(for<'a> fn(&'a Facts<'a>) -> Result<Value<'a>, Failure>),
+    /// It is an object, which need not be read for each of its members: `mcp.params.name`.
+    Object {
+        whole: for<'a> fn(&'a Facts<'a>) -> Result<Value<'a>, Failure>,
+        /// A member that is at hand, and in no other spelling there.
+        member: for<'a> fn(&'a Facts<'a>, &str) -> Option<Value<'a>>,
+    },
     /// It is several, by name: `http.header["x-env"]`. `None` when there is none of that name.
     Named(for<'a> fn(&'a Facts<'a>, &'a str) -> Result<Option<Value<'a>>, Failure>),
 }
@@ -118,6 +124,11 @@ impl Named {
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn read<'a>(&'a self, facts: &'a Facts<'a>) -> Result<Value<'a>, Failure> {
+        if let (Read::Object { member, .. }, [only]) = (&self.fact.read, &*self.members)
+            && let Some(value) = member(facts, only)
+        {
+            return Ok(value);
+        }
         let mut value = self.whole(facts)?.ok_or_else(|| self.absent())?;
         for member in &self.members {
             value = self.member(&value, member)?;
@@ -148,7 +159,7 @@ impl Named {
 
     fn whole<'a>(&'a self, facts: &'a Facts<'a>) -> Result<Option<Value<'a>>, Failure> {
         match self.fact.read {
-            Read::Plain(read) => read(facts).map(Some),
+            Read::Plain(read) | Read::Object { whole: read, .. } => read(facts).map(Some),
             Read::Named(read) => read(facts, &self.key),
         }
     }
@@ -257,7 +268,7 @@ pub fn manual() -> String {
     let mut out = "| Fact | Type | What it is |\n|---|---|---|\n".to_owned();
     for fact in all() {
         let (name, kind) = match fact.read {
-            Read::Plain(_) => (fact.name.to_owned(), fact.kind.as_str()),
+            Read::Plain(_) | Read::Object { .. } => (fact.name.to_owned(), fact.kind.as_str()),
             Read::Named(_) => (format!("{}[\"name\"]", fact.name), fact.kind.as_str()),
         };
         let hidden = if fact.sensitive {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;
 use trilithon_flow::{Exchange, FaultKind, Known, Request, Response};
 use trilithon_mcp::error::{HEADER_MISMATCH, INVALID_PARAMS, INVALID_REQUEST, unsupported_version};
-use trilithon_mcp::message::{CAPABILITIES, LOG_LEVEL, VERSION};
-use trilithon_mcp::{Abilities, Era, Invalid, Level, List, Message, header};
+use trilithon_mcp::message::{CAPABILITIES, VERSION};
+use trilithon_mcp::{Abilities, Era, Invalid, Level, List, Message, header, part};
 use trilithon_wire::json::Kind;
 
 /// A message that was read.
@@ -28,12 +28,12 @@ impl Call<'_> {
 
     /// What the client says it can be asked, in the second era.
     pub fn abilities(&self) -> Abilities {
-        Abilities::read(self.message.meta(CAPABILITIES).as_ref())
+        Abilities::read(self.message.value(part::CAPABILITIES).as_ref())
     }
 
     /// What the client wants to be told of what servers log, in the second era.
     pub fn level(&self) -> Option<Level> {
-        Level::read(self.message.meta(LOG_LEVEL).as_ref())
+        Level::read(self.message.value(part::LOG_LEVEL).as_ref())
     }
 
     /// The client, for a call that is heard by whoever repeats it.
@@ -74,7 +74,7 @@ impl Federation {
         // Without the middleware `mcp` nobody has told the record yet.
         cx.mcp_call.get_or_insert_with(|| message.call().shared());
         // Who names a revision in each message speaks the second era, whichever revision that is.
-        let era = match message.meta(VERSION) {
+        let era = match message.value(part::VERSION) {
             Some(_) => Era::Modern,
             None => message.era(req.headers.get_str(header::PROTOCOL_VERSION)),
         };
@@ -139,7 +139,7 @@ impl Federation {
 /// What a request of the second era must say of itself.
 fn check_modern(call: &Call<'_>, id: &str) -> Result<(), Response> {
     let message = &call.message;
-    let version = message.meta(VERSION).and_then(|v| v.text());
+    let version = message.value(part::VERSION).and_then(|v| v.text());
     let Some(version) = version.map(|v| v.to_str()) else {
         let why = format!("`params._meta` does not say in `{VERSION}` which revision the request follows");
         return Err(answer::error(call.era, Some(id), INVALID_PARAMS, &why));
@@ -149,7 +149,7 @@ fn check_modern(call: &Call<'_>, id: &str) -> Result<(), Response> {
         return Err(answer::json(400, body));
     }
     if message
-        .meta(CAPABILITIES)
+        .value(part::CAPABILITIES)
         .is_none_or(|c| c.kind() != Kind::Object)
     {
         let why = format!("`params._meta` does not say in `{CAPABILITIES}` what the client can do");

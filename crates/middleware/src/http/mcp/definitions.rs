@@ -109,7 +109,7 @@ impl Definitions {
             "resources/read" | "resources/subscribe" => (List::Resources, "uri"),
             _ => return None,
         };
-        let name = asked.params.get(naming)?.as_str().filter(|_| self.hides_any())?;
+        let name = asked.text(naming).filter(|_| self.hides_any())?;
         let against = self.with(|pins| (pins.against(list, name, self.trust), false))?;
         self.is_hidden(&against).then(|| Decision {
             policy: self.name.clone(),
@@ -124,7 +124,7 @@ impl Definitions {
     pub fn misfit(&self, asked: &Asked, mode: Mode) -> Option<(Decision, String)> {
         let forms = self.forms.as_ref().filter(|_| &*asked.method == "tools/call")?;
         let schema = locked(forms).of(asked.tool()?)?;
-        let why = forms::check(&schema, asked.params.get("arguments")).err()?;
+        let why = forms::check(&schema, asked.params().get("arguments")).err()?;
         let decision = Decision {
             policy: self.name.clone(),
             rule: "arguments".into(),

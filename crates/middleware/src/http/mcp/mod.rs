@@ -21,6 +21,7 @@ use super::rollout::rollout;
 use super::undo::{self, Tools};
 use access::Access;
 use batch::Company;
+use bytes::Bytes;
 use definitions::Definitions;
 use denial::Denial;
 use hosts::Hosts;
@@ -76,8 +77,9 @@ pub fn judge(
     build: &mut Build<'_>,
 ) -> Result<(), String> {
     let access = Access::build(config, build).map_err(|e| e.message)?;
-    let asked = trilithon_mcp::Message::read(message).and_then(|message| message.asked());
-    cx.mcp = Some(asked.map_err(|e| e.message)?.into());
+    let body = Bytes::copy_from_slice(message);
+    let read = trilithon_mcp::Message::read(&body).map_err(|e| e.message)?;
+    cx.mcp = Some(read.asked(&body).into());
     let mode = rollout(config.mode, config.percent).of(cx.caller());
     let definitions = Definitions::build(config, build).map_err(|e| e.message)?;
     if access.admits(mode, req, cx)
@@ -167,8 +169,8 @@ impl Mcp {
         }
         let of = company.place();
         let span = opened.is_some().then(|| cx.record.enter(|| What::McpCall { of }));
-        if let Some(opened) = &opened {
-            context::hand_on(opened, &mut req, cx);
+        if opened.is_some() {
+            context::hand_on(&mut req, cx);
         }
         let res = next.run(req, cx).await;
         if let Some(span) = &span {

@@ -127,7 +127,7 @@ fn read(body: &Bytes, headers: &Headers, strict: bool) -> Result<(Asked, McpCall
     let mut call = message.call();
     call.answering.id = id.map(Into::into);
     call.answering.modern = era == Era::Modern;
-    Ok((message.asked()?, call, message.layout(body.clone())))
+    Ok((message.asked(body), call, message.layout(body.clone())))
 }
 
 fn refused(status: u16, message: &str) -> Response {

@@ -40,7 +40,7 @@ impl Shapes {
             return Ok(());
         };
         let call = opened.call.borrow();
-        let arguments = opened.asked.params.get("arguments");
+        let arguments = opened.asked.params().get("arguments");
         let verified = mirror.verify(&req.headers, arguments, era(&call));
         verified.map_err(|name| {
             let message = format!("header mismatch: `{name}` does not say what the arguments say");

@@ -60,7 +60,7 @@ pub fn watch(contract: &Arc<Contract>, asked: &Asked, cx: &mut Exchange, mut res
         return res;
     }
     let nothing = Value::Object(Map::new());
-    let arguments = asked.params.get("arguments").unwrap_or(&nothing);
+    let arguments = asked.params().get("arguments").unwrap_or(&nothing);
     let value = |name: &trilithon_policy::undo::Reference| {
         let known = name.root() == Root::Arguments;
         known.then(|| name.find(arguments))?.cloned()

@@ -73,10 +73,7 @@ impl Tools {
         let (Some(id), false) = (id, message.method().is_empty()) else {
             return Reply::Bare(202);
         };
-        let params = match message.asked() {
-            Ok(asked) => asked.params,
-            Err(invalid) => return failed(400, Some(&id), invalid.code, &invalid.message),
-        };
+        let params = message.tree();
         if let Some(code) = wish.code {
             return failed(200, Some(&id), code, "as you wish");
         }
