@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What somebody proved who they are with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +54,32 @@ pub struct Identity {
     pub credential_id: Arc<str>,
     /// Everything the credential claims; empty for keys and passwords.
     pub claims: Map<String, Value>,
+    pub principal: Principal,
+}
+
+/// A hash of who somebody is, by which what clients keep for the gateway is theirs: made when it is first asked for.
+#[derive(Debug, Default)]
+pub struct Principal(OnceLock<[u8; 16]>);
+
+impl Principal {
+    /// The hash that was made, or is made now.
+    pub fn get_or_make(&self, make: impl FnOnce() -> [u8; 16]) -> [u8; 16] {
+        *self.0.get_or_init(make)
+    }
+}
+
+/// A copy may become somebody else.
+impl Clone for Principal {
+    fn clone(&self) -> Principal {
+        Principal::default()
+    }
+}
+
+/// It says nothing that the rest does not.
+impl PartialEq for Principal {
+    fn eq(&self, _: &Principal) -> bool {
+        true
+    }
 }
 
 impl Identity {
@@ -67,6 +93,7 @@ impl Identity {
             groups: Vec::new(),
             credential_id: "".into(),
             claims: Map::new(),
+            principal: Principal::default(),
         }
     }
 }

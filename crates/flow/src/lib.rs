@@ -38,7 +38,7 @@ pub use decision::{Decision, Mode, Rollout};
 pub use exchange::{Connection, Exchange, Interim, TlsInfo};
 pub use fault::{Fault, FaultKind, Side};
 pub use hold::{Held, hold};
-pub use identity::{Credential, Identity};
+pub use identity::{Credential, Identity, Principal};
 pub use keep::Keep;
 pub use mcp_call::{McpCall, SharedMcpCall};
 pub use method::Method;

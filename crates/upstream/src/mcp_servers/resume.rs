@@ -3,9 +3,9 @@
 use super::all::all;
 use super::{Federation, answer};
 use aws_lc_rs::digest;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
-use trilithon_flow::{Exchange, Method, Request, Response};
+use trilithon_flow::{Exchange, Identity, Method, Request, Response};
 use trilithon_mcp::error::INVALID_REQUEST;
 use trilithon_mcp::{Era, Session, header};
 
@@ -69,8 +69,16 @@ impl Federation {
 
 /// Tells callers apart: a hash of who somebody is, and of nothing where nobody knows.
 pub fn principal(cx: &Exchange) -> [u8; 16] {
+    static NOBODY: LazyLock<[u8; 16]> = LazyLock::new(|| hash(None));
+    match cx.identity() {
+        Some(who) => who.principal.get_or_make(|| hash(Some(who))),
+        None => *NOBODY,
+    }
+}
+
+fn hash(who: Option<&Identity>) -> [u8; 16] {
     let mut hash = digest::Context::new(&digest::SHA256);
-    if let Some(who) = cx.identity() {
+    if let Some(who) = who {
         let subject = if who.subject.is_empty() {
             &who.credential_id
         } else {
