@@ -44,6 +44,8 @@ pub struct AuditLog {
     book: Book,
     public: PublicKey,
     orders: SyncSender<Order>,
+    /// Who serves them.
+    thread: std::thread::Thread,
     headers: Vec<String>,
     /// The version of the configuration in force; 0 when none is known.
     configuration: AtomicU64,
@@ -88,13 +90,14 @@ impl AuditLog {
             dropped: dropped.clone(),
         };
         let first = thread.open()?;
-        std::thread::Builder::new()
+        let writer = std::thread::Builder::new()
             .name("audit".into())
             .spawn(move || thread.run(first))?;
         Ok(Arc::new(AuditLog {
             book: kept,
             public,
             orders,
+            thread: writer.thread().clone(),
             headers: config.headers.clone(),
             configuration: AtomicU64::new(0),
             dropped,
@@ -128,6 +131,7 @@ impl AuditLog {
     pub fn settle(&self) {
         let (done, settled) = sync_channel(1);
         if self.orders.send(Order::Settle(done)).is_ok() {
+            self.thread.unpark();
             // An error says that the writer gave up, which it has logged.
             let _ = settled.recv_timeout(PATIENCE);
         }
