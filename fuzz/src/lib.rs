@@ -301,7 +301,7 @@ pub fn mcp(bytes: &[u8]) {
         assert!(filtered.doc.is_none_or(|doc| serde_json::from_slice::<serde_json::Value>(&doc).is_ok()));
     }
     let Ok(message) = Message::read(bytes) else { return };
-    let asked = message.asked(&bytes.to_vec().into());
+    let asked = message.asked(&bytes.to_vec().into(), &message.call());
     let params = message.params().map_or("{}", |params| params.raw());
     assert!(serde_json::from_str::<serde_json::Value>(params).is_ok(), "policies see none of them");
     // Readers differ in how deep they follow, not in what they find there.

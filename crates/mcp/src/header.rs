@@ -5,7 +5,7 @@ use crate::Message;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
-use trilithon_wire::Headers;
+use trilithon_wire::{Headers, Known};
 
 /// The session of the first era.
 pub const SESSION_ID: &str = "Mcp-Session-Id";
@@ -29,11 +29,18 @@ pub fn verify(headers: &Headers, message: &Message<'_>) -> Result<(), Mismatch> 
     // What `initialize` offers is not yet what requests follow.
     let version = message.version().filter(|_| message.method() != "initialize");
     let said = [
-        (METHOD, Some(message.method()).filter(|m| !m.is_empty())),
-        (NAME, message.name()),
-        (PROTOCOL_VERSION, version),
+        (
+            Known::McpMethod,
+            METHOD,
+            Some(message.method()).filter(|m| !m.is_empty()),
+        ),
+        (Known::McpName, NAME, message.name()),
+        (Known::McpProtocolVersion, PROTOCOL_VERSION, version),
     ];
-    for (header, said) in said {
+    for (known, header, said) in said {
+        if !headers.has(known) {
+            continue;
+        }
         let mut lines = headers.get_all(header.as_bytes());
         let Some(line) = lines.next() else { continue };
         let same = said.is_none_or(|said| decoded(line).is_some_and(|line| *line == *said.as_bytes()));

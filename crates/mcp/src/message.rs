@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use trilithon_flow::mcp_call::{Asked, Layout, McpCall, Parts, Subject};
 use trilithon_flow::model_call::name as cut;
+use trilithon_flow::record::Name;
 use trilithon_wire::json::{self, Kind, Value};
 
 /// Where each request of the second era says which revision it follows, in `_meta`.
@@ -99,7 +100,7 @@ impl<'j> Message<'j> {
             Kind::Array => return Err(invalid("several messages at once are not taken: send each alone")),
             _ => return Err(invalid("a message is an object")),
         }
-        let message = Message::of(body, parts.map_err(ambiguous)?);
+        let message = Message::of(root.doc(), parts.map_err(ambiguous)?);
         message.check().map_err(|error| Invalid {
             id: message.known_id(),
             ..error
@@ -120,7 +121,9 @@ impl<'j> Message<'j> {
 
     /// A message that was read before.
     pub(crate) fn again(layout: &'j Layout) -> Message<'j> {
-        Message::of(&layout.body, layout.parts.clone())
+        // What was read is UTF-8.
+        let doc = std::str::from_utf8(&layout.body).unwrap_or_default();
+        Message::of(doc, layout.parts.clone())
     }
 
     /// Where its parts stand in `body`, which it was read from.
@@ -131,9 +134,7 @@ impl<'j> Message<'j> {
         }
     }
 
-    fn of(body: &'j [u8], parts: Parts) -> Message<'j> {
-        // In what is no UTF-8 there are no parts.
-        let doc = std::str::from_utf8(body).unwrap_or_default();
+    fn of(doc: &'j str, parts: Parts) -> Message<'j> {
         let text = |part| Some(parts.value(doc, part)?.text()?.to_str());
         let method = text(part::METHOD);
         let method_text = method.as_deref().unwrap_or_default();
@@ -240,16 +241,21 @@ impl<'j> Message<'j> {
         self.params().and_then(read).unwrap_or_default()
     }
 
-    /// What it asks for, as policies see it. `body` is what it was read from.
-    pub fn asked(&self, body: &Bytes) -> Asked {
-        let params = self.params().map(|params| params.range()).unwrap_or_default();
-        let naming = naming(self.method()).and_then(|(param, part)| {
-            let text = self.value(part)?.text()?.range();
-            // With escapes it says something else than what stands there.
-            let is_plain = text.len() == self.name()?.len();
-            is_plain.then(|| (param, text.start - params.start..text.end - params.start))
+    /// What it asks for, as policies see it. `body` is what it was read from, `call` what the record says of it.
+    pub fn asked(&self, body: &Bytes, call: &McpCall) -> Asked {
+        // What the record says of a name is cut where it is long.
+        let whole = |name: &Name, text: &str| (name.len() == text.len()).then(|| name.clone());
+        let method = whole(&call.method, self.method());
+        let naming = naming(self.method()).and_then(|(param, _)| {
+            let name = whole(call.subject.name()?, self.name()?)?;
+            Some((param, name))
         });
-        Asked::read_later(self.method().into(), body.slice(params), naming)
+        let params = self.params().map(|params| params.range());
+        Asked::read_later(
+            method.unwrap_or_else(|| self.method().into()),
+            body.slice(params.unwrap_or_default()),
+            naming,
+        )
     }
 
     /// What the record says of it.

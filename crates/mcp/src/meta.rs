@@ -3,7 +3,7 @@
 use crate::part;
 use std::borrow::Cow;
 use trilithon_flow::mcp_call::{Layout, Parts};
-use trilithon_wire::json::{Kind, Splice, Value, quote, quote_into};
+use trilithon_wire::json::{Splice, Value, quote, quote_into};
 
 pub const TRACE_PARENT: &str = "traceparent";
 pub const TRACE_STATE: &str = "tracestate";
@@ -14,8 +14,9 @@ pub const TOOL_USE: &str = "claudecode/toolUseId";
 
 /// The text of this [part] of a message's `_meta`.
 pub fn text(message: &Layout, part: usize) -> Option<Cow<'_, str>> {
-    let doc = std::str::from_utf8(&message.body).ok()?;
-    Some(message.parts.value(doc, part)?.text()?.to_str())
+    let value = message.body.get(message.parts.get(part)?)?;
+    let value = std::str::from_utf8(value).ok()?;
+    Some(Value::at(value, 0..value.len()).text()?.to_str())
 }
 
 /// The id of the tool call, as a member of its own names it.
@@ -27,21 +28,20 @@ pub fn tool_call(message: &Layout) -> Option<Cow<'_, str>> {
 /// The message with these texts as [parts](part) of its `_meta`, and otherwise byte for byte; `None` for one without parameters, or
 /// with a `_meta` that is no object.
 pub fn with(message: &Layout, texts: &[(usize, &str)]) -> Option<Layout> {
-    let doc = std::str::from_utf8(&message.body).ok()?;
     message.parts.get(part::METHOD)?;
-    let params = message.parts.value(doc, part::PARAMS)?;
+    let params = message.parts.get(part::PARAMS)?;
     let mut splice = Splice::new();
     let mut new = New::nothing();
-    let Some(meta) = message.parts.value(doc, part::META) else {
+    let Some(meta) = message.parts.get(part::META) else {
         new.out.extend_from_slice(br#""_meta":"#);
         let start = new.out.len();
         new.out.push(b'{');
         texts.iter().for_each(|(part, text)| new.member(*part, text));
         new.out.push(b'}');
         new.parts.put(part::META, start..new.out.len());
-        return new.put_in(&params, message, splice);
+        return new.put_in(params.start, message, splice);
     };
-    if meta.kind() != Kind::Object {
+    if message.body.get(meta.start) != Some(&b'{') {
         return None;
     }
     for (part, text) in texts {
@@ -51,7 +51,7 @@ pub fn with(message: &Layout, texts: &[(usize, &str)]) -> Option<Layout> {
             None => new.member(*part, text),
         }
     }
-    new.put_in(&meta, message, splice)
+    new.put_in(meta.start, message, splice)
 }
 
 /// Members that are put in front of those of an object.
@@ -80,11 +80,16 @@ impl New {
         self.parts.put(part, start..self.out.len());
     }
 
-    /// The message with them in `object`, and what is replaced behind them.
-    fn put_in(mut self, object: &Value<'_>, message: &Layout, mut splice: Splice) -> Option<Layout> {
-        let at = object.range().start + 1;
+    /// The message with them in the object that begins at `start`, and what is replaced behind them.
+    fn put_in(mut self, start: usize, message: &Layout, mut splice: Splice) -> Option<Layout> {
+        let at = start + 1;
         if !self.out.is_empty() {
-            if object.members().next().is_some() {
+            let mut others = message
+                .body
+                .get(at..)?
+                .iter()
+                .filter(|b| !b.is_ascii_whitespace());
+            if others.next() != Some(&b'}') {
                 self.out.push(b',');
             }
             splice.replace(at..at, self.out).ok()?;

@@ -140,6 +140,11 @@ impl Headers {
             .map(|f| f.value(&self.text))
     }
 
+    /// The first value of a known name when it is UTF-8 text.
+    pub fn known_str(&self, known: Known) -> Option<&str> {
+        std::str::from_utf8(self.known(known)?).ok()
+    }
+
     /// Whether a known name is there.
     #[inline]
     pub fn has(&self, known: Known) -> bool {
@@ -246,6 +251,12 @@ impl Headers {
         let Some(at) = first else {
             return self.append(name, value);
         };
+        self.replace(at, value);
+        self.remove_after(at + 1, key);
+    }
+
+    /// Gives a field another value.
+    fn replace(&mut self, at: usize, value: &[u8]) {
         let old = self.fields[at];
         let line = self.text.len();
         let name = old.line as usize..old.line as usize + old.name_len as usize;
@@ -255,16 +266,22 @@ impl Headers {
         if let Some(new) = self.fields.pop() {
             self.fields[at] = new;
         }
-        self.remove_after(at + 1, key);
     }
 
     /// Like [`Headers::set`] for a known name.
     #[inline]
     pub fn set_known(&mut self, known: Known, value: impl AsRef<[u8]>) {
-        if self.has(known) {
-            self.set(known.name(), value);
-        } else {
-            self.append_known(known, value);
+        if known == Known::Other || !self.has(known) {
+            return self.append_known(known, value);
+        }
+        let is = |field: &Field| field.known == known;
+        if let Some(at) = self.fields.iter().position(is) {
+            self.replace(at, value.as_ref());
+            let mut index = 0;
+            self.fields.retain(|field| {
+                index += 1;
+                index <= at + 1 || !is(field)
+            });
         }
     }
 
@@ -625,6 +642,16 @@ mod tests {
         check(
             |h| h.remove_known(Known::XForwardedFor),
             "Host=a X-A=1 X-B=2 X-A=3",
+        );
+        check(
+            |h| {
+                h.append("x-forwarded-for", "8");
+                h.append_verbatim("HOST", "b");
+                h.set_known(Known::XForwardedFor, "7");
+                h.set_known(Known::Accept, "*/*");
+                h.set_known(Known::Other, "nothing");
+            },
+            "Host=a X-A=1 X-B=2 X-A=3 X-Forwarded-For=7 HOST=b Accept=*/*",
         );
         check(|h| h.retain(|k, _, _| k == Known::Host), "Host=a");
         check(

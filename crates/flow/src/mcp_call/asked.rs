@@ -4,7 +4,6 @@ use crate::record::Name;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use std::cell::OnceCell;
-use std::ops::Range;
 
 /// What a message asks for: the facts that policies look at.
 #[derive(Clone, Debug, Default)]
@@ -13,8 +12,8 @@ pub struct Asked {
     pub method: Name,
     /// The parameters as they are written; empty where there are none.
     text: Bytes,
-    /// What names the thing that is asked for: which parameter it is, and where its text stands in those. Most rules want no more.
-    naming: Option<(&'static str, Range<usize>)>,
+    /// What names the thing that is asked for: which parameter it is, and what it says. Most rules want no more.
+    naming: Option<(&'static str, Name)>,
     /// The parameters, once somebody has asked for them.
     params: OnceCell<Map<String, Value>>,
 }
@@ -30,8 +29,8 @@ impl Asked {
     }
 
     /// With parameters that are read when somebody asks for them. `text` is an object that is the same to all readers, `naming` the
-    /// parameter that names the thing that is asked for, and the range in it of a text without escapes.
-    pub fn read_later(method: Name, text: Bytes, naming: Option<(&'static str, Range<usize>)>) -> Asked {
+    /// parameter that names the thing that is asked for, and what it says.
+    pub fn read_later(method: Name, text: Bytes, naming: Option<(&'static str, Name)>) -> Asked {
         Asked {
             method,
             text,
@@ -55,8 +54,8 @@ impl Asked {
 
     /// A parameter that is a text, where it is at hand: none of the others has to be read for it.
     pub fn at_hand(&self, param: &str) -> Option<&str> {
-        let (_, range) = self.naming.as_ref().filter(|(name, _)| *name == param)?;
-        std::str::from_utf8(self.text.get(range.clone())?).ok()
+        let (_, text) = self.naming.as_ref().filter(|(name, _)| *name == param)?;
+        Some(text)
     }
 
     /// A parameter that is a text.
@@ -90,7 +89,7 @@ mod tests {
     #[test]
     fn parameters_are_read_when_they_are_asked_for() {
         let text = r#"{"name":"add","n":1}"#;
-        let asked = Asked::read_later("tools/call".into(), text.into(), Some(("name", 9..12)));
+        let asked = Asked::read_later("tools/call".into(), text.into(), Some(("name", "add".into())));
         assert_eq!((asked.tool(), asked.at_hand("n")), (Some("add"), None));
         assert!(asked.params.get().is_none(), "they were read for the name");
         assert_eq!(asked.params()["n"], 1);

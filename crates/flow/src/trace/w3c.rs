@@ -2,7 +2,7 @@
 
 use super::id::{SpanId, TraceId, hex};
 use super::propagate::Remote;
-use crate::Headers;
+use crate::{Headers, Known};
 
 const PARENT: &str = "Traceparent";
 const STATE: &str = "Tracestate";
@@ -40,7 +40,7 @@ fn place(value: &[u8], state: impl FnOnce() -> Option<Box<str>>) -> Option<Remot
 
 /// Writes both; a state that is not ours to tell is taken away.
 pub fn inject(headers: &mut Headers, trace: TraceId, span: SpanId, sampled: bool, state: Option<&str>) {
-    headers.set(PARENT, parent_text(trace, span, sampled));
+    headers.set_known(Known::Traceparent, parent_text(trace, span, sampled));
     match state {
         Some(state) => headers.set(STATE, state),
         None => drop(headers.remove(STATE)),

@@ -218,14 +218,14 @@ fn eras() {
 
 #[test]
 fn what_policies_and_the_record_are_told() {
-    let check = |name: &str, at_hand: Option<&str>| {
+    let check = |name: &str| {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"{name}","arguments":{{"a":1}}}}}}"#
         );
         let body = Bytes::from(body);
         let message = Message::read(&body).unwrap();
-        let asked = message.asked(&body);
-        assert_eq!((asked.at_hand("name"), asked.tool()), (at_hand, Some("add")));
+        let asked = message.asked(&body, &message.call());
+        assert_eq!((asked.at_hand("name"), asked.tool()), (Some("add"), Some("add")));
         assert_eq!(&*asked.method, "tools/call");
         assert_eq!(
             json!(asked.params()),
@@ -233,6 +233,12 @@ fn what_policies_and_the_record_are_told() {
         );
         assert_eq!(told(&message), r#"{"method":"tools/call","tool":"add","id":"7"}"#);
     };
-    check("add", Some("add"));
-    check("a\\u0064d", None);
+    check("add");
+    check("a\\u0064d");
+    let long = "x".repeat(5000);
+    let body = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"{long}"}}}}"#);
+    let body = Bytes::from(body);
+    let message = Message::read(&body).unwrap();
+    let asked = message.asked(&body, &message.call());
+    assert_eq!((asked.at_hand("name"), asked.tool()), (None, Some(&*long)));
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use trilithon_flow::limits::MAX_MCP_ANSWER;
 use trilithon_flow::{Body, Exchange, Known, Response};
 use trilithon_mcp::bridge::{self, Questions};
-use trilithon_mcp::{Era, EventId, Session, Stream, header, outward, rounds};
+use trilithon_mcp::{Era, EventId, Session, Stream, outward, rounds};
 use trilithon_wire::json::Fault;
 
 impl Federation {
@@ -28,11 +28,11 @@ impl Federation {
         session: Option<&Session>,
         cx: &mut Exchange,
     ) -> Response {
-        res.headers.remove(header::SESSION_ID);
+        res.headers.remove_known(Known::McpSessionId);
         let is_theirs = server.passes_authorization();
         if !is_theirs {
             // It is about the gateway's credentials, which the client cannot better.
-            res.headers.remove("WWW-Authenticate");
+            res.headers.remove_known(Known::WwwAuthenticate);
         }
         let well = (200..300).contains(&res.status) && res.fault.is_none();
         if well {

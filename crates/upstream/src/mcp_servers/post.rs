@@ -76,7 +76,7 @@ impl Federation {
         // Who names a revision in each message speaks the second era, whichever revision that is.
         let era = match message.value(part::VERSION) {
             Some(_) => Era::Modern,
-            None => message.era(req.headers.get_str(header::PROTOCOL_VERSION)),
+            None => message.era(req.headers.known_str(Known::McpProtocolVersion)),
         };
         let call = Call {
             era,

@@ -5,7 +5,7 @@ use super::{Federation, answer};
 use aws_lc_rs::digest;
 use std::sync::{Arc, LazyLock};
 use std::time::{SystemTime, UNIX_EPOCH};
-use trilithon_flow::{Exchange, Identity, Method, Request, Response};
+use trilithon_flow::{Exchange, Identity, Known, Method, Request, Response};
 use trilithon_mcp::error::INVALID_REQUEST;
 use trilithon_mcp::{Era, Session, header};
 
@@ -16,7 +16,7 @@ impl Federation {
     /// The answer: 400 for a request without one or with a revision that is not spoken, 404 for a session that is none, has
     /// ended, or is somebody else's.
     pub fn session(&self, head: &Request, id: Option<&str>, cx: &Exchange) -> Result<Arc<Session>, Response> {
-        let version = head.headers.get_str(header::PROTOCOL_VERSION);
+        let version = head.headers.known_str(Known::McpProtocolVersion);
         if let Some(version) = version.filter(|v| !Era::LEGACY.contains(v)) {
             let message = format!(
                 "`{}` is `{version}`, which is not spoken here",
@@ -24,7 +24,7 @@ impl Federation {
             );
             return Err(answer::failed(400, id, INVALID_REQUEST, &message));
         }
-        let Some(text) = head.headers.get_str(header::SESSION_ID) else {
+        let Some(text) = head.headers.known_str(Known::McpSessionId) else {
             let message = format!(
                 "`{}` is missing: open a session with `initialize`",
                 header::SESSION_ID

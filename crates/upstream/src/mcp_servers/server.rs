@@ -153,8 +153,8 @@ impl Server {
     pub fn request_in(&self, leg: &Leg, head: &Request, method: Method, body: impl Into<Bytes>) -> Request {
         let mut req = self.request(head, method, body);
         enter(leg, &mut req);
-        for name in [header::METHOD, header::NAME] {
-            req.headers.remove(name);
+        for known in [Known::McpMethod, Known::McpName] {
+            req.headers.remove_known(known);
         }
         req
     }
@@ -198,7 +198,7 @@ impl Server {
 /// Names the session with a server, and the revision that was agreed on with it.
 pub fn enter(leg: &Leg, req: &mut Request) {
     if let Some(id) = &leg.id {
-        req.headers.set(header::SESSION_ID, &**id);
+        req.headers.set_known(Known::McpSessionId, &**id);
     }
-    req.headers.set(header::PROTOCOL_VERSION, &*leg.version);
+    req.headers.set_known(Known::McpProtocolVersion, &*leg.version);
 }

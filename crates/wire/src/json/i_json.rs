@@ -34,7 +34,7 @@ impl<'j> Alike<'j> {
         Alike {
             doc,
             what,
-            names: Names::default(),
+            names: Names::new(),
             found: None,
         }
     }
@@ -91,7 +91,6 @@ impl Watch for Alike<'_> {
 }
 
 /// The names of all open objects, innermost last.
-#[derive(Default)]
 struct Names<'j> {
     /// In one spelling, and where they stand.
     all: Vec<(Cow<'j, str>, usize)>,
@@ -100,6 +99,14 @@ struct Names<'j> {
 }
 
 impl Names<'_> {
+    /// With room for as many as most messages have.
+    fn new() -> Self {
+        Names {
+            all: Vec::with_capacity(16),
+            open: Vec::with_capacity(8),
+        }
+    }
+
     fn open(&mut self, object: bool) {
         self.open.push(object.then_some(self.all.len()));
     }
@@ -108,7 +115,9 @@ impl Names<'_> {
     fn close(&mut self) -> Option<usize> {
         let start = self.open.pop()??;
         let own = self.all.get_mut(start..).unwrap_or_default();
-        own.sort_unstable();
+        if own.len() > 1 {
+            own.sort_unstable();
+        }
         let twice = own.windows(2).find(|pair| pair[0].0 == pair[1].0);
         let twice = twice.map(|pair| pair[1].1);
         self.all.truncate(start);

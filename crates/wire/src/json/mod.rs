@@ -192,6 +192,11 @@ impl<'j> Value<'j> {
         }
     }
 
+    /// The document.
+    pub fn doc(&self) -> &'j str {
+        self.doc
+    }
+
     /// Where it stands in the document; for a string with its quotes.
     pub fn range(&self) -> Range<usize> {
         self.range.clone()

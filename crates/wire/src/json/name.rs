@@ -28,7 +28,7 @@ pub(super) fn position<'w>(
 /// The one spelling of all that are alike.
 pub(super) fn folded<'j>(name: &Text<'j>, has_escapes: bool) -> Cow<'j, str> {
     let raw = name.raw();
-    if !has_escapes && is_plain(raw.as_bytes()) && !raw.bytes().any(|b| b.is_ascii_uppercase()) {
+    if !has_escapes && raw.bytes().all(|b| IS_FOLDED[usize::from(b)]) {
         return Cow::Borrowed(raw);
     }
     let text = name.to_str();
@@ -37,6 +37,17 @@ pub(super) fn folded<'j>(name: &Text<'j>, has_escapes: bool) -> Cow<'j, str> {
         false => text.chars().map(fold).collect(),
     }
 }
+
+/// ASCII without capitals.
+static IS_FOLDED: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = byte < 128 && !(b'A' as usize <= byte && byte <= b'Z' as usize);
+        byte += 1;
+    }
+    table
+};
 
 fn fold(c: char) -> char {
     match c {

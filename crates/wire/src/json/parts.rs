@@ -184,6 +184,16 @@ impl<'j, const N: usize> Search<'j, N> {
     }
 }
 
+/// Which of those a lenient reader takes a name for, and whether it is another spelling.
+fn which(wanted: &'static [Wanted], name: &Text<'_>) -> Option<(&'static Wanted, bool)> {
+    let raw = name.raw();
+    if let Some(same) = wanted.iter().find(|wanted| wanted.name == raw) {
+        return Some((same, false));
+    }
+    let alike = wanted.get(name::position(name, wanted.iter().map(|w| w.name))?)?;
+    Some((alike, !name.is(alike.name)))
+}
+
 impl<const N: usize> Watch for Search<'_, N> {
     #[inline]
     fn open(&mut self, object: bool) {
@@ -209,12 +219,10 @@ impl<const N: usize> Watch for Search<'_, N> {
             return;
         };
         let (start, text) = (at.start, Text::at(doc, at));
-        let wanted = level.wanted;
-        let Some(member) = name::position(&text, wanted.iter().map(|w| w.name)).map(|at| &wanted[at]) else {
+        let Some((member, misspelt)) = which(level.wanted, &text) else {
             return;
         };
-        level.member = Some(member);
-        level.misspelt = !text.is(member.name);
+        (level.member, level.misspelt) = (Some(member), misspelt);
         let is_wrong = level.misspelt && !member.lenient;
         if is_wrong || self.parts.place(member.part).is_some() {
             self.found.get_or_insert(Error {

@@ -1,5 +1,6 @@
 //! Strings: what they say, and where each byte of that is written.
 
+use super::check::is_plain;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
@@ -90,6 +91,9 @@ impl<'j> Text<'j> {
 
     fn decode_noting(&self, mut note: impl FnMut(Escape)) -> Cow<'j, str> {
         let raw = self.raw();
+        if is_plain(raw.as_bytes()) {
+            return Cow::Borrowed(raw);
+        }
         let Some(mut next) = raw.find('\\') else {
             return Cow::Borrowed(raw);
         };

@@ -14,7 +14,7 @@ use trilithon_flow::{
     read_up_to,
 };
 use trilithon_mcp::batch::{self, Part, joined};
-use trilithon_mcp::{error as code, header};
+use trilithon_mcp::error as code;
 use trilithon_wire::json::{self, Kind};
 
 /// The messages of a request that has several.
@@ -29,7 +29,7 @@ pub struct Batch {
 /// # Errors
 /// The answer: 400 for what is no batch.
 pub fn read(req: &Request, body: &Bytes) -> Result<Option<Batch>, Response> {
-    if !batch::may_come(req.headers.get(header::PROTOCOL_VERSION)) {
+    if !batch::may_come(req.headers.known(Known::McpProtocolVersion)) {
         return Ok(None);
     }
     match batch::parts(body) {
@@ -48,7 +48,7 @@ pub fn may_be(req: &Request) -> bool {
     req.method == Method::Post
         && req.upgrade.is_none()
         && coding.is_none()
-        && batch::may_come(req.headers.get(header::PROTOCOL_VERSION))
+        && batch::may_come(req.headers.known(Known::McpProtocolVersion))
 }
 
 impl Batch {

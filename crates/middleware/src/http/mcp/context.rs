@@ -44,8 +44,8 @@ pub fn hand_on(req: &mut Request, cx: &mut Exchange) {
         .and_then(|layout| meta::text(layout, part::BAGGAGE));
     let id = cx.record.tool_call.as_deref();
     let said = id.map(|id| baggage::naming(known.as_deref(), id));
-    let parent = String::from_utf8_lossy(&context.parent);
-    let mut texts = vec![(part::TRACE_PARENT, &*parent)];
+    let parent = std::str::from_utf8(&context.parent).unwrap_or_default();
+    let mut texts = vec![(part::TRACE_PARENT, parent)];
     texts.extend(context.state.as_deref().map(|state| (part::TRACE_STATE, state)));
     texts.extend(said.as_deref().map(|said| (part::BAGGAGE, said)));
     let message = layout.as_ref().and_then(|layout| meta::with(layout, &texts));

@@ -79,7 +79,7 @@ pub fn judge(
     let access = Access::build(config, build).map_err(|e| e.message)?;
     let body = Bytes::copy_from_slice(message);
     let read = trilithon_mcp::Message::read(&body).map_err(|e| e.message)?;
-    cx.mcp = Some(read.asked(&body).into());
+    cx.mcp = Some(read.asked(&body, &read.call()).into());
     let mode = rollout(config.mode, config.percent).of(cx.caller());
     let definitions = Definitions::build(config, build).map_err(|e| e.message)?;
     if access.admits(mode, req, cx)

@@ -122,12 +122,12 @@ fn read(body: &Bytes, headers: &Headers, strict: bool) -> Result<(Asked, McpCall
             id: id.map(str::to_owned),
         });
     }
-    let version = headers.get(header::PROTOCOL_VERSION);
-    let era = message.era(version.and_then(|v| std::str::from_utf8(v).ok()));
+    let era = message.era(headers.known_str(Known::McpProtocolVersion));
     let mut call = message.call();
     call.answering.id = id.map(Into::into);
     call.answering.modern = era == Era::Modern;
-    Ok((message.asked(body), call, message.layout(body.clone())))
+    let asked = message.asked(body, &call);
+    Ok((asked, call, message.layout(body.clone())))
 }
 
 fn refused(status: u16, message: &str) -> Response {
