@@ -170,7 +170,7 @@ fn has_half(raw: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{parse, parse_alike};
+    use super::super::{parse_alike, parse_names};
     use super::*;
 
     #[track_caller]
@@ -200,8 +200,8 @@ mod tests {
     #[test]
     fn names_are_checked_by_themselves() {
         let check = |doc: &str, want: Result<(), (Fault, usize)>| {
-            let value = parse(doc.as_bytes()).expect("JSON");
-            assert_eq!(value.check_names().map_err(|e| (e.what, e.at)), want, "{doc}");
+            let (_, verdict) = parse_names(doc.as_bytes()).expect("JSON");
+            assert_eq!(verdict.map_err(|e| (e.what, e.at)), want, "{doc}");
         };
         check(r#"{"a":"\ud83d","b":[-1e999,{"c":"a"}],"c":1}"#, Ok(()));
         check(r#"{"a":1e999,"b":{"c":"\ud83d","C":2}}"#, Err((Fault::Twice, 30)));

@@ -112,8 +112,21 @@ pub fn parse(doc: &[u8]) -> Result<Value<'_>, Error> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_alike(doc: &[u8]) -> Result<(Value<'_>, Result<(), Error>), Error> {
+    parse_for(doc, i_json::What::All)
+}
+
+/// The same for who only looks at texts: whether all readers find the same members. Whoever judges what somebody else reads would else
+/// look at one of two members with a name, and the other would be read.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_names(doc: &[u8]) -> Result<(Value<'_>, Result<(), Error>), Error> {
+    parse_for(doc, i_json::What::Names)
+}
+
+fn parse_for(doc: &[u8], what: i_json::What) -> Result<(Value<'_>, Result<(), Error>), Error> {
     let text = text_of(doc)?;
-    let mut alike = i_json::Alike::new(text, i_json::What::All);
+    let mut alike = i_json::Alike::new(text, what);
     let range = check::document(doc, &mut alike)?;
     Ok((Value::at(text, range), alike.verdict()))
 }
@@ -261,22 +274,6 @@ impl<'j> Value<'j> {
             found[i] = Some(value);
         }
         Ok(found)
-    }
-
-    /// Whether all readers find the same members in it: whoever judges what somebody else reads would else look at one of two
-    /// members with a name, and the other would be read. One pass, however deep.
-    ///
-    /// # Errors
-    /// An object has a name twice, or in two cases.
-    pub fn check_names(&self) -> Result<(), Error> {
-        let mut alike = i_json::Alike::new(self.raw(), i_json::What::Names);
-        // The grammar was checked.
-        check::document(self.raw().as_bytes(), &mut alike)?;
-        let from_start = |error: Error| Error {
-            at: error.at + self.range.start,
-            ..error
-        };
-        alike.verdict().map_err(from_start)
     }
 
     /// The first member of this name. What decides something is read with [`Value::fields`].

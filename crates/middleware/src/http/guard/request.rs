@@ -81,7 +81,7 @@ impl Guards {
 
 /// The answer to a body that the model's server may read differently than the guards: those that are closed end the call.
 fn ambiguous(judging: &[&Active], body: &[u8], dialect: Option<Dialect>) -> Option<Response> {
-    let error = json::parse(body).ok()?.check_names().err()?;
+    let error = json::parse_names(body).ok()?.1.err()?;
     let said = Said::error("the body has an object with a name twice");
     let is_closed = |active: &&Active| active.guard.ends(&said, active.mode);
     judging.iter().any(is_closed).then(|| match dialect {

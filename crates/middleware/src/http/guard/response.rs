@@ -118,8 +118,8 @@ fn read(call: &Call, body: &[u8]) -> Result<(Option<Vec<Slot>>, u64), json::Erro
     if call.is_stored && call.dialect.is_some() {
         return Ok((Some(dialect::texts(body)?), 0));
     }
-    if let Some(error) = json::parse(body).ok().and_then(|root| root.check_names().err()) {
-        return Err(error);
+    if let Ok((_, names)) = json::parse_names(body) {
+        names?;
     }
     let Some(dialect) = call.dialect else {
         return Ok((None, 0));

@@ -28,9 +28,8 @@ impl Event {
                 ..Event::default()
             });
         }
-        let root = json::parse(data).map_err(|_| "an event is no JSON")?;
-        root.check_names()
-            .map_err(|_| "an event has an object with a name twice")?;
+        let (root, names) = json::parse_names(data).map_err(|_| "an event is no JSON")?;
+        names.map_err(|_| "an event has an object with a name twice")?;
         match dialect {
             Some(dialect) => Event::of(dialect, data),
             None => Ok(Event {
