@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use trilithon_flow::{Connection, Exchange, Request, Target};
-use trilithon_mcp::{Message, list};
+use trilithon_mcp::{Message, list, part};
 use trilithon_model::dialect::{self, Dialect};
 use trilithon_model::{Problems, Source, decode_dynamic, decode_static, routing_file};
 use trilithon_policy::Claims;
@@ -304,6 +304,10 @@ pub fn mcp(bytes: &[u8]) {
     let asked = message.asked(&bytes.to_vec().into(), &message.call());
     let params = message.params().map_or("{}", |params| params.raw());
     assert!(serde_json::from_str::<serde_json::Value>(params).is_ok(), "policies see none of them");
+    for (part, path) in [(part::ARGUMENTS, &["arguments"][..]), (part::META, &["_meta"]), (part::BAGGAGE, &["_meta", "baggage"])] {
+        let there = message.params().and_then(|params| path.iter().try_fold(params, |value, name| value.get(name)));
+        assert_eq!(message.value(part).map(|v| v.range()), there.map(|v| v.range()), "{path:?}");
+    }
     // Readers differ in how deep they follow, not in what they find there.
     let Ok(root) = serde_json::from_slice::<serde_json::Value>(bytes) else {
         return;

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use trilithon_flow::Headers;
 use trilithon_flow::trace::{Propagators, baggage};
 use trilithon_mcp::openapi::{Answer, Api, Document, Options, Tool, result};
-use trilithon_mcp::{Cursor, Era, EventId, Leg, List, Message, Seal, Session, meta, part, tag};
+use trilithon_mcp::merge::Lists;
+use trilithon_mcp::{
+    Abilities, Cursor, Era, EventId, Leg, List, Message, Naming, Seal, Session, bridge, meta, outward, part, tag,
+};
 use trilithon_policy::undo::{Names, Root, Template};
 use trilithon_wire::json;
 
@@ -103,6 +106,32 @@ pub fn trace(text: &str) {
         message["params"]["_meta"] = json!({});
     }
     assert_eq!(before, after);
+}
+
+/// What a server answers, as clients of other names and of the other era get it: JSON stays JSON, an answer is one to who asked, and a
+/// list that is made of it is one.
+pub fn passed(bytes: &[u8]) {
+    let is_json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).is_ok();
+    if !is_json(bytes) {
+        return;
+    }
+    let naming = Naming::new("b", "_");
+    if let Ok(passed) = outward::message(bytes, "b", &naming) {
+        assert!(passed.doc.is_none_or(|doc| is_json(&doc)));
+    }
+    if let Ok(answer) = bridge::modern_answer(bytes, "\"7\"", "tools/call", || Abilities::of(bytes)) {
+        let answer: Value = serde_json::from_slice(&answer).expect("it was JSON");
+        assert!(answer.get("id").is_none_or(|id| id == "7"));
+    }
+    if let Some(questions) = bridge::Questions::read(bytes) {
+        assert!(questions.asked.iter().all(|(_, _, params)| is_json(params.as_bytes())));
+    }
+    for list in List::ALL {
+        let mut lists = Lists::new(list);
+        if lists.add(bytes, "b", &naming, |name| name.ends_with('x')).is_ok() {
+            assert!(is_json(&lists.finish("7", Era::Modern, None)));
+        }
+    }
 }
 
 /// What clients keep comes back as it was, and what nobody sealed opens nothing.

@@ -134,19 +134,18 @@ impl<'j> Message<'j> {
         }
     }
 
-    fn of(doc: &'j str, parts: Parts) -> Message<'j> {
+    fn of(doc: &'j str, mut parts: Parts) -> Message<'j> {
+        if parts.get(part::METHOD).is_none() {
+            // Parameters of an answer say nothing to anybody.
+            parts.truncate(part::METHOD);
+        }
         let text = |part| Some(parts.value(doc, part)?.text()?.to_str());
         let method = text(part::METHOD);
         let method_text = method.as_deref().unwrap_or_default();
         let name = naming(method_text).and_then(|(_, part)| text(part));
-        let version = match method_text {
-            // An answer follows that of its question.
-            "" => None,
-            "initialize" => text(part::VERSION).or_else(|| text(part::OFFERED)),
-            _ => text(part::VERSION),
-        };
+        let offered = || text(part::OFFERED).filter(|_| method_text == "initialize");
         Message {
-            version,
+            version: text(part::VERSION).or_else(offered),
             id: parts.value(doc, part::ID),
             method,
             name,
@@ -210,8 +209,6 @@ impl<'j> Message<'j> {
 
     /// The parameters, where there are some.
     pub fn params(&self) -> Option<Value<'j>> {
-        // An answer has none, whatever it says.
-        self.method.as_ref()?;
         self.value(part::PARAMS)
     }
 

@@ -28,7 +28,6 @@ pub fn tool_call(message: &Layout) -> Option<Cow<'_, str>> {
 /// The message with these texts as [parts](part) of its `_meta`, and otherwise byte for byte; `None` for one without parameters, or
 /// with a `_meta` that is no object.
 pub fn with(message: &Layout, texts: &[(usize, &str)]) -> Option<Layout> {
-    message.parts.get(part::METHOD)?;
     let params = message.parts.get(part::PARAMS)?;
     let mut splice = Splice::new();
     let mut new = New::nothing();

@@ -7,10 +7,12 @@ use trilithon_wire::json::{Error, Value, Wanted, find_alike};
 
 pub const JSONRPC: usize = 0;
 pub const ID: usize = 1;
-pub const METHOD: usize = 2;
-pub const PARAMS: usize = 3;
-pub const RESULT: usize = 4;
-pub const ERROR: usize = 5;
+pub const RESULT: usize = 2;
+pub const ERROR: usize = 3;
+
+// What an answer does not have.
+pub const METHOD: usize = 4;
+pub const PARAMS: usize = 5;
 
 // Of the parameters.
 pub const NAME: usize = 6;
@@ -40,10 +42,10 @@ const _: () = assert!(TOOL_USE + 1 == PARTS);
 const MESSAGE: &[Wanted] = &[
     Wanted::new("jsonrpc", JSONRPC),
     Wanted::new("id", ID),
-    Wanted::new("method", METHOD),
-    Wanted::new("params", PARAMS).with(OF_PARAMS),
     Wanted::new("result", RESULT),
     Wanted::new("error", ERROR),
+    Wanted::new("method", METHOD),
+    Wanted::new("params", PARAMS).with(OF_PARAMS),
 ];
 
 const OF_PARAMS: &[Wanted] = &[

@@ -242,3 +242,11 @@ fn what_policies_and_the_record_are_told() {
     let asked = message.asked(&body, &message.call());
     assert_eq!((asked.at_hand("name"), asked.tool()), (None, Some(&*long)));
 }
+
+#[test]
+fn an_answer_has_no_parameters() {
+    let body = br#"{"jsonrpc":"2.0","id":7,"result":{},"params":{"name":"x","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
+    let message = Message::read(body).unwrap();
+    assert!(message.params().is_none() && message.value(part::VERSION).is_none());
+    assert_eq!((message.version(), message.era(None)), (None, Era::Legacy));
+}

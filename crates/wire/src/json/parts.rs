@@ -95,6 +95,14 @@ impl<const N: usize> Parts<N> {
         }
     }
 
+    /// Forgets all from this one on.
+    pub fn truncate(&mut self, from: usize) {
+        self.0
+            .iter_mut()
+            .skip(from)
+            .for_each(|found| *found = Part::default());
+    }
+
     /// Adds those that `others` found in what begins at `at`.
     pub fn join(&mut self, others: &Parts<N>, at: usize) {
         for part in 0..N {
