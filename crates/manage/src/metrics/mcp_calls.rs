@@ -32,8 +32,8 @@ impl McpCalls {
     }
 
     fn count_one(&self, call: &McpCall, record: &Record) {
-        let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = Key::of(call, record);
+        let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_SERIES && !all.contains_key(&key) {
             (key.method, key.tool, key.error) = (OTHER.into(), OTHER.into(), String::new());
         }
@@ -44,12 +44,13 @@ impl McpCalls {
 
     /// Adds what was counted: with dots for a collector, with underscores and the unit for Prometheus.
     pub fn write(&self, families: &mut Families, dotted: bool) {
-        let all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who counts waits for a copy, and not for all the text.
+        let all = self.series.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let spell = |name: &str, unit: &str| match dotted {
             true => name.to_owned(),
             false => name.replace('.', "_") + unit,
         };
-        for (key, counts) in all.iter() {
+        for (key, counts) in &all {
             let labels = [
                 ("error.type", &*key.error),
                 ("mcp.method.name", &*key.method),

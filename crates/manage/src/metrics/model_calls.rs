@@ -50,7 +50,7 @@ struct Key {
     error: String,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Series {
     duration: Counts,
     input: Counts,
@@ -87,8 +87,8 @@ impl ModelCalls {
     /// Counts the call of an exchange, if it was one.
     pub fn count(&self, record: &Record) {
         let Some(call) = &record.model_call else { return };
-        let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = Key::of(call, record);
+        let mut all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_SERIES && !all.contains_key(&key) {
             (key.asked, key.served) = (OTHER.into(), OTHER.into());
         }
@@ -110,12 +110,13 @@ impl ModelCalls {
 
     /// Adds what was counted: with dots for a collector, with underscores and units for Prometheus.
     pub fn write(&self, families: &mut Families, dotted: bool) {
-        let all = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who counts waits for a copy, and not for all the text.
+        let all = self.series.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let spell = |name: &str, unit: &str| match dotted {
             true => name.to_owned(),
             false => name.replace('.', "_") + unit,
         };
-        for (key, series) in all.iter() {
+        for (key, series) in &all {
             let labels = |more: &[(&str, &str)]| -> LabelSet {
                 let labels = key.labels().into_iter().chain(more.iter().copied());
                 labels
