@@ -56,12 +56,12 @@ pub fn hand_on(req: &mut Request, cx: &mut Exchange) {
         };
         req.headers.set_known(Known::Baggage, said);
     }
-    cx.mcp_layout = message.or(layout);
-    if let Some(message) = &cx.mcp_layout {
+    if let Some(message) = &message {
         if req.headers.has(Known::ContentLength) {
             req.headers
                 .set_known(Known::ContentLength, message.body.len().to_string());
         }
         req.body = Body::from(message.body.clone());
     }
+    cx.mcp_layout = message.or(layout);
 }
