@@ -297,8 +297,10 @@ pub fn expression(text: &str) {
 
 /// A message is read as another reader reads it, and lists can be shortened whatever they are.
 pub fn mcp(bytes: &[u8]) {
+    let is_json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).is_ok();
     if let Ok(filtered) = list::filter(bytes, |_, _, asked| asked.params().contains_key("uri")) {
-        assert!(filtered.doc.is_none_or(|doc| serde_json::from_slice::<serde_json::Value>(&doc).is_ok()));
+        // Half of a surrogate pair, which this reader refuses, stays where it is.
+        assert!(!is_json(bytes) || filtered.doc.is_none_or(|doc| is_json(&doc)));
     }
     let Ok(message) = Message::read(bytes) else { return };
     let asked = message.asked(&bytes.to_vec().into(), &message.call());
@@ -313,7 +315,9 @@ pub fn mcp(bytes: &[u8]) {
         return;
     };
     assert_eq!(root["method"].as_str().unwrap_or_default(), message.method());
-    assert_eq!(root["params"].as_object().cloned().unwrap_or_default(), *asked.params());
+    // Parameters of an answer say nothing.
+    let params = root["params"].as_object().filter(|_| message.method.is_some());
+    assert_eq!(params.cloned().unwrap_or_default(), *asked.params());
     let named = ["name", "uri", "taskId"].map(|member| root["params"][member].as_str());
     assert!(message.name().is_none_or(|name| named.contains(&Some(name))));
 }
