@@ -91,7 +91,7 @@ impl<'j> Message<'j> {
     /// Reads a message.
     ///
     /// # Errors
-    /// It is no JSON, or not the same JSON to all readers ([`json::parse_alike`]); several messages at once; no message
+    /// It is no JSON, or not the same JSON to all readers ([`json::find_alike`]); several messages at once; no message
     /// of JSON-RPC 2.0; parameters that are no object; something without the name that its method needs.
     pub fn read(body: &'j [u8]) -> Result<Message<'j>, Invalid> {
         let (root, parts) = part::find(body).map_err(no_json)?;

@@ -105,28 +105,14 @@ pub fn parse(doc: &[u8]) -> Result<Value<'_>, Error> {
     Ok(Value::at(text_of(doc)?, range))
 }
 
-/// The same, and in one pass whether all readers take the same from it, however lenient: I-JSON (RFC 7493 §2), names also told apart
-/// without their case. Of what they do not, the first is told: an object with a name twice or in two cases, a number that no
-/// double holds, half of a surrogate pair.
+/// The same for who only looks at texts, and in one pass whether all readers find the same members: whoever judges what somebody else
+/// reads would else look at one of two members with a name, and the other would be read.
 ///
 /// # Errors
-/// As [`parse`].
-pub fn parse_alike(doc: &[u8]) -> Result<(Value<'_>, Result<(), Error>), Error> {
-    parse_for(doc, i_json::What::All)
-}
-
-/// The same for who only looks at texts: whether all readers find the same members. Whoever judges what somebody else reads would else
-/// look at one of two members with a name, and the other would be read.
-///
-/// # Errors
-/// As [`parse`].
+/// As [`parse`]. Within: an object has a name twice, or in two cases.
 pub fn parse_names(doc: &[u8]) -> Result<(Value<'_>, Result<(), Error>), Error> {
-    parse_for(doc, i_json::What::Names)
-}
-
-fn parse_for(doc: &[u8], what: i_json::What) -> Result<(Value<'_>, Result<(), Error>), Error> {
     let text = text_of(doc)?;
-    let mut alike = i_json::Alike::new(text, what);
+    let mut alike = i_json::Alike::new(text, i_json::What::Names);
     let range = check::document(doc, &mut alike)?;
     Ok((Value::at(text, range), alike.verdict()))
 }
@@ -145,11 +131,12 @@ pub fn find<'j, const N: usize>(
     Ok((Value::at(text, range), search.parts()?))
 }
 
-/// As [`parse_alike`], and in the same pass finds members.
+/// As [`find`], and in the same pass whether all readers take the same from it, however lenient: I-JSON (RFC 7493 §2), names also told
+/// apart without their case.
 ///
 /// # Errors
-/// As [`parse`]; the document is larger than 4 GiB. Within: as [`parse_alike`], or a member that is looked for is there in another
-/// spelling.
+/// As [`parse`]; the document is larger than 4 GiB. Within, what was found first: an object with a name twice or in two cases, a number
+/// that no double holds, half of a surrogate pair; or else a member that is looked for in another spelling.
 pub fn find_alike<'j, const N: usize>(
     doc: &'j [u8],
     wanted: &'static [Wanted],

@@ -55,6 +55,17 @@ struct Part {
     misspelt: bool,
 }
 
+impl Part {
+    fn new(at: &Range<usize>, misspelt: bool) -> Part {
+        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Part {
+            start: narrow(at.start),
+            end: narrow(at.end),
+            misspelt,
+        }
+    }
+}
+
 impl<const N: usize> Default for Parts<N> {
     fn default() -> Parts<N> {
         Parts([Part::default(); N])
@@ -85,13 +96,8 @@ impl<const N: usize> Parts<N> {
 
     /// Says where a member's value is that was not there.
     pub fn put(&mut self, part: usize, value: Range<usize>) {
-        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         if let Some(found) = self.0.get_mut(part) {
-            *found = Part {
-                start: narrow(value.start),
-                end: narrow(value.end),
-                misspelt: false,
-            };
+            *found = Part::new(&value, false);
         }
     }
 
@@ -117,9 +123,7 @@ impl<const N: usize> Parts<N> {
         let mut moved = self.clone();
         for (part, found) in moved.0.iter_mut().enumerate() {
             if let Some(range) = self.place(part) {
-                let range = splice.moved(range);
-                found.start = u32::try_from(range.start).unwrap_or(u32::MAX);
-                found.end = u32::try_from(range.end).unwrap_or(u32::MAX);
+                *found = Part::new(&splice.moved(range), found.misspelt);
             }
         }
         moved
@@ -251,10 +255,9 @@ impl<const N: usize> Watch for Search<'_, N> {
     fn end(&mut self, at: usize) {
         let Some(level) = self.level() else { return };
         let Some(member) = level.member.take() else { return };
-        let (start, misspelt) = (level.start, level.misspelt);
-        self.parts.put(member.part, start..at);
+        let part = Part::new(&(level.start..at), level.misspelt);
         if let Some(found) = self.parts.0.get_mut(member.part) {
-            found.misspelt = misspelt;
+            *found = part;
         }
     }
 
