@@ -46,12 +46,6 @@ impl Asked {
         self.params.get_or_init(read)
     }
 
-    /// The parameters.
-    pub fn into_params(self) -> Map<String, Value> {
-        self.params();
-        self.params.into_inner().unwrap_or_default()
-    }
-
     /// A parameter that is a text, where it is at hand: none of the others has to be read for it.
     pub fn at_hand(&self, param: &str) -> Option<&str> {
         let (_, text) = self.naming.as_ref().filter(|(name, _)| *name == param)?;
@@ -93,7 +87,7 @@ mod tests {
         assert_eq!((asked.tool(), asked.at_hand("n")), (Some("add"), None));
         assert!(asked.params.get().is_none(), "they were read for the name");
         assert_eq!(asked.params()["n"], 1);
-        assert_eq!(json!(asked.into_params()).to_string(), text);
+        assert_eq!(json!(asked.params()).to_string(), text);
         assert!(
             Asked::read_later("x".into(), Bytes::new(), None)
                 .params()
