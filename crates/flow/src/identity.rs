@@ -54,6 +54,7 @@ pub struct Identity {
     pub credential_id: Arc<str>,
     /// Everything the credential claims; empty for keys and passwords.
     pub claims: Map<String, Value>,
+    /// Where the hash of who this is stays, once somebody has asked for it.
     pub principal: Principal,
 }
 

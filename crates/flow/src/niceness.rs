@@ -11,7 +11,7 @@
 //! what it is.
 
 /// How much nicer. Where nothing is idle, the weights of Linux's scheduler (335 to 1024) give such a thread a third of what a worker
-/// gets; at 10 it would be a tenth. To write the traces of governed calls of tools takes a twelfth of the worker's time. What does not keep
+/// gets; at 10 it would be a tenth. To write the traces of governed calls of tools takes a fifteenth of the worker's time. What does not keep
 /// up has a bounded queue, and says what it dropped (`trilithon_otlp_dropped_total`).
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
